@@ -1,4 +1,4 @@
-//! The axum host: endpoints, who may call them, and the connections they come over.
+//! The axum host: endpoints, identification of callers, and connections.
 
 mod access;
 mod address;

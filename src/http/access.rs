@@ -1,5 +1,5 @@
-//! On whose behalf a request may call HighLevel: the client's own credential, or the server's for
-//! those who may use it.
+//! Identifies the party that a request calls for: the client's own credential, or the server's for those who may use
+//! it.
 
 mod forwarding;
 mod headers;
@@ -31,9 +31,9 @@ use sign_in::{SignInAddress, UNCONNECTED, not_for_calls, of_grant};
 use state::grants::is_access_token;
 use state::keys::{KeyRecord, KeyRefusal, Keys, looks_like_key};
 
-/// Who may call, and as whom.
+/// Decides who may call, and as whom.
 pub struct Access {
-    /// The server's own account, its location pinned.
+    /// The server's own account, with its location pinned.
     own: Option<Caller>,
     access_key: Option<SecretString>,
     keys: Option<Keys>,
@@ -44,31 +44,31 @@ pub struct Access {
     sign_in: Option<SignInAddress>,
 }
 
-/// What of a request says who asks, and where.
+/// The parts of a request that identify caller and place.
 pub struct Visit<'a> {
     pub headers: &'a HeaderMap,
-    /// As one reading of the request has it.
+    /// The host, parsed once for all.
     pub host: &'a Authority,
-    /// That is where people and clients sign in.
+    /// The host is the sign-in address.
     pub is_sign_in: bool,
     /// The other end of the connection.
     pub peer: Option<IpAddr>,
-    /// Of the location that the endpoint is for.
+    /// The alias of the location's endpoint.
     pub alias: Option<&'a str>,
-    /// Of the access token that it shows at the address for sign-in.
+    /// The grant of the access token that it shows at the sign-in address.
     pub grant: Option<Arc<GrantRef>>,
 }
 
 /// What a request shows: a credential of its own, or the right to use the server's.
 enum Shown {
-    /// `CallerKind::ServerKey` where the settings' access key vouches for the caller.
+    /// `CallerKind::ServerKey` if the settings' access key came with it.
     Client(CallerKind, Credential),
     Key(Arc<KeyRecord>),
     Grant(Arc<GrantRef>),
     Server(CallerKind),
 }
 
-/// A setting of the account that is no account.
+/// A faulty setting of the account.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct AccessError(String);
@@ -77,14 +77,14 @@ const ACCESS_KEY: &str = "x-access-key";
 const LOCATION: &str = "locationid";
 const COMPANY: &str = "companyid";
 
-/// Said of every location that a key does not scope, whether there is one or not.
+/// The error for every location outside a key, whether or not it exists.
 const UNREACHED: &str = "The access key does not reach this location.";
 
-/// A location that HighLevel does not have: its ids are letters and digits.
+/// An id that no location of HighLevel's has: its ids are letters and digits.
 const NO_LOCATION: &str = "no-such-location";
 
 impl Access {
-    /// `keys`: those that `highlevel-mcp keys` made, where the server keeps state.
+    /// `keys`: those of `highlevel-mcp keys`, if the server keeps state.
     pub fn new(
         server: &ServerSettings,
         account: &config::AccountSettings,
@@ -103,7 +103,7 @@ impl Access {
         })
     }
 
-    /// The same before a sandbox, where there is nothing that keys would protect: a first try needs none.
+    /// The same for a sandbox, which has nothing that keys would protect: a first try needs none.
     pub fn before_sandbox(self) -> Self {
         Self {
             local: self.local.before_sandbox(),
@@ -111,7 +111,7 @@ impl Access {
         }
     }
 
-    /// Whom a request acts for.
+    /// The caller of a request.
     pub fn principal(
         &self,
         visit: &Visit<'_>,
@@ -124,7 +124,7 @@ impl Access {
         let location = tenant(visit.headers, LOCATION)?;
         let company = tenant(visit.headers, COMPANY)?;
         let found = visit.alias.and_then(|alias| accounts.find(alias));
-        // What a person connected alone is nowhere but in that person's grants.
+        // A location that a person connected alone is only in that person's grants.
         let found = found.filter(|at| match &shown {
             Shown::Grant(grant) => grant.reach.contains(&at.configured),
             _ => at.configured.owner().is_none(),
@@ -143,7 +143,7 @@ impl Access {
         };
         let at = match (&shown, visit.alias, found) {
             (_, None, _) => None,
-            // Names of customers are not for everybody who makes up a token.
+            // Anybody can invent a token, and must not see the names of customers.
             (Shown::Client(CallerKind::Token, credential), Some(_), at)
                 if at.is_none_or(differs) =>
             {
@@ -156,7 +156,7 @@ impl Access {
                 ));
             }
             (_, _, Some(at)) => Some(at),
-            // A key is not told which other aliases there are.
+            // A key must not learn which other aliases exist.
             (Shown::Key(_), _, None) => return Err(foreign(UNREACHED)),
             (Shown::Grant(_), _, None) => return Err(foreign(UNCONNECTED)),
             (_, _, None) => {
@@ -190,7 +190,7 @@ impl Access {
         Ok(with_address(principal))
     }
 
-    /// What a request shows of whom it acts for.
+    /// The credential that a request shows.
     fn credential(&self, visit: &Visit<'_>, accounts: &Accounts) -> Result<Shown, HttpProblem> {
         let access_key = match visit.headers.get(ACCESS_KEY) {
             None => None,
@@ -240,7 +240,7 @@ impl Access {
         }
     }
 
-    /// The own account over HTTP may be switched off; keys of single locations are no way to it.
+    /// The own account may be switched off over HTTP. Keys of single locations do not reach it.
     fn unless_off(&self, shown: Shown) -> Result<Shown, HttpProblem> {
         match shown {
             Shown::Server(_) if self.own_account == OwnAccount::Off => Err(unauthorized(
@@ -252,8 +252,8 @@ impl Access {
         }
     }
 
-    /// Whether a request that shows nothing comes from a program of this machine, and may act as the server. Any sign
-    /// that it may come from elsewhere is enough to refuse.
+    /// Whether a request without a credential comes from a program of this machine, and may act as the server. Any sign
+    /// that it came from elsewhere is enough to refuse.
     fn serves_without_credential(&self, visit: &Visit<'_>, accounts: &Accounts) -> bool {
         let from_here = visit
             .peer
@@ -280,7 +280,7 @@ impl Access {
         unauthorized("invalid_request", &what)
     }
 
-    /// The right that an access key gives; `None` where `given` is none of ours.
+    /// The right of an access key; `None` if `given` is none of ours.
     fn by_key(&self, given: &str) -> Result<Option<Shown>, HttpProblem> {
         if self.is_access_key(given) {
             return Ok(Some(Shown::Server(CallerKind::ServerKey)));
@@ -353,7 +353,7 @@ impl Access {
         })
     }
 
-    /// Whoever may use all that the server has: its own account, and every location of its settings.
+    /// A caller that may use everything of the server: its own account, and every location of its settings.
     fn of_server(
         &self,
         kind: CallerKind,
@@ -420,7 +420,7 @@ impl Access {
     }
 }
 
-/// A HighLevel token, in a location where it can do nothing.
+/// A HighLevel token, bound to a location where it can do nothing.
 fn nowhere(credential: Credential, company: Option<TenantId>) -> Result<Principal, HttpProblem> {
     let location = TenantId::parse(NO_LOCATION);
     let location = location.ok_or_else(|| foreign("This endpoint is not for this token."))?;
@@ -434,7 +434,7 @@ fn nowhere(credential: Credential, company: Option<TenantId>) -> Result<Principa
     Ok(Principal::with_account(CallerKind::Token, account))
 }
 
-/// The account of the settings, for stdio and for `call`; `None` where there is no token.
+/// The account of the settings, for stdio and `call`; `None` without a token.
 pub fn own_account(account: &config::AccountSettings) -> Result<Option<Caller>, AccessError> {
     let id = |name: &str, text: &str| match text {
         "" => Ok(None),

@@ -1,12 +1,12 @@
-//! Reads the path of an MCP endpoint: the location and the tools.
+//! Parses the path of an MCP endpoint: location and tools.
 
 use percent_encoding::percent_decode_str;
 
-/// `/mcp/l/<alias>/<surface>`, without the alias, without the surface, or without both.
+/// `/mcp/l/<alias>/<surface>`. Alias and surface are optional.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Address {
     pub alias: Option<String>,
-    /// As `Endpoint::parse` takes it.
+    /// In the form of `Endpoint::parse`.
     pub surface: String,
 }
 

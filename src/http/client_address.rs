@@ -8,14 +8,14 @@ use ipnet::IpNet;
 use crate::config;
 use crate::upstream::standing::network;
 
-/// The other end of the connection; an extension of every request.
+/// The peer of the connection, as an extension of every request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub IpAddr);
 
-/// Reads the addresses of clients.
+/// Finds the addresses of clients.
 pub(super) struct ClientAddresses {
     trusted: Vec<IpNet>,
-    /// A proxy is declared, and nothing says which of its clients is which.
+    /// There is a proxy, but nothing distinguishes its clients.
     one_for_all: bool,
 }
 
@@ -35,9 +35,9 @@ impl ClientAddresses {
         self.one_for_all || self.trusted.iter().any(|network| network.contains(&peer))
     }
 
-    /// The client's address, an IPv6 address as its network; `None` where the proxy tells no client from another.
-    /// A client may write what it likes into the headers, and each proxy adds to their end: the last address that is no
-    /// proxy's is the client's.
+    /// The client's address, an IPv6 address as its network; `None` if the proxy does not distinguish clients. A client
+    /// may write anything into the headers, and each proxy appends to them: the last address that is not a proxy's is
+    /// the client's.
     pub(super) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer?;
         if !self.is_proxy(peer) {
@@ -54,7 +54,7 @@ impl ClientAddresses {
         let hops = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
         let mut last = None;
         for hop in hops {
-            // What a trusted proxy wrote and cannot be read tells nobody apart.
+            // An unreadable entry of a trusted proxy distinguishes nobody.
             let address = hop_address(hop, name == header::FORWARDED)?;
             last = Some(network(address));
             if !self.is_proxy(address) {
@@ -65,7 +65,7 @@ impl ClientAddresses {
     }
 }
 
-/// The address of one hop, with a port or without: `192.0.2.1`, `[2001:db8::1]:80` or `for="…";proto=https`.
+/// Parses the address of one hop, with or without a port: `192.0.2.1`, `[2001:db8::1]:80` or `for="…";proto=https`.
 fn hop_address(hop: &str, is_forwarded: bool) -> Option<IpAddr> {
     let text = if is_forwarded {
         hop.split(';').find_map(|pair| {

@@ -1,4 +1,4 @@
-//! Limits connections, in all and from one address.
+//! Limits connections, in total and from one address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -24,7 +24,7 @@ struct OpenConnections {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// One connection that was let in; leaves when dropped.
+/// One accepted connection. It is counted until dropped.
 pub(super) struct ConnectionPermit {
     limiter: Arc<ConnectionLimiter>,
     address: IpAddr,
@@ -41,9 +41,9 @@ impl ConnectionLimiter {
         }
     }
 
-    /// `None` where there are too many.
+    /// `None` if there are too many.
     pub(super) fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
-        // Everybody has the proxy's address.
+        // All clients have the proxy's address.
         let most_here = match self.addresses.is_proxy(address) {
             true => self.most,
             false => self.most_per_address,

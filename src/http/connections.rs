@@ -1,4 +1,4 @@
-//! Accepts connections until told to stop, then lets calls under way finish.
+//! Accepts connections until told to stop, then lets running calls finish.
 
 use std::future::poll_fn;
 use std::io;
@@ -31,25 +31,25 @@ use crate::http::streamed_body::StreamedBody;
 use crate::http::watched_body::WatchedBody;
 use crate::telemetry::Metrics;
 
-/// Pause after a failed accept: out of file descriptors, for one, passes.
+/// Pause after a failed accept: running out of file descriptors, for example, passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Refused connections that are told so at the same time; those beyond are closed without a word.
+/// Most refused connections that get an answer at the same time. Further ones are closed without one.
 const REFUSALS: usize = 256;
 
-/// The head of a request, in bytes, which is held before anything is known of who sends it. hyper takes 400 KiB, which
+/// Largest head of a request, in bytes. It is held before anything is known of the sender. hyper accepts 400 KiB, which
 /// with 2,048 connections is 800 MiB from one address.
 const LARGEST_HEAD: usize = 32 << 10;
 
-/// Longest time that a refusal is given to arrive.
+/// Longest time for a refusal to arrive.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
 connection: close\r\ncontent-length: 90\r\n\r\n\
 {\"error\":\"temporarily_unavailable\",\"error_description\":\"There are too many connections.\"}\n";
 
-/// Connections that wait to be accepted. With the usual 1024 a thousand clients that come at once overflow it, and
-/// those left out try again a second later.
+/// Connections that may wait to be accepted. A thousand clients at once overflow the usual 1024, and those left out
+/// retry a second later.
 const BACKLOG: u32 = 4096;
 
 /// Listens on `address`.
@@ -63,8 +63,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves `router` on `listener` until `shutdown`, which gives how long connections are still taken after it. `axum::serve` sets no deadlines, so that a client which sends
-/// its request slowly holds its connection for ever.
+/// Serves `router` on `listener` until `shutdown`, whose output is how long connections are still accepted.
+/// `axum::serve` sets no deadlines, so a client that sends its request slowly would hold its connection for ever.
 pub async fn run(
     listener: TcpListener,
     router: Router,
@@ -86,8 +86,8 @@ pub async fn run(
     };
     let mut shutdown = pin!(shutdown);
     let mut drained = Instant::now();
-    // A load balancer comes by connections that are not there yet, until it knows. Where there can be none, nobody is waited
-    // for but those who are connected.
+    // A load balancer sends new connections until it notices the shutdown. Without one, only connected clients are
+    // waited for.
     let is_balanced = settings.is_behind_proxy() || !settings.listen.ip().is_loopback();
     let mut look = interval(Duration::from_millis(20));
     loop {
@@ -125,7 +125,7 @@ pub async fn run(
     }
 }
 
-/// What one connection needs.
+/// Everything that one connection needs.
 #[derive(Clone)]
 struct Serving {
     router: Router,
@@ -133,22 +133,22 @@ struct Serving {
     stopping: Stopping,
     head: Duration,
     idle: Duration,
-    /// Changes when the server ends, and tells it who is left.
+    /// Changes when the server ends, and shows the server how many connections are left.
     ended: watch::Receiver<()>,
 }
 
-/// A connection that hyper does not hold.
+/// A connection at rest, which hyper does not hold.
 struct Resting {
     stream: TcpStream,
-    /// What hyper had read and not used: the beginning of a request.
+    /// Bytes that hyper had read but not used: the beginning of a request.
     read: Bytes,
-    /// How long it may stay idle.
+    /// The remaining idle time.
     left: Duration,
 }
 
 impl Serving {
     async fn serve(mut self, stream: TcpStream, peer: Peer, _entry: ConnectionPermit) {
-        // Small answers leave at once; without it they wait for the client's acknowledgement.
+        // Sends small answers at once. Otherwise they wait for the client's acknowledgement.
         let _ = stream.set_nodelay(true);
         let mut resting = Resting {
             stream,
@@ -156,7 +156,7 @@ impl Serving {
             left: self.idle,
         };
         loop {
-            // hyper's buffers take 16 KiB: not before there is something to put into them.
+            // hyper's buffers take 16 KiB, so it starts only when there are bytes to read.
             if resting.read.is_empty() {
                 let mut first = [0];
                 tokio::select! {
@@ -167,7 +167,7 @@ impl Serving {
                     _ = self.ended.changed() => return,
                 }
             }
-            // A future of its own on the heap, so that connections at rest stay small.
+            // A separate future on the heap, so that connections at rest stay small.
             match Box::pin(self.answer(resting, peer)).await {
                 Some(again) => resting = again,
                 None => return,
@@ -175,7 +175,7 @@ impl Serving {
         }
     }
 
-    /// Serves the connection until it ends, or rests: then it is given back.
+    /// Serves the connection until it ends or rests. A resting connection is returned.
     async fn answer(&mut self, resting: Resting, peer: Peer) -> Option<Resting> {
         let clock = Arc::new(Clock::new(self.head, self.idle));
         let (router, watched) = (self.router.clone(), Arc::clone(&clock));
@@ -188,13 +188,14 @@ impl Serving {
             let request = Request::from_parts(parts, body);
             let (router, watched) = (router.clone(), Arc::clone(&watched));
             let (metrics, stopping) = (Arc::clone(&metrics), stopping.clone());
-            // On the heap, or hyper does not give the connection back.
+            // On the heap, because hyper does not give the connection back otherwise.
             Box::pin(async move {
                 let mut answer = router.oneshot(request).await;
                 if let Ok(answer) = &mut answer {
                     metrics.answered(answer.status().as_u16());
                     if !rest.read_out().await || stopping.has_begun() {
-                        // Or it asks again on a connection that is about to end: hyper ends one where a request is not read.
+                        // Otherwise the client would reuse a connection that is about to end: hyper ends it if a
+                        // request was not read.
                         let close = HeaderValue::from_static("close");
                         answer.headers_mut().insert(CONNECTION, close);
                     }
@@ -218,7 +219,7 @@ impl Serving {
         let mut ends = false;
         loop {
             let rests = tokio::select! {
-                // hyper first: what it has yet to do is not taken for rest.
+                // hyper first: pending work must not count as rest.
                 biased;
                 ended = &mut connection => {
                     if let Err(error) = ended {
@@ -234,14 +235,14 @@ impl Serving {
                 () = clock.rests(), if !ends => true,
             };
             ends = true;
-            // hyper ends at once, and without a word, where it is idle.
+            // An idle hyper ends at once and silently.
             Pin::new(&mut connection).graceful_shutdown();
             let ended = poll_fn(|context| Poll::Ready(connection.poll_without_shutdown(context)));
             if rests && let Poll::Ready(Ok(())) = ended.await {
                 let parts = connection.into_parts();
                 return Some(Resting {
                     stream: parts.io.into_inner().stream,
-                    // A copy, for even an empty rest holds the whole buffer.
+                    // A copy, because even an empty slice keeps the whole buffer alive.
                     read: Bytes::copy_from_slice(&parts.read_buf),
                     left: clock.left(),
                 });
@@ -250,7 +251,7 @@ impl Serving {
     }
 }
 
-/// Says 503 and waits for the client to read it: what it has sent meanwhile would turn the end into a reset.
+/// Answers 503 and waits for the client to read it: unread bytes from the client would turn the end into a reset.
 fn refuse(mut stream: TcpStream, refusals: &Arc<Semaphore>) {
     let Ok(place) = Arc::clone(refusals).try_acquire_owned() else {
         return;

@@ -1,4 +1,4 @@
-//! The pages for people who are signed in, and those by which they come in.
+//! The pages for people who are signed in, and the pages by which they sign in.
 
 mod administration;
 mod approvals;
@@ -150,12 +150,12 @@ fn is_operator(person: &Person) -> bool {
     person.role == PersonRole::Operator
 }
 
-/// To the minute, in the one zone that all readers share.
+/// To the minute, in UTC for all readers.
 fn minute(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// Some of many names, and how many more there are.
+/// Some of many names, and the number of the others.
 fn some(names: &[String]) -> String {
     const MOST: usize = 5;
     let shown: Vec<String> = names

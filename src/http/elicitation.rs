@@ -1,5 +1,6 @@
-//! Lets a call ask the person at its client while it waits, before the protocol library, which keeps no sessions: the
-//! question goes out on the stream of the call's answer, and the client posts what its user said, to any process.
+//! Lets a call ask the person at its client while it waits. This happens in front of the protocol library, which keeps
+//! no sessions: the question goes out on the stream of the call's answer, and the client posts the person's answer to
+//! any process.
 
 mod event_stream;
 mod session;
@@ -27,16 +28,16 @@ use state::questions::Questions;
 
 pub(super) use session::SESSION;
 
-/// Has nginx hand a stream on as it comes, whatever its settings are.
+/// Tells nginx to forward a stream without buffering, whatever its settings.
 pub(super) const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
 
-/// The largest frame that is looked at: handshakes and answers are small.
+/// The largest frame that is parsed: handshakes and answers are small.
 const LARGEST_FRAME: usize = 64 << 10;
 
-/// From one look at what a person said to the next.
+/// The interval at which a person's answer is looked up.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Longest silence on a stream; networks end those that are silent for a minute.
+/// Longest silence on a stream. Networks end streams that are silent for a minute.
 const LONGEST_SILENCE: Duration = Duration::from_secs(15);
 
 const STOPPED: ClientAnswer =
@@ -46,13 +47,13 @@ const UNKEPT: ClientAnswer =
 const TOO_MANY: ClientAnswer =
     ClientAnswer::Unanswered("too many questions wait for their users already");
 
-/// What calls need to ask.
+/// Everything that calls need to ask.
 pub(super) struct Asking {
     pipeline: Pipeline,
     sessions: SessionSigner,
     questions: Questions,
     stopping: Stopping,
-    /// Between two signs of life on a stream.
+    /// The interval between two signs of life on a stream.
     silence: Duration,
 }
 
@@ -70,7 +71,7 @@ impl Asking {
     }
 }
 
-/// Hands a session to a client whose user can be asked, takes answers, and lets calls of such a session ask.
+/// Issues a session to a client whose user can be asked, accepts answers, and lets calls of such a session ask.
 pub(super) async fn ask_along(
     State(asking): State<Arc<Asking>>,
     request: Request,
@@ -80,7 +81,7 @@ pub(super) async fn ask_along(
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    // It is all there: whoever let the request in has read it, and held it to its bounds.
+    // The whole body is there: the guard has read it, within its limits.
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let frame = match body.len() <= LARGEST_FRAME {
         true => PostedFrame::read(&body),
@@ -88,7 +89,7 @@ pub(super) async fn ask_along(
     };
     let session = parts.headers.get(SESSION).cloned();
     let principal = match (&frame, &session) {
-        // Most requests are about no session.
+        // Most requests have nothing to do with a session.
         (PostedFrame::Other | PostedFrame::Withdrawal(_), None) => None,
         _ => parts.extensions.get::<Principal>(),
     };
@@ -96,7 +97,7 @@ pub(super) async fn ask_along(
     let Some(principal) = principal else {
         return next.run(Request::from_parts(parts, Body::from(body))).await;
     };
-    // One that is over, or somebody else's, is none: its client goes on, and cannot be asked.
+    // An expired session, or another caller's, counts as none: its client continues and cannot be asked.
     let session = session.and_then(|one| {
         let can = asking.sessions.abilities(one.as_bytes(), principal)?;
         Some((one, can))
@@ -116,7 +117,7 @@ pub(super) async fn ask_along(
         PostedFrame::Answer { id, word } => asking.take_answer(principal, &id, &word).await,
         PostedFrame::Handshake(can) => {
             let mut answer = next.run(request).await;
-            // Where nobody signs in there is no page to open.
+            // Without sign-in there is no page to open.
             let has_pages = asking.pipeline.controls().sign_in.is_some();
             let can = ClientAbilities {
                 pages: can.pages && has_pages,
@@ -152,7 +153,7 @@ pub(super) async fn ask_along(
 }
 
 impl Asking {
-    /// Whatever the answer is worth, its client hears the same: that it was taken.
+    /// Every answer gets the same response: that it was accepted.
     async fn take_answer(&self, principal: [u8; 32], id: &str, word: &str) -> Response {
         if let Err(error) = self.questions.answer(id, principal, word).await {
             tracing::warn!(%error, "an answer to a question was lost");
@@ -160,7 +161,7 @@ impl Asking {
         StatusCode::ACCEPTED.into_response()
     }
 
-    /// A call that its client waits for no longer is not made after a late yes.
+    /// A call whose client no longer waits is not made after a late yes.
     async fn withdraw(&self, principal: [u8; 32], call: &str) {
         let word = ClientAnswer::WITHDRAWN;
         if let Err(error) = self.questions.answer_for(call, principal, word).await {
@@ -168,8 +169,8 @@ impl Asking {
         }
     }
 
-    /// The answer to a request, which is a stream from the moment on that the person is asked. `call`: the name of the
-    /// request, which is the same in every process.
+    /// The answer to a request. It becomes a stream at the moment when the person is asked. `call`: the name of the
+    /// request, the same in every process.
     async fn answer(
         &self,
         (principal, call): ([u8; 32], String),
@@ -214,7 +215,7 @@ struct PersonQuestion {
     call: String,
     questions: Questions,
     stopping: Stopping,
-    /// To the client.
+    /// Frames to the client.
     frames: mpsc::Sender<String>,
 }
 
@@ -252,7 +253,7 @@ impl PersonQuestion {
                 }
             }
         };
-        // Who has left needs not be told.
+        // A client that has left need not be told.
         let _ = self.frames.send(withdrawal_frame(question.id())).await;
         ended
     }

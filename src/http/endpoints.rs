@@ -1,4 +1,4 @@
-//! The MCP endpoints: one for every surface that is asked for, of which the last ones are kept.
+//! The MCP endpoints: one for each requested surface. The most recent ones are kept.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -16,21 +16,21 @@ use crate::mcp::{self, LongText, PlainCall};
 use crate::surfaces::{Endpoint, MOST_TOOLSETS};
 use tool::LONGEST_NAME;
 
-/// Most endpoints that are kept. There are as many surfaces as sets of toolsets, and anybody may ask for them all; one
-/// costs a look at every tool, and holds nothing but the addresses of its tools.
+/// Most endpoints that are kept. There is a surface for every set of toolsets, and anybody may request them all. Making
+/// one costs a look at every tool, and it holds only the addresses of its tools.
 const MOST_KEPT: usize = 64;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// The endpoints that were asked for last.
+/// The most recently requested endpoints.
 pub(super) struct Endpoints {
     pipeline: Pipeline,
     largest_request: usize,
-    /// As they were asked for: the same toolsets in another order are another entry.
+    /// By the requested name: the same toolsets in another order are another entry.
     served: Mutex<LruCache<String, ServedEndpoint>>,
 }
 
-/// Two ways to one endpoint. Cheap to clone.
+/// The two services of one endpoint. Cheap to clone.
 #[derive(Clone)]
 struct ServedEndpoint {
     /// For calls in their plain form.
@@ -48,7 +48,7 @@ impl Endpoints {
         }
     }
 
-    /// Answers `request` with the tools of the surface of this name.
+    /// Answers `request` with the tools of this surface.
     pub(super) async fn answer(&self, surface: &str, request: Request) -> Response {
         match self.endpoint(surface) {
             Ok(endpoint) => endpoint.answer(request).await,
@@ -73,7 +73,7 @@ impl Endpoints {
         if let Some(endpoint) = served().get(asked) {
             return Ok(endpoint.clone());
         }
-        // Not under the lock: others need not wait for it.
+        // Outside the lock, so that others need not wait for it.
         let endpoint = Endpoint::parse(asked).map_err(|error| {
             HttpProblem::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
         })?;
@@ -112,20 +112,20 @@ impl ServedEndpoint {
     }
 }
 
-/// `answer` with the long text that the call keeps for it, if it does.
+/// `answer` with the long text that the call kept separately, if it did.
 async fn with_text(text: LongText, answer: Response) -> Response {
-    // An answer that is a stream begins before its call has ended: that call writes its text itself.
+    // A stream begins before its call has ended: that call writes its text itself.
     let Some(text) = text.close() else {
         return answer;
     };
     let (parts, body) = answer.into_parts();
-    // The library has all of it already.
+    // The library has the whole answer already.
     let written = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let filled = mcp::fill_in(&written, &text).map(Body::from);
     Response::from_parts(parts, filled.unwrap_or_else(|| Body::from(written)))
 }
 
-/// Whether it is worth a look at the names of toolsets.
+/// Whether the name can be that of a surface, and toolsets are worth looking up.
 fn may_be_surface(asked: &str) -> bool {
     let mut parts = asked.split(['+', '/']);
     let fits = parts

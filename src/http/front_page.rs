@@ -1,4 +1,4 @@
-//! The page for a person who opens an address that is meant for programs, or an address without a page.
+//! The page for a person who opens an address for programs, or an address without a page.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::http::pages::notice::PageProblem;
 use crate::http::pages::{FrontPage, PageKind, Pages};
 use crate::http::problem::HttpProblem;
 
-/// What the front page tells depends on how the server is reached.
+/// The content of the front page depends on how the server is reached.
 pub(super) struct Front {
     /// `None`: the settings of the brand cannot be used, so there is no page.
     pub pages: Option<Arc<Pages>>,
@@ -49,7 +49,7 @@ impl Front {
         }
     }
 
-    /// The page at `/`, or of one client, for somebody who came to `host`.
+    /// The page at `/`, or of one client, for a person who came to `host`.
     fn page(&self, host: &CheckedHost, uri: &Uri) -> FrontPage {
         let is_here = is_loopback(&host.authority);
         let steps_for = match host.is_sign_in {
@@ -79,7 +79,7 @@ impl Front {
     }
 }
 
-/// Which client somebody asks about: `/?client=codex`.
+/// The requested client: `/?client=codex`.
 fn chosen(uri: &Uri) -> &str {
     let mut pairs = uri.query().unwrap_or_default().split('&');
     pairs
@@ -87,7 +87,7 @@ fn chosen(uri: &Uri) -> &str {
         .unwrap_or_default()
 }
 
-/// Shows pages to browsers at `/` and where MCP is; programs get there what they ask for.
+/// Shows pages to browsers at `/` and at MCP's paths. Programs get their own answers there.
 pub(super) async fn front_page(
     State(front): State<Arc<Front>>,
     request: Request,
@@ -119,14 +119,14 @@ pub(super) async fn front_page(
     response
 }
 
-/// Says that nothing is there, and where what somebody may have looked for is.
+/// The 404, with the right address for common mistakes.
 pub(super) async fn nowhere(
     front: Arc<Front>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    // Of a path as long as a request may have, as much as a person reads.
+    // A path may be as long as a request; the page shows as much as a person reads.
     let path: String = uri.path().chars().take(100).collect();
     let what = format!("There is nothing at {path}; {}", hint(&path));
     match &front.pages {
@@ -139,7 +139,7 @@ pub(super) async fn nowhere(
     }
 }
 
-/// What people and programs look for in other places.
+/// The right address for paths that people and programs try.
 fn hint(path: &str) -> &'static str {
     match path.trim_end_matches('/') {
         "/sse" | "/messages" | "/message" => {
@@ -159,7 +159,7 @@ fn hint(path: &str) -> &'static str {
     }
 }
 
-/// Browsers name pages first; programs that take anything do not want one.
+/// Browsers list HTML first. A program that accepts anything does not want a page.
 fn wants_page(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter();
     let accepted = accepted.filter_map(|value| value.to_str().ok());

@@ -1,4 +1,4 @@
-//! Lets a request through to MCP with the account it acts for, or refuses it.
+//! Admits a request to MCP with the account that it acts for, or refuses it.
 
 use std::sync::Arc;
 
@@ -17,18 +17,17 @@ use crate::http::origin::CheckedHost;
 use crate::http::problem::{HttpProblem, INSUFFICIENT_SCOPE};
 use crate::http::request_limits::{Intake, ShareHolder};
 
-/// What a request has to pass.
+/// The checks that a request must pass.
 pub(super) struct Guard {
     pub access: Access,
     pub intake: Intake,
-    /// Knows the locations of the moment.
+    /// Has the present locations.
     pub pipeline: Pipeline,
 }
 
 const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 
-/// The principal goes on in the request's extensions, where the MCP handler finds it; the headers that
-/// carried secrets do not.
+/// The principal is passed on in the request's extensions, to the MCP handler. The headers with secrets are removed.
 pub(super) async fn guard(
     State(guarded): State<Arc<Guard>>,
     mut request: Request,
@@ -47,7 +46,7 @@ pub(super) async fn guard(
             let headers = request.headers_mut();
             headers.remove(AUTHORIZATION);
             headers.remove("x-access-key");
-            // Every answer is JSON, but the protocol has clients offer both; `*/*` gets a 406.
+            // Every answer is JSON, but the protocol requires clients to offer both, and `*/*` gets a 406.
             headers.insert(ACCEPT, BOTH);
             let who = guarded.share_holder(&principal);
             let grant = match &principal.access {
@@ -117,7 +116,7 @@ fn checked_host(request: &Request) -> Result<&CheckedHost, HttpProblem> {
     })
 }
 
-/// The client asked to read alone when it was connected, and may ask for more.
+/// The client asked for read access only when it was connected, and may ask for more.
 fn insufficient_scope() -> HttpProblem {
     let what = "This connection may only read, for its client asked for no more; it can ask for write by connecting again.";
     HttpProblem::new(StatusCode::FORBIDDEN, INSUFFICIENT_SCOPE, what)

@@ -1,4 +1,4 @@
-//! The deadlines of one connection, for its next request and for the head of one that has begun, and when it rests.
+//! The deadlines of one connection, for its next request and for the head of a request, and the time when it rests.
 
 use std::io;
 use std::pin::Pin;
@@ -15,11 +15,11 @@ use tokio::time::{Instant, sleep};
 /// No deadline: the request is being answered.
 const NEVER: u64 = u64::MAX;
 
-/// So long after its last answer a connection rests: who asks again sooner finds everything as it was.
+/// A connection rests this long after its last answer. A client that asks again sooner finds everything as it was.
 const REST: Duration = Duration::from_secs(1);
 
-/// hyper's own deadline for a head runs while a connection is idle too, so that it cannot be short for the one
-/// and long for the other.
+/// hyper's own deadline for a head also runs on an idle connection, so it cannot be short for one and long for the
+/// other.
 pub(super) struct Clock {
     start: Instant,
     head: Duration,
@@ -27,9 +27,9 @@ pub(super) struct Clock {
     /// Milliseconds after `start`.
     deadline: AtomicU64,
     is_idle: AtomicBool,
-    /// Whether all of the last answer was there at once.
+    /// Whether the last answer was complete when it was returned.
     is_whole: AtomicBool,
-    /// Whether hyper has nothing left to write, for it flushes after that only.
+    /// Whether hyper has nothing left to write: it flushes only then.
     is_written: AtomicBool,
 }
 
@@ -48,7 +48,7 @@ impl Clock {
         clock
     }
 
-    /// Bytes have come in.
+    /// Bytes have arrived.
     pub(super) fn read(&self) {
         if self.is_idle.swap(false, Ordering::Relaxed) {
             self.set(self.head);
@@ -61,16 +61,16 @@ impl Clock {
         self.deadline.store(NEVER, Ordering::Relaxed);
     }
 
-    /// There is an answer; the client has until the idle deadline to read it and to ask again.
-    /// Of an answer that is not `whole` nobody knows when it ends.
+    /// There is an answer. The client has until the idle deadline to read it and to ask again. The end of an answer
+    /// that is not `whole` is unknown.
     pub(super) fn answered(&self, whole: bool) {
         self.set(self.idle);
         self.is_whole.store(whole, Ordering::Relaxed);
         self.is_idle.store(true, Ordering::Relaxed);
     }
 
-    /// Returns when a deadline has passed, by a quarter of the head's at most: it looks now and then, for to be told
-    /// of every request would cost more than that.
+    /// Returns once a deadline has passed, late by at most a quarter of the head's: it polls, because a notification
+    /// for every request would cost more.
     pub(super) async fn ran_out(&self) {
         loop {
             let left = self.left();
@@ -81,7 +81,7 @@ impl Clock {
         }
     }
 
-    /// Returns when the connection rests, or up to as long later.
+    /// Returns once the connection rests, or up to `REST` later.
     pub(super) async fn rests(&self) {
         loop {
             let flags = [&self.is_idle, &self.is_whole, &self.is_written];
@@ -96,7 +96,7 @@ impl Clock {
         }
     }
 
-    /// Until the deadline.
+    /// The time until the deadline.
     pub(super) fn left(&self) -> Duration {
         match self.deadline.load(Ordering::Relaxed) {
             NEVER => Duration::MAX,
@@ -111,10 +111,10 @@ impl Clock {
     }
 }
 
-/// A connection that tells its clock when bytes come in, and when all are written.
+/// A connection that tells its clock when bytes arrive, and when all are written.
 pub(super) struct WatchedStream {
     pub stream: TcpStream,
-    /// What was read from it before.
+    /// Bytes that were read from it before.
     pub read: Bytes,
     pub clock: Arc<Clock>,
 }

@@ -1,4 +1,4 @@
-//! Gives clients JSON where the protocol library answers with a line of text.
+//! Turns the protocol library's text errors into JSON.
 
 use axum::body::{Bytes, to_bytes};
 use axum::http::{StatusCode, header};
@@ -8,13 +8,13 @@ use crate::mcp::{FrameFault, FrameId, FrameRefusal};
 
 const INVALID_REQUEST: i32 = -32600;
 
-/// The library's own words are a sentence; its limit is ours.
+/// The library's own errors are one sentence. This limit is ours.
 const LONGEST_TEXT: usize = 4096;
 
-/// How the library begins where the body is no request.
+/// The beginning of the library's error for a body that is not a request.
 const NO_REQUEST: &str = "fail to deserialize request body";
 
-/// `response`, or what it says as a JSON-RPC error to the request `body`.
+/// `response`, or its text as a JSON-RPC error for the request `body`.
 pub(super) async fn in_json(body: &Bytes, response: Response) -> Response {
     let is_json = response.headers().get(header::CONTENT_TYPE);
     let is_json = is_json.is_some_and(|media| media.as_bytes().starts_with(b"application/json"));
@@ -39,7 +39,7 @@ pub(super) async fn in_json(body: &Bytes, response: Response) -> Response {
         }
         None => invalid(&text),
     };
-    // One request has one answer: several ids are those of a batch.
+    // One request has one answer; several ids belong to a batch.
     let id = match &*refusal.ids {
         [id] => Some(id),
         _ => None,

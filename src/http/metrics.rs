@@ -1,4 +1,4 @@
-//! Metrics on a port of their own, which clients of MCP do not reach.
+//! Metrics on a separate port, which MCP clients do not reach.
 
 use std::sync::Arc;
 
@@ -19,11 +19,12 @@ use crate::http::stopping::Stopping;
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// Connections at once: a few programs read metrics now and then. Those of MCP keep their descriptors.
+/// Most connections: few programs read metrics. File descriptors are left for MCP.
 const MOST_CONNECTIONS: usize = 32;
 const MOST_CONNECTIONS_PER_ADDRESS: usize = 8;
 
-/// Serves `/metrics` until the future is dropped, behind the same door as MCP: host, deadlines and counts of connections.
+/// Serves `/metrics` until the future is dropped, with the same protection as MCP: host check, deadlines and connection
+/// limits.
 pub async fn serve_metrics(
     listener: TcpListener,
     pipeline: Pipeline,
@@ -45,7 +46,7 @@ pub async fn serve_metrics(
             .min(settings.max_connections_per_address),
         ..settings
     };
-    // What is counted of MCP's connections and answers is not counted here.
+    // MCP's counters do not count these connections and answers.
     let uncounted = Arc::default();
     let never = std::future::pending();
     connections::run(

@@ -1,5 +1,5 @@
-//! Sign-in: what its routes share. They exist at the host of `oauth.url` alone; the pages of the console, without it, on
-//! this machine too.
+//! Sign-in: the state that its routes share. They exist only at the host of `oauth.url`; without it, the console's
+//! pages exist on this machine.
 
 mod attempts;
 mod authorize;
@@ -46,9 +46,9 @@ use state::people::People;
 use state::sessions::Sessions;
 use state::vault::Vault;
 
-/// Everything by which people and, where `oauth.url` is set, their clients sign in. One for the whole process.
+/// Everything for the sign-in of people and, if `oauth.url` is set, of their clients. The process has one.
 pub struct SignIn {
-    /// People alone sign in, at a loopback address: none of OAuth's routes exist, and calls know nothing of it.
+    /// Only people sign in, at a loopback address: OAuth's routes do not exist, and calls know nothing of sign-in.
     pub(in crate::http) is_local: bool,
     /// Where people alone sign in: what their programs show.
     local: Option<LocalAccess>,
@@ -64,21 +64,21 @@ pub struct SignIn {
     pub(in crate::http) vault: Vault,
     pub(in crate::http) customers: Customers,
     pub(in crate::http) events: Events,
-    /// `None` where they are not built in, or the address has no name.
+    /// `None` if they are not built in, or the address has no host name.
     pub(in crate::http) passkeys: Option<RelyingParty>,
     pub(in crate::http) passkey_records: Passkeys,
     pub(in crate::http) fetcher: DocumentFetcher,
     pub(in crate::http) addresses: ClientAddresses,
     pub(in crate::http) pipeline: Pipeline,
-    /// None where the settings name no app of HighLevel's Marketplace.
+    /// `None` if the settings name no app of HighLevel's Marketplace.
     pub(in crate::http) marketplace: Option<MarketplaceApp>,
     pub(in crate::http) attempts: Attempts,
     pub(in crate::http) tries: ToolTries,
 }
 
 impl SignIn {
-    /// `None` where nobody can: other machines reach the server and `oauth.url` is not set, or nothing outlives the
-    /// process. Fails with a sentence where the settings cannot be used.
+    /// `None` if nobody can sign in: other machines reach the server and `oauth.url` is not set, or nothing outlives
+    /// the process. Fails with a sentence if the settings cannot be used.
     pub fn open(config: &Config, pipeline: &Pipeline) -> Result<Option<Arc<Self>>, String> {
         let pages = Arc::new(Pages::new(config)?);
         let controls = pipeline.controls();
@@ -90,9 +90,9 @@ impl SignIn {
             return Ok(None);
         }
         let mut config = config.clone();
-        // Nobody compares it: what pages say of themselves is the host that they are opened at.
+        // Never compared: pages use the host at which they are opened.
         config.oauth.url = "http://localhost".to_owned();
-        // Calls do not know what would be connected here.
+        // Calls would not know of locations connected here.
         config.oauth.vault = false;
         let local = GrantControls {
             url: config.oauth.url.as_str().into(),
@@ -139,7 +139,7 @@ impl SignIn {
             events: Events::new(store),
             passkeys: match controls.sign_in {
                 Some(_) => RelyingParty::new(&settings.url, &config.brand.name),
-                // There the address has no name, and a port that may change.
+                // A loopback address has no host name, and its port may change.
                 None => None,
             },
             passkey_records: Passkeys::new(store),
@@ -151,8 +151,8 @@ impl SignIn {
         }))
     }
 
-    /// The origin of our pages for the browser that sent a request. On this machine that is the host of the request, which
-    /// was found to be a loopback address: the port may be one that the system chose.
+    /// The origin of our pages for the browser of a request. On this machine that is the request's host, already
+    /// checked to be a loopback address: the system may have chosen the port.
     pub(in crate::http) fn origin(&self, headers: &HeaderMap) -> String {
         let host = headers.get(HOST).filter(|_| self.is_local);
         let host = host.and_then(|host| host.to_str().ok());
@@ -179,7 +179,7 @@ impl SignIn {
     }
 }
 
-/// The routes of clients, and of people whom clients send.
+/// The routes for clients, and for people whom clients send.
 pub(super) fn routes() -> Router<Arc<SignIn>> {
     Router::new()
         .merge(authorize::routes())

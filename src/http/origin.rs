@@ -1,4 +1,4 @@
-//! Refuses foreign Host and Origin headers, which is how a web page reaches a local server.
+//! Refuses foreign Host and Origin headers, by which a web page could reach a local server.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::http::problem::HttpProblem;
 pub(super) struct HostRules {
     hosts: Vec<String>,
     origins: Vec<String>,
-    /// Every IP address is a host that is served.
+    /// Every IP address is a served host.
     any_address: bool,
-    /// A proxy that speaks TLS stands before the server.
+    /// A TLS proxy is in front of the server.
     behind_tls: bool,
-    /// Where people and clients sign in.
+    /// The sign-in address.
     sign_in: Option<SignInHost>,
 }
 
@@ -40,7 +40,7 @@ impl HostRules {
         }
     }
 
-    /// The same with an address for sign-in, which is served, and which others' pages may call where no cookie is read.
+    /// Adds the sign-in address, which is served, and which pages of other sites may call where no cookie is read.
     pub(super) fn with_sign_in(mut self, settings: &config::OauthSettings) -> Self {
         self.sign_in = SignInHost::new(settings);
         let served = self.sign_in.iter().flat_map(SignInHost::served);
@@ -48,8 +48,8 @@ impl HostRules {
         self
     }
 
-    /// For metrics at `listen`: programs that read them know the addresses of containers, which nobody can list before.
-    /// A web page cannot: what reaches this server by its name for it says that name.
+    /// For metrics at `listen`: programs that read them use addresses of containers, which nobody can list in advance.
+    /// A web page cannot do so: its request carries the host name by which it reaches this server.
     pub(super) fn for_metrics(settings: &config::ServerSettings, listen: IpAddr) -> Self {
         Self {
             any_address: !listen.is_loopback(),
@@ -58,7 +58,7 @@ impl HostRules {
         }
     }
 
-    /// Says which flag and value would allow the request.
+    /// The error names the flag and the value that would allow the request.
     fn check(
         &self,
         authority: &Authority,
@@ -78,7 +78,7 @@ impl HostRules {
             )));
         }
         let sign_in = self.sign_in.as_ref().filter(|one| one.is_at(authority));
-        // Origins that the settings name are the only ones there too.
+        // There, too, only the origins in the settings are allowed, if any are named.
         let takes_any =
             self.origins.is_empty() && sign_in.is_some_and(|one| one.is_for_any_page(path));
         for origin in headers.get_all(header::ORIGIN) {
@@ -97,9 +97,9 @@ impl HostRules {
         })
     }
 
-    /// Whether the page is one of this server's: of the host that the request is for, which was found to be served, and
-    /// of its port. What names resolve to is of no matter: a page that reaches this server by a name of its own says that
-    /// name as its host. Pages of other ports of this machine are other programs'.
+    /// Whether the page is this server's own: of the request's host, which is already checked, and of its port. What
+    /// names resolve to does not matter: a page that reaches this server by a name of its own sends that name as its
+    /// host. Pages on other ports of this machine belong to other programs.
     fn is_own_page(&self, origin: &str, authority: &Authority) -> bool {
         let (page, usual_port) = match (origin.split_once("://"), self.behind_tls) {
             (Some(("https", page)), _) => (page, 443),
@@ -116,7 +116,7 @@ impl HostRules {
     }
 }
 
-/// The host that a request is for; an extension of every request that passed.
+/// The host of a request, as an extension of every request that passed the check.
 #[derive(Clone, Debug)]
 pub(super) struct CheckedHost {
     pub authority: Authority,
@@ -141,8 +141,7 @@ pub(super) async fn check_host_and_origin(
     }
 }
 
-/// The host that a request is for. A second one, or a user's name before it, is how one reader of a request is made to
-/// see another host than the next.
+/// The host of a request. A second host, or a user name before it, is a trick to make two parsers see different hosts.
 fn authority(uri: &Uri, headers: &HeaderMap) -> Result<Authority, HttpProblem> {
     let refused = |what: &str| HttpProblem::new(StatusCode::BAD_REQUEST, "invalid_request", what);
     let mut named = headers.get_all(header::HOST).iter();
@@ -259,7 +258,7 @@ mod tests {
             Some("https://mcp.example.com"),
             Ok(()),
         );
-        // Another program of this machine, and the same names beside another host.
+        // Another program of this machine, and the same names with another host.
         check("localhost:8100", Some("http://localhost:3000"), foreign);
         check("localhost:8100", Some("http://localhost"), foreign);
         check("mcp.example.com", Some("http://localhost"), foreign);
@@ -287,7 +286,7 @@ mod tests {
         check("localhost:8100", Some("file://localhost:8100"), foreign);
         check("localhost:8100", Some("localhost:8100"), foreign);
         check("localhost:8100", Some(""), foreign);
-        // A name that leads here is not a host of ours, whatever its page says.
+        // A name that resolves to this machine is not a host of ours, whatever its page sends.
         check(
             "evil.example:8100",
             Some("http://evil.example:8100"),

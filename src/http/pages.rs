@@ -1,4 +1,4 @@
-//! Pages for people: they work without script, under headers that allow them only what they need.
+//! Pages for people. They work without script, under headers that allow only what they need.
 
 pub(super) mod approvals;
 mod assets;
@@ -51,14 +51,14 @@ pub(super) use layout::{WAITING, badge};
 use notice::PageProblem;
 pub(super) use parts::Part;
 
-/// All that pages have in common: names, files, and whether browsers come by https.
+/// The parts that all pages share: names, files, and whether browsers use https.
 pub(super) struct Pages {
     pub brand: Brand,
     assets: Assets,
     pub is_https: bool,
 }
 
-/// What stands on a page, without its frame.
+/// The content of a page, without its frame.
 pub(super) struct Page {
     pub title: String,
     pub kind: PageKind,
@@ -68,22 +68,23 @@ pub(super) struct Page {
     pub reader: Option<Reader>,
 }
 
-/// Who reads a page of the console, as far as its frame depends on it.
+/// The reader of a console page, as far as its frame depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reader {
     pub is_operator: bool,
-    /// Requests that wait for this person's yes or no.
+    /// Requests that wait for this person's decision.
     pub waiting: usize,
 }
 
-/// Who opens a page decides what surrounds it and what it may do.
+/// The reader's situation decides the frame of a page and its permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PageKind {
-    /// Somebody whom a client sent, often in a window that the client opened. Its form ends in a redirect to the client.
+    /// A person whom a client sent, often in a window that the client opened. The form ends in a redirect to the
+    /// client.
     Consent,
-    /// Somebody who comes by a link of ours, or not signed in.
+    /// A person who comes by a link of ours, or is not signed in.
     Entry,
-    /// Somebody signed in, at this part of the console.
+    /// A person who is signed in, at this part of the console.
     Console(Part),
 }
 
@@ -102,7 +103,7 @@ impl Page {
         Self { status, ..self }
     }
 
-    /// With the status of a form that is shown again because of what was wrong with it.
+    /// With the status of a form that is shown again because of a problem.
     pub(super) fn for_problem(self, problem: Option<&str>) -> Self {
         match problem {
             Some(_) => self.with_status(StatusCode::BAD_REQUEST),
@@ -119,7 +120,7 @@ impl Page {
 }
 
 impl Pages {
-    /// Fails with a sentence where the brand's logo is not usable.
+    /// Fails with a sentence if the brand's logo is not usable.
     pub(super) fn new(config: &Config) -> Result<Self, String> {
         Ok(Self {
             brand: Brand::new(&config.brand, &config.oauth)?,
@@ -133,13 +134,13 @@ impl Pages {
         self.html(page.status, html, page.kind)
     }
 
-    /// A part of a page of the console that the page asks for again and again: the same headers, no frame.
+    /// A part of a console page that the page refreshes: the same headers, no frame.
     pub(super) fn fragment(&self, body: &Markup) -> Response {
         let html = body.0.clone();
         self.html(StatusCode::OK, html, PageKind::Console(Part::Home))
     }
 
-    /// The fragment, or what has the page ask anew as a whole where nobody is signed in any more. After any other
+    /// The fragment, or an instruction to reload the whole page if nobody is signed in any more. After any other
     /// problem the page keeps what it shows, and asks again.
     pub(super) fn respond_fragment(&self, answer: Result<Response, PageProblem>) -> Response {
         let problem = match answer {
@@ -159,7 +160,7 @@ impl Pages {
         response
     }
 
-    /// A file to be saved, as it is read.
+    /// A file to download, sent as it is read.
     pub(super) fn file(&self, name: &str, content_type: &'static str, body: Body) -> Response {
         let saved = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
         let mut response = ([(CONTENT_TYPE, content_type)], body).into_response();
@@ -186,7 +187,7 @@ impl Pages {
         answer.unwrap_or_else(|problem| self.show(&problem.page(kind)))
     }
 
-    /// On to another page of ours, or back to a client. Always by GET, so that no form is sent a second time.
+    /// Redirects to another page of ours, or to a client. Always by GET, so that no form is sent twice.
     pub(super) fn redirect(&self, to: &str) -> Response {
         let Ok(to) = HeaderValue::from_str(to) else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -196,7 +197,7 @@ impl Pages {
         response
     }
 
-    /// The answer to a live part that has nothing new: the page keeps what it shows.
+    /// The answer to a live part without news: the page keeps what it shows.
     pub(super) fn unchanged(&self) -> Response {
         let mut response = StatusCode::NO_CONTENT.into_response();
         headers::add(
@@ -207,19 +208,19 @@ impl Pages {
         response
     }
 
-    /// For browsers that ask for it by its usual name.
+    /// For browsers that request the icon by its usual name.
     pub(super) fn icon(&self) -> Response {
         let mut response = self.assets.icon.response();
         headers::add_to_asset(response.headers_mut(), self.is_https);
         response
     }
 
-    /// Where pages find the script for passkeys.
+    /// The address of the script for passkeys.
     fn passkey_script(&self) -> String {
         self.assets.passkey_script.path()
     }
 
-    /// A file of the pages, by the name that they give it.
+    /// A file of the pages by its name there.
     pub(super) fn asset(&self, name: &str) -> Response {
         let mut response = match self.assets.find(name) {
             Some(asset) => asset.response(),

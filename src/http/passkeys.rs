@@ -1,4 +1,4 @@
-//! Passkeys: what a browser is asked, and whether its answer proves a person. Built with the feature `passkeys`.
+//! Passkeys: the challenge to a browser, and the check of its answer. Built with the feature `passkeys`.
 
 #[cfg(not(feature = "passkeys"))]
 mod none;
@@ -12,9 +12,9 @@ pub(super) use relying_party::RelyingParty;
 
 use serde_json::Value;
 
-/// A question for a browser, and what is needed to check its answer.
+/// A challenge for a browser, and the state that is needed to check its answer.
 pub(super) struct PasskeyQuestion {
-    /// As `navigator.credentials` takes it.
+    /// The argument of `navigator.credentials`.
     pub options: Value,
     /// Comes back with the answer, sealed.
     pub state: String,
@@ -23,6 +23,6 @@ pub(super) struct PasskeyQuestion {
 /// A passkey that a browser has made.
 pub(super) struct MadePasskey {
     pub id: Vec<u8>,
-    /// Its public key, as a later answer is checked with it.
+    /// Its public key, in the form that checks later answers.
     pub credential: String,
 }

@@ -1,4 +1,4 @@
-//! Refusals over HTTP, as JSON that says what to do.
+//! Refusals over HTTP, as JSON with the remedy.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// A request that no handler gets to see. The form is OAuth's, which clients that probe expect.
+/// The refusal of a request that reaches no handler. The form is OAuth's, which probing clients expect.
 #[derive(Debug, PartialEq, Eq)]
 pub struct HttpProblem {
     pub status: StatusCode,
@@ -16,14 +16,14 @@ pub struct HttpProblem {
     pub retry_after: Option<Duration>,
 }
 
-/// What of a problem a challenge names, for whoever writes one: an extension of the answer.
+/// The parts of a problem for a challenge, as an extension of the answer.
 #[derive(Clone, Debug)]
 pub(super) struct ChallengeError {
     pub error: &'static str,
     pub description: String,
 }
 
-/// The client can have what it asks for by asking for more scopes.
+/// The client can get the right by asking for more scopes.
 pub(super) const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
 
 impl HttpProblem {
@@ -52,7 +52,7 @@ impl HttpProblem {
 }
 
 impl IntoResponse for HttpProblem {
-    /// Has its line in the log: no call was made that would have one.
+    /// Logs the refusal, because no call was made that would be logged.
     fn into_response(self) -> Response {
         let (status, reason) = (self.status.as_u16(), self.description.as_str());
         tracing::info!(status, error = self.error, reason, "refused");

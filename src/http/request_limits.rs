@@ -1,4 +1,4 @@
-//! Takes in a request's body, whole and in time, and no more calls and bytes at once than the caller's share.
+//! Reads a request's body, completely and in time, within the caller's share of calls and bytes.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -24,39 +24,40 @@ use crate::config;
 use crate::http::json_rpc_errors::in_json;
 use crate::http::problem::HttpProblem;
 
-/// When to come back after a refusal for lack of room, in seconds.
+/// The wait after a refusal for lack of room, in seconds.
 const SOON: HeaderValue = HeaderValue::from_static("1");
 
-/// To read a megabyte of JSON takes milliseconds, so many bytes a fraction of one.
+/// Parsing a megabyte of JSON takes milliseconds, and this many bytes a fraction of one.
 const LARGE: usize = 64 << 10;
 
-/// The largest body that is read to its end although it is refused, in bytes.
+/// The largest refused body that is read to its end, in bytes.
 const MOST_DISCARDED: usize = 128 << 20;
 
-/// JSON may begin with it, and the library does not take it.
+/// JSON may begin with it, but the library does not accept it.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// So much of a body has the time that the settings give: who sends files needs longer, and who sends nothing has no more.
+/// The settings' time is for a piece of this size: a client that sends files gets more time, and one that sends nothing
+/// does not.
 const PIECE: usize = 4 << 20;
 
-/// What one server takes.
+/// The limits of one server.
 pub(super) struct Intake {
     background: Background,
     max_body_bytes: usize,
-    /// Of an operation that takes files.
+    /// For an operation that takes files.
     largest_request: usize,
     body_timeout: Duration,
     shares: Shares,
 }
 
-/// Whose share a request is charged to.
+/// The holder of the share that a request is charged to.
 pub(super) struct ShareHolder {
     pub id: PrincipalId,
-    /// The address of one whose token HighLevel has not answered yet.
+    /// The address of a caller whose token HighLevel has not answered yet.
     pub newcomer: Option<Option<IpAddr>>,
 }
 
-/// A body whose bytes are held until it is sent.
+/// A body whose bytes stay charged until it is sent.
 struct BodyWithLoan {
     body: Body,
     _loan: ByteLoan,
@@ -73,10 +74,10 @@ impl Intake {
         }
     }
 
-    /// Hands the request on. Its body is read before a place is taken: who sends slowly takes no place from others.
-    /// The place goes on in the request's extensions, for calls that wait to give it back meanwhile.
+    /// Passes the request on. Its body is read before a place is taken, so that a slow sender takes no place from
+    /// others. The place goes into the request's extensions, for calls that release it while they wait.
     pub(super) async fn pass(&self, request: Request, who: &ShareHolder, next: Next) -> Response {
-        // Until HighLevel has answered a token, anybody may have made it up: its bytes are its address's.
+        // Until HighLevel has answered a token, anybody may have invented it: its bytes are charged to its address.
         let share = match who.newcomer {
             Some(address) => self.shares.address(address),
             None => self.shares.caller(&who.id),
@@ -95,7 +96,7 @@ impl Intake {
             Err(busy) => return with_retry_after(no_place(busy)),
         };
         request.extensions_mut().insert(place.clone());
-        // Nobody waits for what another caller sends much of, or for who is not known yet.
+        // Large requests and unverified callers must not delay others.
         let steps_back = body.len() >= LARGE || who.newcomer.is_some() || place.is_one_of_many();
         let answer = match steps_back {
             true => self.background.run(next.run(request)).await,
@@ -154,7 +155,7 @@ impl Intake {
         Ok((Request::from_parts(parts, Body::from(bytes.clone())), bytes))
     }
 
-    /// Every chunk is charged when it comes, and each piece of the body has as long as a whole one that is no larger.
+    /// Every chunk is charged on arrival, and each piece of the body has the time of a whole body of that size.
     async fn chunks(
         &self,
         body: &mut Body,
@@ -199,7 +200,7 @@ impl Intake {
                     rest.extend_from_slice(&first);
                 }
                 if pieces > 0 && rest.capacity() < rest.len() + chunk.len() {
-                    // Once, where the client says how much comes: a vector that grows holds twice as much meanwhile.
+                    // Allocated once if the client gives the length: a growing vector takes twice as much meanwhile.
                     let whole = announced.unwrap_or_default().saturating_sub(rest.len());
                     rest.reserve_exact(whole.max(rest.len() / 2).max(chunk.len()));
                 }
@@ -221,18 +222,18 @@ impl Intake {
     }
 }
 
-/// Reads a body that is not taken, so that its client sees the answer and not a broken connection.
+/// Reads a refused body, so that its client sees the answer instead of a broken connection.
 async fn discard(mut body: Body, longest: Duration) {
     let read = async { while let Some(Ok(_)) = body.frame().await {} };
     drop(timeout(longest, read).await);
 }
 
-/// `answer`, whose bytes are held in place of the request's until it is sent.
+/// `answer`, whose bytes are charged in place of the request's until it is sent.
 fn holding(answer: Response, mut loan: ByteLoan) -> Response {
     if let Some(bytes) = answer.body().size_hint().exact() {
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         match bytes.checked_sub(loan.bytes()) {
-            // What was done must be told, whether there is room or not.
+            // Finished work must be reported even without room.
             Some(more) => drop(loan.grow(more)),
             None => loan.shrink(loan.bytes() - bytes),
         }

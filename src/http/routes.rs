@@ -33,8 +33,8 @@ use crate::http::stream_probe::stream_probe;
 
 use crate::http::{console, oauth};
 
-/// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
-/// a redirect: existing configurations say `/mcp/`.
+/// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without a redirect, because
+/// existing configurations say `/mcp/`.
 pub fn router(
     pipeline: &Pipeline,
     access: Access,
@@ -73,12 +73,12 @@ pub fn router(
         let front = Arc::clone(&front);
         move |method, uri, headers| nowhere(front, method, uri, headers)
     };
-    // CORS outside the guard: a preflight request carries no credential. Origins were checked before.
+    // CORS is outside the guard: a preflight request carries no credential. Origins were checked before.
     let elsewhere = mcp
         .clone()
         .layer(guarded.clone())
         .layer(cors())
-        // Clients that see a 401 probe these.
+        // Clients that get a 401 probe these.
         .route("/.well-known/{*path}", any(no_oauth))
         .route("/register", any(no_oauth))
         .fallback(lost.clone());
@@ -108,12 +108,12 @@ pub fn router(
     served
         .layer(from_fn_with_state(front, front_page))
         .layer(from_fn_with_state(Arc::new(hosts), check_host_and_origin))
-        // Probes of orchestrators come under the address of the container.
+        // Orchestrators probe the address of the container.
         .route("/livez", get(alive))
         .route("/readyz", get(ready).with_state(readiness))
 }
 
-/// What a request says of where it is for decides which of both answers it.
+/// Chooses between two routers by the request's host.
 fn choose(is_there: fn(&Request) -> bool, there: Router, elsewhere: Router) -> Router {
     let choose = async move |request: Request| {
         let chosen = if is_there(&request) {
@@ -131,8 +131,8 @@ fn is_for_sign_in(request: &Request) -> bool {
     host.is_some_and(|host| host.is_sign_in)
 }
 
-/// By a loopback name, from a program of this machine, and by no proxy: one that gives its own name for this server's would
-/// bring other machines here.
+/// The request uses a loopback name, comes from a program of this machine, and through no proxy: a proxy that replaces
+/// the host name would let other machines in.
 fn is_for_this_machine(request: &Request) -> bool {
     let (host, peer) = (
         request.extensions().get::<CheckedHost>(),
@@ -153,7 +153,7 @@ async fn endpoint(State(endpoints): State<Arc<Endpoints>>, request: Request) -> 
     }
 }
 
-/// To a browser, and to clients that ask for a stream as a matter of course: for those it is no line of the log.
+/// The answer to browsers, and to clients that always ask for a stream. It is not logged.
 fn only_post() -> Response {
     let what =
         "MCP is here, and clients speak it by POST; `highlevel-mcp connect` says what each needs.";

@@ -1,4 +1,4 @@
-//! Knows whether the server was told to stop, and whether it is paused.
+//! Tells whether the server was told to stop, and whether it is paused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use state::instances::Membership;
 use state::pause::Pauses;
 
-/// Cheap to clone: one flag for the routes and for the connections.
+/// Cheap to clone: routes and connections share one flag.
 #[derive(Clone, Default)]
 pub struct Stopping(Arc<AtomicBool>);
 
@@ -23,7 +23,7 @@ impl Stopping {
     }
 }
 
-/// What `ready` looks at.
+/// The state for `ready`.
 #[derive(Clone)]
 pub(super) struct Readiness {
     pub stopping: Stopping,
@@ -31,10 +31,10 @@ pub(super) struct Readiness {
     pub membership: Membership,
 }
 
-/// For orchestrators: `503` from the moment on that the server is told to stop, and until the other instances on the database
-/// have made room for this one in HighLevel's limits; and where it has not reached the store for longer than reads may go on,
-/// for another instance may. Nothing is loaded after start, so that who can answer is ready before. What is paused still
-/// reads, and is ready.
+/// The readiness for orchestrators. `503`: the server was told to stop; or the other instances on the database have not
+/// yet made room for this one in HighLevel's limits; or the store has been out of reach for longer than reads may go
+/// on, while another instance may reach it. Nothing is loaded after the start, so a server that answers is ready. A
+/// paused server still reads, and is ready.
 pub(super) async fn ready(State(now): State<Readiness>) -> (StatusCode, &'static str) {
     let unready = if now.stopping.has_begun() {
         Some("stopping\n")

@@ -1,4 +1,4 @@
-//! Two events a second apart, for nobody in particular: whether a proxy hands a stream on as it comes or holds it back.
+//! Two events a second apart, which show whether a proxy forwards a stream as it comes or buffers it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::http::elicitation::UNBUFFERED;
 
-/// Between the two.
+/// The pause between the two.
 const PAUSE: Duration = Duration::from_secs(1);
 
 const FIRST: &[u8] = b"data: first\n\n";
@@ -23,7 +23,7 @@ struct TwoEvents {
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// At `GET /streamz`. It costs what an idle connection costs, and is counted as one.
+/// At `GET /streamz`. It costs as much as an idle connection, and counts as one.
 pub(super) async fn stream_probe() -> Response {
     let events = TwoEvents {
         is_begun: false,

@@ -1,4 +1,4 @@
-//! An answer that comes in pieces: with each its client has the time anew that the settings give it for a whole one.
+//! An answer in pieces. For each piece its client gets the full time that the settings give for a whole answer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use hyper::body::{Frame, SizeHint};
 
 use crate::http::idle_timeout::Clock;
 
-/// hyper asks for a piece when it has room, so that a client which reads nothing gets no more time.
+/// hyper polls for a piece when it has room, so a client that reads nothing gets no more time.
 pub(super) struct StreamedBody {
     pub body: Body,
     pub clock: Arc<Clock>,

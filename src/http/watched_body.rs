@@ -1,5 +1,5 @@
-//! The body of a request, of which what nobody read is read before the answer leaves. What is left over ends the connection,
-//! and a proxy that is not told so sends the next request of anybody into its end.
+//! The body of a request, whose unread rest is read before the answer is sent. Unread bytes end the connection, and a
+//! proxy that is not told so sends somebody else's next request into it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
-/// Most that is read for nobody, and how long that may take: beyond it the connection ends, and the answer says so.
+/// The most that is read this way, and the longest time for it. Beyond it the connection ends, and the answer says so.
 const MOST_BYTES: usize = 64 << 10;
 const LONGEST: Duration = Duration::from_millis(100);
 
@@ -21,7 +21,7 @@ pub(super) struct WatchedBody {
     rest: Arc<Mutex<BodyState>>,
 }
 
-/// What became of a body; it outlives the body.
+/// The state of a body, which outlives the body.
 pub(super) struct BodyRest(Arc<Mutex<BodyState>>);
 
 enum BodyState {
@@ -54,7 +54,7 @@ impl Drop for WatchedBody {
 }
 
 impl BodyRest {
-    /// Reads what is left; whether all of the body was read.
+    /// Reads the rest. Returns whether the whole body was read.
     pub(super) async fn read_out(self) -> bool {
         let state = std::mem::replace(
             &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner),
@@ -68,7 +68,7 @@ impl BodyRest {
     }
 }
 
-/// Whether it came to its end.
+/// Whether the end was reached.
 async fn read_rest(mut body: Incoming) -> bool {
     let mut read = 0;
     loop {

@@ -1,8 +1,8 @@
-//! Signs that a request came through a proxy or a tunnel, whatever address it seems to come from.
+//! Detects signs that a request came through a proxy or a tunnel, whatever its source address.
 
 use axum::http::HeaderMap;
 
-/// Headers that proxies, balancers, networks of caches and tunnels add.
+/// Headers that proxies, load balancers, CDNs and tunnels add.
 const NAMES: [&str; 8] = [
     "via",
     "x-realip",
@@ -14,15 +14,15 @@ const NAMES: [&str; 8] = [
     "x-cloud-trace-context",
 ];
 
-/// Parts of what such headers are called, by whichever product: `forwarded`, `x-forwarded-for`, `x-nginx-proxy`.
+/// Parts of the names of such headers in any product: `forwarded`, `x-forwarded-for`, `x-nginx-proxy`.
 const PARTS: [&str; 2] = ["forward", "proxy"];
 
-/// The end of those that tell an address: `x-real-ip`, `true-client-ip`, `ali-cdn-real-ip`.
+/// The ending of headers with an address: `x-real-ip`, `true-client-ip`, `ali-cdn-real-ip`.
 const ADDRESS: &str = "-ip";
 
-/// What the headers of one product begin with: Envoy, Cloudflare, CloudFront, Fastly, Fly, Azure, App Engine, IIS,
-/// Vercel, Netlify, Akamai, Imperva, ngrok, Tailscale, Google's and Amazon's sign-in, Pomerium, Varnish, and those that
-/// keep what they replaced.
+/// Prefixes of the headers of one product: Envoy, Cloudflare, CloudFront, Fastly, Fly, Azure, App Engine, IIS, Vercel,
+/// Netlify, Akamai, Imperva, ngrok, Tailscale, Google's and Amazon's sign-in, Pomerium, Varnish, and those that
+/// preserve replaced values.
 const PREFIXES: [&str; 20] = [
     "x-envoy-",
     "cf-",
@@ -46,7 +46,7 @@ const PREFIXES: [&str; 20] = [
     "x-original-",
 ];
 
-/// Whether any header says so. There may be none although it did: this is one sign among others.
+/// Whether any header shows forwarding. A forwarded request may have none: this is one sign among others.
 pub(in crate::http) fn was_forwarded(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| {
         let name = name.as_str();

@@ -1,11 +1,11 @@
-//! Reads the caller's headers, and refuses wrong ones.
+//! Parses the caller's headers, and refuses faulty ones.
 
 use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::http::problem::HttpProblem;
 use crate::upstream::TenantId;
 
-/// The bearer token, where there is an Authorization header.
+/// The bearer token, if there is an Authorization header.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpProblem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
@@ -27,7 +27,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpProblem> {
     }
 }
 
-/// Says what is wrong with a bearer token without repeating it.
+/// The error for a faulty bearer token, without repeating it.
 pub(super) fn not_a_token(bearer: &str) -> HttpProblem {
     let what = if bearer.contains("${") || bearer.contains("{{") {
         "The bearer token is a variable that the client did not fill in; set the variable where the client runs."
@@ -37,7 +37,7 @@ pub(super) fn not_a_token(bearer: &str) -> HttpProblem {
     unauthorized("invalid_token", what)
 }
 
-/// One header that names a tenant.
+/// One header with a tenant's id.
 pub(super) fn tenant(headers: &HeaderMap, name: &str) -> Result<Option<TenantId>, HttpProblem> {
     let mut values = headers.get_all(name).iter();
     let (first, second) = (values.next(), values.next());

@@ -1,4 +1,4 @@
-//! The caller at the address for sign-in: a client with a token of ours, or with an access key.
+//! The caller at the sign-in address: a client with a token of ours, or with an access key.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::upstream::TenantId;
 use crate::upstream::accounts::{Account, Accounts};
 use state::grants::{GrantTrouble, is_access_token};
 
-/// The address for sign-in, as far as it decides who may call there.
+/// The sign-in address, as far as it decides who may call there.
 pub(super) struct SignInAddress {
     url: String,
     header_host: String,
@@ -46,7 +46,7 @@ const NEXT_MADE_UP: Duration = Duration::from_millis(50);
 /// Said of every location that a grant does not reach, whether there is one or not.
 pub(super) const UNCONNECTED: &str = "This connection does not reach this location.";
 
-/// What begins a secret of ours that is no bearer token, and what it is.
+/// Prefixes of our secrets that are no bearer tokens, with their names.
 const OTHER_SECRETS: [(&str, &str); 5] = [
     (
         "hlr_",
@@ -62,7 +62,7 @@ const OTHER_SECRETS: [(&str, &str); 5] = [
 ];
 
 impl Access {
-    /// The same with an address where people and clients sign in, where the settings have one.
+    /// Adds the sign-in address, if the settings have one.
     pub fn with_sign_in(self, settings: &OauthSettings, pipeline: &Pipeline) -> Self {
         Self {
             sign_in: SignInAddress::new(settings, pipeline),
@@ -84,14 +84,14 @@ impl Access {
         }
     }
 
-    /// The address for sign-in, where the request came there.
+    /// The sign-in address, if the request came there.
     pub(super) fn sign_in_at(&self, visit: &Visit<'_>) -> Option<&SignInAddress> {
         self.sign_in.as_ref().filter(|_| visit.is_sign_in)
     }
 }
 
 impl SignInAddress {
-    /// `None` where the settings have nobody sign in.
+    /// `None` if the settings have no sign-in.
     pub(super) fn new(settings: &OauthSettings, pipeline: &Pipeline) -> Option<Self> {
         let controls = pipeline.controls().sign_in.clone()?;
         Some(Self {
@@ -181,7 +181,7 @@ impl SignInAddress {
         Some(unauthorized("invalid_token", &what))
     }
 
-    /// What a request without a credential is told.
+    /// The error for a request without a credential.
     pub(super) fn nothing_shown(&self) -> HttpProblem {
         let what = format!(
             "Sign in: a client that is given {}/mcp does it by itself. Or send an access key of this server as \
@@ -191,14 +191,14 @@ impl SignInAddress {
         unauthorized("invalid_request", &what)
     }
 
-    /// Where a token of ours is for, told where it is not.
+    /// The error for a token of ours at another address: it says where the token belongs.
     pub(super) fn elsewhere(&self) -> HttpProblem {
         let what = format!("This access token is for {}/mcp.", self.url);
         unauthorized("invalid_token", &what)
     }
 }
 
-/// Says of a secret of ours that is no bearer token what it is, without repeating it.
+/// The error for a secret of ours that is no bearer token. It names the kind and does not repeat the secret.
 pub(super) fn not_for_calls(bearer: &str) -> Option<HttpProblem> {
     let found = OTHER_SECRETS
         .iter()
@@ -209,7 +209,7 @@ pub(super) fn not_for_calls(bearer: &str) -> Option<HttpProblem> {
     })
 }
 
-/// The access token that a request shows at the address for sign-in, to be looked up before anything else.
+/// The access token of a request at the sign-in address, which is looked up first.
 pub(in crate::http) fn shown_token(
     uri: &Uri,
     headers: &HeaderMap,
@@ -223,7 +223,7 @@ pub(in crate::http) fn shown_token(
     Ok(token.map(SecretString::from))
 }
 
-/// Addresses stand in logs and histories: a token there is not taken, whatever it is.
+/// Refuses any token in an address: addresses are stored in logs and histories.
 fn refuse_token_in(uri: &Uri) -> Result<(), HttpProblem> {
     let names = uri.query().unwrap_or_default().split('&');
     let mut names = names.map(|pair| pair.split('=').next().unwrap_or_default());

@@ -1,11 +1,11 @@
-//! Which headers lead to which account, one row a case.
+//! Headers and the account that they lead to, one row per case.
 
 use super::*;
 use crate::config::{Config, Flags, Tls};
 use crate::upstream::Transport;
 use state::keys::KeyLocations;
 
-/// What a server is set to.
+/// The settings of a server.
 #[derive(Clone, Copy)]
 struct Set {
     token: &'static str,
@@ -58,7 +58,7 @@ fn access(set: Set) -> Access {
     Access::new(&server, &account, None).expect("an account")
 }
 
-/// The request with these headers, from this machine to this machine.
+/// The caller of a request with these headers, from this machine to this machine.
 fn principal(
     access: &Access,
     alias: Option<&str>,
@@ -387,7 +387,7 @@ fn a_token_does_not_learn_which_aliases_there_are() {
     check("other", &[PIT], unknown);
     check("other", &[PIT, ("locationid", "LA")], unknown);
     check("acme", &[PIT, ("locationid", "LB")], unknown);
-    // Whom the server knows is told what is wrong.
+    // A caller that the server knows is told the problem.
     let key = ("x-access-key", "k3y");
     check("acme", &[key], bound);
     check("other", &[key], Err(404));

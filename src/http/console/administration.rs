@@ -1,14 +1,14 @@
-//! Shared by the operators' pages: the locations that may be given to others from there.
+//! Shared by the operators' pages: the locations that they may give to others.
 
 use crate::http::pages::clean::one_line;
 use crate::http::pages::form::FormFields;
 use crate::http::pages::reach::{LocationBox, MOST_BOXES, ReachFields};
 use crate::upstream::accounts::Accounts;
 
-/// Stands in forms for every location of the server's own.
+/// In forms: every location of the server's own.
 pub(super) const EVERY: &str = "*";
 
-/// The locations that an operator may give to others: those that no person connected alone.
+/// The locations that an operator may give to others: all but those that a person connected alone.
 pub(super) fn reach_fields(accounts: &Accounts, before: Option<&FormFields>) -> ReachFields {
     let all = accounts.iter().map(|account| &account.configured);
     let mut all: Vec<_> = all.filter(|location| location.owner().is_none()).collect();
@@ -28,15 +28,15 @@ pub(super) fn reach_fields(accounts: &Accounts, before: Option<&FormFields>) -> 
     }
 }
 
-/// Which locations a form names.
+/// The locations that a form names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ChosenLocations {
     All,
-    /// Aliases, in order; none where none was ticked.
+    /// Aliases, in order; empty if none was ticked.
     Only(Vec<String>),
 }
 
-/// Fails with a sentence where one of them is none that may be given to others.
+/// Fails with a sentence if one of them may not be given to others.
 pub(super) fn chosen_locations(
     accounts: &Accounts,
     fields: &FormFields,

@@ -1,4 +1,4 @@
-//! Calls that wait for a person: shown to those who may decide, and decided.
+//! Waiting calls: shown to the people who may decide, and decided.
 
 mod decider;
 mod decision;
@@ -46,7 +46,7 @@ async fn show_list(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, Pa
     frame::show(sign_in, session, list.page().page()).await
 }
 
-/// The list for itself, for a page that is left open.
+/// The list alone, for a page that stays open.
 pub(super) async fn refresh_list(
     State(sign_in): State<Arc<SignIn>>,
     RawQuery(query): RawQuery,
@@ -66,14 +66,14 @@ async fn show_fragment(
     let list = ApprovalList::read(sign_in, &visitor.signed_in()?.person).await?;
     let mut response = sign_in.pages.fragment(&list.page().list());
     if known == Some(list.version.as_str()) {
-        // What is shown is left alone, and whoever reads it too.
+        // The page keeps what it shows, so that its reader is not disturbed.
         let headers = response.headers_mut();
         headers.insert("hx-reswap", HeaderValue::from_static("none"));
     }
     Ok(response)
 }
 
-/// What waits for one person, as the page shows it.
+/// The waiting calls of one person, as the page shows them.
 struct ApprovalList {
     rows: Vec<ApprovalRow>,
     unlisted: usize,
@@ -176,7 +176,7 @@ async fn show_one(
     frame::show(sign_in, session, page.page()).await
 }
 
-/// Whether it still stands as a page shows it, for one that is left open: else the page is loaded again.
+/// Whether the approval is still in the state that an open page shows. If not, the page is reloaded.
 pub(super) async fn refresh(
     State(sign_in): State<Arc<SignIn>>,
     Path(handle): Path<String>,
@@ -205,7 +205,7 @@ async fn compare(
     Ok(response)
 }
 
-/// The calls of a batch, part by part.
+/// The calls of a batch, in parts.
 pub(super) async fn requests(
     State(sign_in): State<Arc<SignIn>>,
     Path(handle): Path<String>,
@@ -244,7 +244,7 @@ async fn show_requests(
     frame::show(sign_in, session, page.page()).await
 }
 
-/// Whoever may not decide about it is not told that there is one.
+/// A person who may not decide about an approval must not learn that it exists.
 async fn find(
     sign_in: &SignIn,
     handle: &str,

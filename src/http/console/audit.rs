@@ -66,7 +66,7 @@ async fn show_list(
     show(sign_in, session, page.page()).await
 }
 
-/// Whose calls somebody may see; `None`: everybody's.
+/// The part of the audit that a person may see; `None`: all.
 async fn reader(sign_in: &SignIn, person: &Person) -> Result<Option<AuditReader>, PageProblem> {
     if is_operator(person) {
         return Ok(None);
@@ -82,7 +82,7 @@ async fn reader(sign_in: &SignIn, person: &Person) -> Result<Option<AuditReader>
     }))
 }
 
-/// Fails with a sentence where something that is asked for is none.
+/// The query of a form. Fails with a sentence if a value is invalid.
 fn asked(sign_in: &SignIn, fields: &FormFields) -> Result<AuditQuery, &'static str> {
     let given = |name: &'static str| Some(fields.one(name)).filter(|text| !text.is_empty());
     let begins = |name: &'static str| {
@@ -111,7 +111,7 @@ fn asked(sign_in: &SignIn, fields: &FormFields) -> Result<AuditQuery, &'static s
     })
 }
 
-/// The beginning of a day, or of one so many days later.
+/// The beginning of a day, or of the day that many days later.
 fn day(text: &str, later: i64) -> Result<Timestamp, &'static str> {
     let day: Option<Date> = text.parse().ok();
     let day = day.and_then(|day| day.checked_add(later.days()).ok());

@@ -1,4 +1,4 @@
-//! Callers by the names that people know them by.
+//! Callers by the names that people know.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use crate::http::oauth::visitor::unavailable;
 use crate::http::pages::clean::one_line;
 use crate::http::pages::notice::PageProblem;
 
-/// Names that were looked up for this page: one caller may stand on it often.
+/// Names that were looked up for this page: the same caller may appear often.
 pub(super) struct CallerNames<'a> {
     sign_in: &'a SignIn,
     known: HashMap<String, String>,
@@ -31,7 +31,7 @@ impl<'a> CallerNames<'a> {
     }
 }
 
-/// The client that calls, and for whom. `who`: as the audit has it, and so it stays where that has no name.
+/// The calling client and its holder. `who`: the audit's name, which stays if there is no other.
 pub(super) async fn caller(sign_in: &SignIn, who: &str) -> Result<String, PageProblem> {
     let controls = sign_in.pipeline.controls();
     let requester = controls.requester(who).await.map_err(unavailable)?;

@@ -1,4 +1,4 @@
-//! The programs that people connect: who vouches for each, and which are kept out.
+//! The programs that people connect: the source of each one's name, and those that are blocked.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use state::sessions::PersonSession;
 
 const PATH: &str = "/console/clients";
 
-/// Longest id that is shown, in letters: the address of a client's document is one.
+/// Longest shown id, in characters: the address of a client's document is one.
 const LONGEST_ID: usize = 200;
 
 pub(super) async fn list(
@@ -43,7 +43,7 @@ async fn show_list(
     query: &FormFields,
 ) -> Result<Response, PageProblem> {
     let mut clients = sign_in.clients.list().await.map_err(unavailable)?;
-    // Those that were never used may be anybody's; they come last.
+    // Clients that were never used may be anybody's, so they come last.
     clients.sort_by_key(|client| std::cmp::Reverse(client.used));
     let mut connections: HashMap<String, usize> = HashMap::new();
     for grant in sign_in.grants.list(None).await.map_err(unavailable)? {
@@ -103,7 +103,7 @@ pub(super) async fn unblock(
     respond(&sign_in, &headers, set, Part::Clients).await
 }
 
-/// Neither needs a fresh proof: the one takes away, and after the other people have to consent anew.
+/// Neither needs a fresh proof: blocking takes rights away, and after unblocking people must consent again.
 async fn set_blocked(
     sign_in: &SignIn,
     is_blocked: bool,
@@ -117,7 +117,7 @@ async fn set_blocked(
     let clients = sign_in.clients.list().await.map_err(unavailable)?;
     let found = clients.iter().find(|client| handle(&client.id) == asked);
     let Some(client) = found else {
-        // It is forgotten meanwhile, with its connections.
+        // It was removed meanwhile, with its connections.
         return Ok(sign_in.pages.redirect(PATH));
     };
     let set = sign_in

@@ -1,4 +1,4 @@
-//! The way to a connected client: its steps, and the wait until it comes.
+//! The way to a connected client: its steps, and the wait until it arrives.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ async fn show_one(
     frame::show(sign_in, session, page.page()).await
 }
 
-/// What came meanwhile: a fragment.
+/// The clients that arrived meanwhile, as a fragment.
 pub(super) async fn watch(
     State(sign_in): State<Arc<SignIn>>,
     Path(client): Path<String>,
@@ -87,7 +87,7 @@ async fn watch_one(
     let person = &visitor.signed_in()?.person;
     let client = find(client)?;
     Ok(match arrived(sign_in, person, since).await? {
-        // Whoever reads by ear is not told again and again that nothing has happened.
+        // A screen reader must not repeat that nothing has happened.
         None => sign_in.pages.unchanged(),
         Some(arrived) => sign_in.pages.fragment(&live(client, Some(&arrived))),
     })
@@ -104,7 +104,7 @@ fn find(client: &str) -> Result<&'static ClientSteps, PageProblem> {
     })
 }
 
-/// `since=` milliseconds; without it this moment, to which the page was opened.
+/// `since=` in milliseconds; without it this moment, when the page was opened.
 fn since(query: Option<&str>) -> Timestamp {
     let mut pairs = query.unwrap_or_default().split('&');
     let given = pairs.find_map(|pair| pair.strip_prefix("since="));
@@ -112,8 +112,8 @@ fn since(query: Option<&str>) -> Timestamp {
     given.unwrap_or_else(Timestamp::now)
 }
 
-/// A sentence on the last client of this person that came since then, by what this process saw of it or, where another
-/// process serves it, by its new connection.
+/// A sentence about the last client of this person since then: from this process, or from its new connection if another
+/// process serves it.
 async fn arrived(
     sign_in: &SignIn,
     person: &Person,
@@ -126,7 +126,7 @@ async fn arrived(
         .iter()
         .map(|grant| format!("grant:{}", grant.id))
         .collect();
-    // Keys and the server's own account are the operators'. Whoever brings a token of their own may be anybody.
+    // Keys and the server's own account are the operators'. A caller with a token of its own may be anybody.
     let is_of_server = |who: &str| who == "operator" || who.starts_with("key:");
     let counts = |who: &str| own.contains(who) || is_operator(person) && is_of_server(who);
     let last = sign_in.pipeline.telemetry().arrivals.last(since, counts);

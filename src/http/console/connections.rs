@@ -1,4 +1,4 @@
-//! Which clients are connected, what each may do, and the end of that.
+//! Lists connected clients with their rights, and ends connections.
 
 mod narrowing;
 mod words;
@@ -59,14 +59,14 @@ async fn show(
     frame::show(sign_in, session, page.page()).await
 }
 
-/// By their ids.
+/// Clients by id.
 async fn clients(sign_in: &SignIn) -> Result<HashMap<String, ClientRecord>, PageProblem> {
     let clients = sign_in.clients.list().await.map_err(unavailable)?;
     let pair = |client: ClientRecord| (client.id.clone(), client);
     Ok(clients.into_iter().map(pair).collect())
 }
 
-/// Those that this person may end, newest first.
+/// The connections that this person may end, newest first.
 pub(super) async fn all(
     sign_in: &SignIn,
     person: &Person,
@@ -89,7 +89,7 @@ pub(super) async fn show_one(
     sign_in.pages.respond(shown.await, PageKind::Entry)
 }
 
-/// `problem`: what was wrong with what was asked for.
+/// `problem`: the error of the last form.
 async fn page(
     sign_in: &SignIn,
     session: &PersonSession,
@@ -144,7 +144,7 @@ async fn end_some(
     let form = ConsoleForm::read(sign_in, headers, body).await?;
     let (person, fields) = (&form.session.person, &form.fields);
     let found = sign_in.grants.get(fields.one("id")).await;
-    // One that ended meanwhile is what was wanted.
+    // If it ended meanwhile, the goal is reached.
     if let Some(grant) = found.map_err(unavailable)? {
         check_own(person, &grant)?;
         for ended in which(sign_in, person, grant, fields.one("which")).await? {
@@ -157,7 +157,7 @@ async fn end_some(
     Ok(sign_in.pages.redirect(PATH))
 }
 
-/// Fails where the connection is neither the person's own nor an operator's to look after.
+/// Fails unless the connection is the person's own, or the person is an operator.
 fn check_own(person: &Person, grant: &GrantRecord) -> Result<(), PageProblem> {
     let is_own = grant.holder == GrantHolder::Person(person.id.clone());
     if is_own || is_operator(person) {
@@ -170,7 +170,7 @@ fn check_own(person: &Person, grant: &GrantRecord) -> Result<(), PageProblem> {
     ))
 }
 
-/// That connection, or with it all of its client or holder that the person may end.
+/// That connection, or all connections of its client or holder that the person may end.
 async fn which(
     sign_in: &SignIn,
     person: &Person,

@@ -1,4 +1,4 @@
-//! Coming in by a link of ours, and going out.
+//! Signs people in by a link of ours, and signs them out.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(super) async fn join(
     sign_in.pages.respond(joined, PageKind::Entry)
 }
 
-/// Uses the link up. That is never done by a GET: programs that preview links would.
+/// Uses the link up. A GET never does: programs that preview links send one.
 async fn take_link(
     page: LinkPage,
     sign_in: &SignIn,
@@ -59,7 +59,7 @@ async fn take_link(
         Err(error) => return Err(unavailable(error)),
     };
     let visitor = Visitor::find(sign_in, headers).await?;
-    // Without a passkey they would need another link for the next time.
+    // Without a passkey they would need another link next time.
     let next = match sign_in.passkeys {
         Some(_) if page != LinkPage::SignIn => PASSKEYS,
         _ => "/console",

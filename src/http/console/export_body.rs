@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use state::StoreError;
 
-/// What comes through a channel. It breaks off where an error comes.
+/// The parts that come through a channel. It breaks off at an error.
 pub(super) struct ExportBody(pub(super) mpsc::Receiver<Result<Bytes, StoreError>>);
 
 impl HttpBody for ExportBody {

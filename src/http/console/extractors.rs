@@ -1,5 +1,5 @@
-//! What pages of the console are handed: who reads them, as a type, and their query. Whoever may not read one gets the page that
-//! says why, before its handler runs.
+//! The inputs of console pages: their reader, as a type, and their query. A person who may not read a page gets one
+//! with the reason, before its handler runs.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::http::pages::form::FormFields;
 use crate::http::pages::notice::PageProblem;
 use state::sessions::PersonSession;
 
-/// Somebody who is signed in.
+/// A person who is signed in.
 pub(super) struct SignedIn(pub PersonSession);
 
-/// Somebody who runs this server.
+/// An operator.
 pub(super) struct Operator(pub PersonSession);
 
-/// What stands behind the `?` of a page's address.
+/// The query of a page's address.
 pub(super) struct PageQuery(pub FormFields);
 
 impl FromRequestParts<Arc<SignIn>> for SignedIn {

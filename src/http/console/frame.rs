@@ -1,4 +1,4 @@
-//! Pages of the console for the person who reads them: with what the menu shows to that person.
+//! Adds the frame of the console to pages, with the menu of the person who reads them.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::http::pages::notice::PageProblem;
 use crate::http::pages::{Page, PageKind, Part, Reader, badge};
 use state::sessions::PersonSession;
 
-/// The answer that shows `page` to whoever is signed in.
+/// The answer that shows `page` to a person who is signed in.
 pub(super) async fn show(
     sign_in: &SignIn,
     session: &PersonSession,
@@ -56,7 +56,7 @@ async fn read_by(sign_in: &SignIn, session: &PersonSession) -> Result<Reader, Pa
     })
 }
 
-/// For pages and forms that are the operators' alone.
+/// For pages and forms that only operators may use.
 pub(super) fn operators_only(session: &PersonSession) -> Result<(), PageProblem> {
     if is_operator(&session.person) {
         return Ok(());
@@ -69,7 +69,7 @@ pub(super) fn operators_only(session: &PersonSession) -> Result<(), PageProblem>
     Err(problem.with_link("/console", "To your own pages"))
 }
 
-/// How many requests wait: a fragment, for the menu of a page that is left open.
+/// The number of waiting requests, as a fragment for the menu of an open page.
 pub(super) async fn waiting(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
     let counted = count_waiting(&sign_in, &headers).await;
     sign_in.pages.respond_fragment(counted)

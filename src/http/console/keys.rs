@@ -1,4 +1,4 @@
-//! Access keys: what each opens, others made within what their maker reaches, and their end.
+//! Access keys: lists what each opens, makes new ones within their maker's reach, and revokes them.
 
 mod make;
 
@@ -45,7 +45,7 @@ async fn show_list(
 ) -> Result<Response, PageProblem> {
     let keys = sign_in.pipeline.controls().keys.list().await;
     let mut keys = keys.map_err(unavailable)?;
-    // Newest first, and last what opens nothing any more.
+    // Newest first, and last the keys that open nothing any more.
     keys.reverse();
     keys.sort_by_key(|key| over(key).is_some());
     let paging = ListParts::new(PATH, query, keys.len(), MOST_KEYS);
@@ -99,7 +99,7 @@ fn row(key: &KeyRecord, connected: &HashMap<String, String>) -> KeyCard {
     }
 }
 
-/// Why a key opens nothing any more.
+/// The reason that a key opens nothing any more.
 fn over(key: &KeyRecord) -> Option<&'static str> {
     let has_expired = || {
         key.expires
@@ -120,7 +120,7 @@ pub(super) async fn revoke(
     respond(&sign_in, &headers, revoked, Part::Keys).await
 }
 
-/// Takes away only: it needs no fresh proof.
+/// Revoking only takes rights away, so it needs no fresh proof.
 async fn revoke_one(
     sign_in: &SignIn,
     headers: &HeaderMap,

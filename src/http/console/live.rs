@@ -24,7 +24,7 @@ use crate::telemetry::CallMinute;
 use crate::upstream::WindowStatus;
 use state::sessions::PersonSession;
 
-/// Where the figures are asked for again.
+/// The address of the refreshed figures.
 pub(super) use crate::http::pages::live::FIGURES;
 
 pub(super) async fn page(
@@ -120,7 +120,7 @@ fn row(sign_in: &SignIn, window: &WindowStatus) -> WindowRow {
     }
 }
 
-/// What the server calls the location of this id; the id where it is none of its own.
+/// The server's name for the location of this id; the id if it is none of its own.
 fn location_name(sign_in: &SignIn, id: &str) -> String {
     let snapshot = sign_in.pipeline.snapshot();
     let account = snapshot.locations.of_location(id);

@@ -1,4 +1,4 @@
-//! The sub-accounts that somebody reaches, and how their tokens stand.
+//! The sub-accounts that a person reaches, with the status of their tokens.
 
 mod one;
 
@@ -40,7 +40,7 @@ async fn show(sign_in: &SignIn, session: &PersonSession) -> Result<Response, Pag
     frame::show(sign_in, session, page).await
 }
 
-/// With what was connected just now, or what was wrong.
+/// The page, with the result or error of the last form.
 async fn page(
     sign_in: &SignIn,
     session: &PersonSession,
@@ -93,7 +93,7 @@ async fn add_one(
     frame::show(sign_in, session, page).await
 }
 
-/// All that this person reaches or, as operator, looks after. First what is not well.
+/// All that this person reaches or, as an operator, looks after. Those with problems come first.
 pub(super) async fn all(
     sign_in: &SignIn,
     person: &Arc<Person>,
@@ -202,6 +202,6 @@ async fn remove_one(
         let removed = sign_in.vault.remove(id, Some(&session.person.id));
         removed.await.map_err(unavailable)?;
     }
-    // It was removed meanwhile where there is none, which is what was wanted.
+    // If there is none, it was removed meanwhile, and the goal is reached.
     Ok(sign_in.pages.redirect("/console/locations"))
 }

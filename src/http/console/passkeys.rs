@@ -1,7 +1,7 @@
-//! Passkeys: made, listed and removed by their person, and the way in by one.
+//! Passkeys: made, listed and removed by their person, and used to sign in.
 //!
-//! What a browser is asked travels sealed in its page, so that asking costs the store nothing, and is bound to that browser.
-//! The store takes each answer once.
+//! The challenge is sealed into the browser's page, so that it needs no row, and is bound to that browser. The store
+//! accepts each answer once.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ use state::passkeys::NewPasskey;
 use state::people::Person;
 use state::sessions::ProofKind;
 
-/// Where whoever asked for no other page goes on.
+/// The next page if no other was requested.
 const HOME: &str = "/console";
 
 /// As long as browsers wait for a finger.
@@ -52,10 +52,10 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route("/console/signin/passkey", post(sign_in_by_passkey))
 }
 
-/// What was asked, in the seal.
+/// The sealed challenge.
 #[derive(Serialize, Deserialize)]
 struct PasskeyChallenge {
-    /// Whether a passkey was to be made, or to prove who it is.
+    /// Whether it makes a passkey, or proves identity.
     makes: bool,
     /// In milliseconds since 1970.
     at: i64,
@@ -96,7 +96,7 @@ impl PasskeyChallenge {
     }
 }
 
-/// With the way in by a passkey first, where there is one.
+/// The page of sign-in, with passkeys first if there are any.
 pub(super) async fn show_sign_in(
     State(sign_in): State<Arc<SignIn>>,
     RawQuery(query): RawQuery,
@@ -112,7 +112,7 @@ pub(super) async fn show_sign_in(
     pages.show(&Page { body, ..page })
 }
 
-/// How many this person has.
+/// The number of this person's passkeys.
 pub(super) async fn count(sign_in: &SignIn, person: &Person) -> Result<usize, PageProblem> {
     let kept = sign_in.passkey_records.list(&person.id).await;
     Ok(kept.map_err(unavailable)?.len())
@@ -247,7 +247,7 @@ async fn sign_in_by_passkey(
         let person = records.note_answer(&id, at, credential).await;
         let person = person.map_err(unavailable)?;
         let person = person.ok_or_else(|| not_proved("it was answered before"))?;
-        // Whoever proves it anew goes on as the same person, under a new name.
+        // A fresh proof keeps the person, under a new session id.
         let onward = own_page(&format!("next={}", escape(fields.one("next"))));
         let onward = onward.as_deref().unwrap_or(HOME);
         let mut response = Json(json!({ "next": onward })).into_response();
@@ -286,7 +286,7 @@ fn refused(sentence: &str) -> PageProblem {
     PageProblem::new(StatusCode::BAD_REQUEST, "This did not work", sentence)
 }
 
-/// What was wrong says the log: whoever tries others' passkeys learns nothing.
+/// The reason goes to the log only: somebody who tries others' passkeys learns nothing.
 fn not_proved(error: &str) -> PageProblem {
     tracing::info!(error, "a passkey proved nobody");
     refused(

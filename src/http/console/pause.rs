@@ -33,7 +33,7 @@ async fn show_all(sign_in: &SignIn, session: &PersonSession) -> Result<Response,
     frame::show(sign_in, session, page).await
 }
 
-/// With what was wrong with what was sent.
+/// The page, with the error of the last form.
 async fn page(
     sign_in: &SignIn,
     session: &PersonSession,
@@ -105,7 +105,7 @@ async fn decide_one(
     };
     let (alias, reason) = (fields.one("location"), fields.one("reason"));
     let reason = one_line(reason, 200);
-    // One that is gone may still be paused, and goes on.
+    // A location that is gone may still be paused, and can be resumed.
     let is_known = alias.is_empty() || sign_in.pipeline.snapshot().locations.find(alias).is_some();
     if !resumes && !is_known {
         let problem = format!(

@@ -1,4 +1,4 @@
-//! People who may sign in, the calls that each may approve, and the end of that.
+//! People who may sign in and the calls that each may approve; ends their access.
 
 mod invite;
 mod words;
@@ -78,7 +78,7 @@ pub(super) async fn show_one(
     sign_in.pages.respond(shown.await, PageKind::Entry)
 }
 
-/// `problem`: what was wrong with what was asked for.
+/// `problem`: the error of the last form.
 async fn page(
     sign_in: &SignIn,
     session: &PersonSession,
@@ -118,7 +118,7 @@ fn unknown() -> PageProblem {
     problem.with_link(PATH, "All people")
 }
 
-/// Those that the page has a box for.
+/// The locations that have a box on the page.
 fn decided_locations(person: &Person) -> Vec<DecidedLocation> {
     let shown = person.locations.iter().take(MOST_DECIDED);
     let decided = shown.map(|location| DecidedLocation {
@@ -128,7 +128,7 @@ fn decided_locations(person: &Person) -> Vec<DecidedLocation> {
     decided.collect()
 }
 
-/// A form of an operator who has proved lately who that is.
+/// Reads a form of an operator with a fresh proof.
 async fn read_fresh(
     sign_in: &SignIn,
     headers: &HeaderMap,
@@ -159,7 +159,7 @@ async fn end_one(
     let (id, by) = (fields.one("id"), session.person.id.as_str());
     let found = sign_in.people.find(id).map_err(unavailable)?;
     if found.is_none() {
-        // It ended meanwhile, which is what was wanted.
+        // It ended meanwhile, so the goal is reached.
         return Ok(sign_in.pages.redirect(PATH));
     }
     match sign_in.people.end(id, Some(by)).await {

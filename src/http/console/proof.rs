@@ -1,4 +1,4 @@
-//! A fresh proof of who somebody is: asked for before what gives rights to others, or cannot be undone.
+//! A fresh proof of identity, required before anything that gives rights to others or cannot be undone.
 
 use std::sync::Arc;
 
@@ -21,22 +21,22 @@ use state::clock::SteadyClock;
 use state::links::Offer;
 use state::sessions::PersonSession;
 
-/// So long a proof counts for what gives rights.
+/// How long a proof is fresh.
 const FRESH: SignedDuration = SignedDuration::from_mins(15);
 
-/// Longest path that somebody is led on to.
+/// Longest path to go on to.
 const LONGEST_NEXT: usize = 200;
 
 pub(super) fn is_fresh(session: &PersonSession) -> bool {
     SteadyClock::now().duration_since(session.proof) < FRESH
 }
 
-/// Where the person of a session proves it anew, and then goes on at this path of the console.
+/// The page where the person of a session proves identity again, then goes on to this path of the console.
 pub(super) fn path(next: &str) -> String {
     format!("/console/proof?next={next}")
 }
 
-/// For a form that was sent too late: nothing of it is done.
+/// Refuses a form that was sent too late: nothing of it is done.
 pub(super) fn fresh_only(session: &PersonSession) -> Result<(), PageProblem> {
     if is_fresh(session) {
         return Ok(());
@@ -83,7 +83,7 @@ async fn ask(
     frame::show(sign_in, session, page.for_problem(problem)).await
 }
 
-/// A path of the console alone: nobody is led elsewhere by a link to this page.
+/// Only a path of the console: a link to this page must not lead elsewhere.
 fn next(fields: &FormFields) -> &str {
     let next = fields.one("next");
     let is_path = |letter: char| {
@@ -103,7 +103,7 @@ pub(super) async fn confirm(
     frame::respond(&sign_in, &headers, confirmed, Part::Home).await
 }
 
-/// Begins a session anew by a link of the same person.
+/// Renews a session by a link of the same person.
 async fn take_link(
     sign_in: &SignIn,
     headers: &HeaderMap,
@@ -118,7 +118,7 @@ async fn take_link(
     };
     let secret = secret.into();
     let link = sign_in.links.look(&secret).await.map_err(unavailable)?;
-    // Another's is not used up here: nobody becomes somebody else by proving who they are.
+    // Another person's link is not used up here: a proof must not turn one person into another.
     let is_own = link.is_some_and(
         |link| matches!(link.offer, Offer::Login { person } if person == session.person.id),
     );

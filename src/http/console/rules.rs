@@ -1,4 +1,5 @@
-//! The rules, for operators: the file's to read, the store's sections to write, and what both make of one operation.
+//! The rules, for operators: reads the file's, writes the stored sections, and explains the effect of both on one
+//! operation.
 
 mod difference;
 mod section;
@@ -73,7 +74,7 @@ async fn show(
     frame::show(sign_in, session, page.page()).await
 }
 
-/// Who wrote it, and when.
+/// The author and the time.
 fn describe_author(section: &RuleSection) -> String {
     format!("{}, {}", one_line(&section.by, 64), minute(section.at))
 }
@@ -100,7 +101,7 @@ fn question(snapshot: &Snapshot, query: &str) -> ExplainQuestion {
     }
 }
 
-/// What the rules make of it; else why that cannot be told.
+/// The effect of the rules on it, or the reason that it cannot be explained.
 fn explain(snapshot: &Snapshot, question: &ExplainQuestion) -> Result<ExplainAnswer, String> {
     let wanted = &question.tool;
     let is_meant = |name: &str, title: &str| name == wanted || title.eq_ignore_ascii_case(wanted);
@@ -128,7 +129,7 @@ fn explain(snapshot: &Snapshot, question: &ExplainQuestion) -> Result<ExplainAns
     })
 }
 
-/// What is held to sections, by their names.
+/// The keys, people and connections under sections, by section name.
 struct SectionUses {
     keys: Vec<(String, String)>,
     people: Vec<(String, String)>,

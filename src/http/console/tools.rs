@@ -76,7 +76,7 @@ async fn show_found(
     frame::show(sign_in, session, page.page()).await
 }
 
-/// What this person may use of what the search finds, and what it says beside that.
+/// The search results that this person may use, and the search's notes.
 fn found(sign_in: &SignIn, person: &Arc<Person>, query: &str) -> (Vec<ToolRow>, Option<String>) {
     let asked = Search {
         queries: vec![query.to_owned()],

@@ -26,7 +26,7 @@ pub(super) use export::export;
 use state::sessions::PersonSession;
 use state::usage::{UsageGrouping, UsageQuery, UsageRow};
 
-/// Most months that may be chosen.
+/// Most months to choose from.
 const MOST_MONTHS: usize = 60;
 
 pub(super) async fn page(
@@ -100,7 +100,7 @@ async fn show_page(
     show(sign_in, session, page.page()).await
 }
 
-/// What this process counted until now is shown, too; others add theirs each minute.
+/// Writes this process's counts up to now. Other processes add theirs each minute.
 async fn write_counted(sign_in: &SignIn) {
     if let Some(usage) = &sign_in.pipeline.controls().usage
         && let Err(error) = usage.write().await
@@ -109,13 +109,13 @@ async fn write_counted(sign_in: &SignIn) {
     }
 }
 
-/// Whose calls somebody may see; `None`: everybody's.
+/// The person whose usage may be seen; `None`: everybody's.
 fn reader(session: &PersonSession) -> Option<String> {
     let person = &session.person;
     (!is_operator(person)).then(|| person.id.clone())
 }
 
-/// The month that is asked for, or the one that runs, with its days.
+/// The requested month, or the current one, with its days.
 fn asked(fields: &FormFields) -> (String, (Date, Date), Option<&'static str>) {
     let month = fields.one("month");
     if let Some(days) = days_of_month(month) {
@@ -146,7 +146,7 @@ fn grouping(by: &str) -> UsageGrouping {
     }
 }
 
-/// From the one that runs back to the first.
+/// From the current month back to the first.
 fn months(first: Option<Date>) -> Vec<String> {
     let today = today();
     let first = first.unwrap_or(today).first_of_month();
@@ -163,7 +163,7 @@ fn month_of(day: Date) -> String {
     day.strftime("%Y-%m").to_string()
 }
 
-/// The names of this moment.
+/// A report with the present names.
 async fn report(sign_in: &SignIn) -> Result<UsageReport, PageProblem> {
     let labels = sign_in.pipeline.controls().store.usage_labels();
     let labels = labels.await.map_err(unavailable)?;

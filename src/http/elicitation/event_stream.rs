@@ -12,17 +12,17 @@ use hyper::body::Frame;
 use tokio::sync::mpsc;
 use tokio::time::interval;
 
-/// Lines that begin with a colon say nothing.
+/// Lines that begin with a colon are comments.
 const SIGN_OF_LIFE: Bytes = Bytes::from_static(b": waiting\n\n");
 
-/// A call's answer, once it comes.
+/// A call's future answer.
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// Dropped, which is what happens when the client leaves, it ends the call.
+/// Ends the call on drop, such as when the client leaves.
 pub(super) struct EventStream(mpsc::Receiver<Bytes>);
 
 impl EventStream {
-    /// From the first frame on: the others of `frames`, and the answer, which is the end.
+    /// Starts with the first frame; then come the other `frames`, and last the answer.
     pub(super) fn start(
         first: String,
         frames: mpsc::Receiver<String>,
@@ -35,9 +35,9 @@ impl EventStream {
             frames,
             silence,
         };
-        // Where the call ran until now it goes on: one that steps back for others goes on doing so.
+        // The call stays on its runtime: a call at low priority keeps it.
         tokio::spawn(async move {
-            // Whoever has left wants no more of it.
+            // A client that has left wants nothing more.
             let _ = writer.write(first, Box::pin(answer)).await;
         });
         Self(received)
@@ -83,14 +83,14 @@ impl EventWriter {
         self.finish(answer).await
     }
 
-    /// The answer of the library: one frame as JSON, or events of its own, for a call that tells of its progress.
+    /// The library's answer: one frame as JSON, or events of its own, for a call that reports its progress.
     async fn finish(self, answer: Response) -> Result<(), Left> {
         let media = answer.headers().get(header::CONTENT_TYPE);
         let is = |name: &[u8]| media.is_some_and(|media| media.as_bytes().starts_with(name));
         let (json, events) = (is(b"application/json"), is(b"text/event-stream"));
         let mut body = answer.into_body();
         if json {
-            // As large as answers are.
+            // No larger than answers are.
             let frame = to_bytes(body, usize::MAX).await.unwrap_or_default();
             return self.send(event(&frame)).await;
         }
@@ -107,7 +107,7 @@ impl EventWriter {
     }
 }
 
-/// A frame of one line, as all are that are written without layout.
+/// An event with a frame of one line, as all unindented JSON is.
 fn event(frame: &[u8]) -> Bytes {
     [b"event: message\ndata: ", frame, b"\n\n"].concat().into()
 }
@@ -122,7 +122,7 @@ mod tests {
 
     const SILENCE: Duration = Duration::from_secs(15);
 
-    /// Everything of a stream whose call answers so after a minute.
+    /// The text of a stream whose call answers after a minute.
     async fn text(answer: Response) -> String {
         let (frames, asked) = mpsc::channel(2);
         frames

@@ -1,4 +1,4 @@
-//! Sessions that nothing remembers: how a caller's client can ask its user, signed, for a while.
+//! Sessions without a memory: signed statements, valid for a while, on how a caller's client can ask its user.
 
 use axum::http::HeaderName;
 use base64::Engine;
@@ -9,33 +9,33 @@ use state::clock::SteadyClock;
 
 use crate::call::ClientAbilities;
 
-/// The header that carries one.
+/// The header of a session.
 pub(in crate::http) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 
-/// Longer than a client runs: it opens nothing, and whoever comes with it shows a credential at every request.
+/// Longer than a client runs. A session gives no access: every request with it needs a credential.
 const LASTS_SECONDS: i64 = 30 * 24 * 60 * 60;
 
-/// Bytes by which two sessions differ.
+/// Bytes that make two sessions differ.
 const NONCE_BYTES: usize = 8;
 
 /// Bytes of the signature.
 const TAG_BYTES: usize = 16;
 
-/// Longer ones are not looked at.
+/// Longer ones are not parsed.
 const LONGEST: usize = 64;
 
-/// Letters for what a client can.
+/// Letters for a client's abilities.
 const FORMS: &str = "f";
 const PAGES: &str = "p";
 
-/// Makes and checks sessions. Every process on one store knows those of the others.
+/// Makes and checks sessions. Processes on one store accept each other's.
 pub(super) struct SessionSigner {
     key: hmac::Key,
     random: SystemRandom,
 }
 
 impl SessionSigner {
-    /// `secret`: under it other things are signed too, so that the key is one made from it.
+    /// `secret`: also signs other things, so the key is derived from it.
     pub(super) fn new(secret: &[u8]) -> Self {
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let key = hmac::sign(&secret, b"mcp session");
@@ -45,7 +45,7 @@ impl SessionSigner {
         }
     }
 
-    /// `None` where the system gives no random numbers: then there is no session.
+    /// `None` if the system gives no random numbers: then there is no session.
     pub(super) fn issue(&self, principal: [u8; 32], can: ClientAbilities) -> Option<String> {
         let mut nonce = [0; NONCE_BYTES];
         self.random.fill(&mut nonce).ok()?;
@@ -55,7 +55,7 @@ impl SessionSigner {
         Some(format!("{start}.{tag}"))
     }
 
-    /// How the client can ask, where the session is this caller's and not over.
+    /// The client's abilities, if the session is this caller's and has not expired.
     pub(super) fn abilities(&self, session: &[u8], principal: [u8; 32]) -> Option<ClientAbilities> {
         let session = session.get(..session.len().min(LONGEST + 1));
         let session = session.and_then(|session| std::str::from_utf8(session).ok());
@@ -65,7 +65,7 @@ impl SessionSigner {
         let mut parts = start.split('.');
         let until: i64 = parts.next().and_then(|until| until.parse().ok())?;
         let is_good = same && SteadyClock::now().as_second() <= until;
-        // Those of earlier versions are of clients that show forms.
+        // Sessions of earlier versions belong to clients that show forms.
         let can = parts.nth(1).unwrap_or(FORMS);
         is_good.then(|| ClientAbilities {
             forms: can.contains(FORMS),
@@ -146,7 +146,7 @@ mod tests {
             let can = ClientAbilities { forms, pages };
             let session = signer.issue(ADA, can).expect("random");
             assert_eq!(signer.abilities(session.as_bytes(), ADA), Some(can));
-            // Nobody gives their client abilities that it does not have.
+            // A client cannot add abilities to its session.
             let (start, tag) = session.rsplit_once('.').expect("a tag");
             let more = format!("{start}fp.{tag}");
             assert_eq!(signer.abilities(more.as_bytes(), ADA), None);

@@ -1,4 +1,4 @@
-//! `/authorize`: a person sees which client asks, and lets it in or does not. What is shown stores nothing: what was asked
+//! `/authorize`: a person sees which client asks, and admits it or not. Showing the pages stores nothing: the request
 //! travels in the form, sealed for that browser.
 
 mod choices;
@@ -42,7 +42,7 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
 
-/// The first page: who are you, or, for somebody signed in, what may it do.
+/// The first page: identification or, for a person who is signed in, the consent.
 async fn ask(
     State(sign_in): State<Arc<SignIn>>,
     RawQuery(query): RawQuery,
@@ -88,7 +88,7 @@ struct AuthorizePage<'a> {
 }
 
 impl AuthorizePage<'_> {
-    /// Who are you?
+    /// The page of identification.
     fn entry(&self, problem: Option<&PageProblem>) -> Result<Response, PageProblem> {
         let form = ConsentForm::new(self.asked, None)?;
         let sign_in_at = sign_in_address(self.sign_in, &self.asked.path());
@@ -104,7 +104,7 @@ impl AuthorizePage<'_> {
         })
     }
 
-    /// What may it do? `before`: what was chosen, where that was not enough.
+    /// The page of consent. `before`: the earlier choice, if it was not enough.
     fn consent(
         &self,
         holder: &HolderRef,
@@ -143,7 +143,7 @@ impl AuthorizePage<'_> {
         })
     }
 
-    /// Bring a sub-account of your own.
+    /// The page to connect a sub-account of one's own.
     fn location(&self, problem: Option<&PageProblem>) -> Result<Response, PageProblem> {
         let form = ConsentForm::new(self.asked, None)?;
         self.show(form, problem, |sealed, problem| {
@@ -152,14 +152,14 @@ impl AuthorizePage<'_> {
         })
     }
 
-    /// Whether there is nothing to choose from yet, and something can be brought.
+    /// Whether there is no location to choose from yet, but one can be connected.
     fn needs_location(&self, person: &Arc<Person>) -> bool {
         let snapshot = self.sign_in.pipeline.snapshot();
         let holder = HolderRef::Person(Arc::clone(person));
         may_paste(self.sign_in, person) && choices::reach(&snapshot.locations, &holder).is_empty()
     }
 
-    /// The page with its form sealed for this browser, which gets a cookie for it where it has none.
+    /// The page with its form sealed for this browser, which gets a cookie for that if it has none.
     fn show(
         &self,
         form: ConsentForm,

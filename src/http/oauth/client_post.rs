@@ -1,5 +1,5 @@
-//! Requests of programs to `/register`, `/token` and `/revoke`, and how these refuse one. No cookie is read there, so
-//! pages of any origin may call.
+//! Requests of programs to `/register`, `/token` and `/revoke`, and their refusals. These routes read no cookie, so
+//! pages of any origin may call them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,27 +24,27 @@ use crate::http::problem::HttpProblem;
 use state::StoreError;
 use state::clients::{ClientMethod, ClientRecord};
 
-/// What a program has sent.
+/// A program's request.
 pub(super) struct ClientPost {
-    /// Where it comes from, where that is known.
+    /// Its address, if known.
     pub address: Option<IpAddr>,
     pub content_type: Option<String>,
     pub authorization: Option<String>,
     pub body: Bytes,
 }
 
-/// Why a program gets nothing.
+/// The reason that a program gets nothing.
 #[derive(Debug)]
 pub(super) struct ClientRefusal {
     problem: OauthProblem,
-    /// It may be better after so long.
+    /// A retry may succeed after this time.
     retry_after: Option<Duration>,
 }
 
-/// When a program may try again whom the store did not answer.
+/// The wait before a retry if the store did not answer.
 const SOON: Duration = Duration::from_secs(2);
 
-/// A path to which programs post so many bytes at most.
+/// A path with a limit on the size of posts, in bytes.
 pub(super) fn client_route<T: 'static>(
     path: &'static str,
     largest: usize,
@@ -61,7 +61,7 @@ pub(super) fn client_route<T: 'static>(
         .layer(cors)
 }
 
-/// JSON that nobody may keep: there are secrets in it.
+/// JSON that must not be cached, because it contains secrets.
 pub(super) fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
     unstored((status, axum::Json(body)).into_response())
 }
@@ -116,7 +116,7 @@ impl FromRequest<Arc<SignIn>> for ClientPost {
 }
 
 impl SignIn {
-    /// The client that asks, once it has shown who it is. A client without a secret shows nothing, whatever it sends.
+    /// The client of a request, once it has authenticated. A client without a secret shows nothing, whatever it sends.
     pub(super) async fn authenticate(
         &self,
         shown: &ClientAuthentication,
@@ -132,7 +132,7 @@ impl SignIn {
             let what = "The client's secret is missing or wrong.";
             return Err(OauthProblem::unknown_client(what).into());
         }
-        // No invalid_client: it would register under another name.
+        // Not invalid_client: the program would register again under another name.
         if client.blocked.is_some() {
             let what = "Whoever runs this server has blocked the client.";
             return Err(OauthProblem::new("unauthorized_client", what).into());
@@ -142,7 +142,7 @@ impl SignIn {
 }
 
 impl ClientRefusal {
-    /// The server is asked too often, or cannot do it now; nothing was changed.
+    /// Too many requests, or the server cannot handle this one now. Nothing was changed.
     pub(super) fn for_now(status: u16, what: &str, wait: Duration) -> Self {
         let problem = OauthProblem::new("temporarily_unavailable", what);
         Self {
@@ -151,7 +151,7 @@ impl ClientRefusal {
         }
     }
 
-    /// Whether it lies with whoever asked.
+    /// Whether the fault is the client's.
     pub(super) fn is_askers(&self) -> bool {
         self.problem.status < 500
     }
@@ -175,7 +175,7 @@ impl From<StoreError> for ClientRefusal {
     }
 }
 
-/// After so long there is another place for one more.
+/// The time until another attempt is allowed.
 impl From<Duration> for ClientRefusal {
     fn from(wait: Duration) -> Self {
         let what = "Too many requests of this kind came from this address; try again later.";
@@ -191,7 +191,7 @@ impl IntoResponse for ClientRefusal {
         let mut response = unstored(body.into_response());
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
-            // The way in which a client may show who it is.
+            // The method by which a client may authenticate.
             let challenge = HeaderValue::from_static("Basic realm=\"highlevel-mcp\"");
             headers.insert(WWW_AUTHENTICATE, challenge);
         }

@@ -1,5 +1,5 @@
-//! Customers of a builder: the JSON calls by which the builder's server makes links, lists and ends them and fetches keys, and
-//! the pages behind a link.
+//! Customers of a builder: the JSON calls by which the builder's server makes, lists and ends links and fetches keys,
+//! and the pages behind a link.
 //!
 //! What lets a server in is an access key that was made with `--connect-links`, in the `Authorization` header. No grant has
 //! that right, and no key that is given here.
@@ -32,7 +32,7 @@ use state::keys::KeyRecord;
 use state::vault::VaultLocation;
 use wire::{AskedKey, AskedLink, LinkView};
 
-/// Most links of one answer.
+/// Most links in one answer.
 const MOST_LISTED: usize = 200;
 
 pub(super) fn routes() -> Router<Arc<SignIn>> {
@@ -145,7 +145,7 @@ async fn give_key(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap, body: 
     respond(given.await)
 }
 
-/// The key of the builder who asks.
+/// The key of the calling builder.
 fn builder(sign_in: &SignIn, headers: &HeaderMap) -> Result<Arc<KeyRecord>, HttpProblem> {
     let unauthorized =
         |what: String| HttpProblem::new(StatusCode::UNAUTHORIZED, "invalid_token", what);
@@ -184,7 +184,7 @@ fn view(link: &ConnectLink, locations: &HashMap<String, VaultLocation>) -> Value
     LinkView::new(link, location.and_then(|id| locations.get(id))).json()
 }
 
-/// What the store says no to is the request's fault, or the store is not there.
+/// A refusal by the store is the request's fault; otherwise the store is not available.
 fn refused(error: StoreError) -> HttpProblem {
     match error.is_request() {
         true => HttpProblem::new(

@@ -1,22 +1,22 @@
-//! The key by which HighLevel signs its webhooks.
+//! The key of HighLevel's webhook signatures.
 
 use axum::http::{HeaderMap, HeaderName};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, UnparsedPublicKey};
 
-/// The key by which HighLevel signs.
+/// The key with which HighLevel signs.
 pub(super) struct HighLevelKey(UnparsedPublicKey<Vec<u8>>);
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-ghl-signature");
 
-/// How an Ed25519 key begins as SubjectPublicKeyInfo (RFC 8410); its 32 bytes follow.
+/// The start of an Ed25519 key as SubjectPublicKeyInfo (RFC 8410). Its 32 bytes follow.
 const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
 
 impl HighLevelKey {
-    /// Of SubjectPublicKeyInfo in base64, with or without the lines of PEM around it.
+    /// Parses SubjectPublicKeyInfo in base64, with or without PEM's lines around it.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let lines = text.lines().filter(|line| !line.starts_with("-----"));
         let text: String = lines.collect::<String>().split_whitespace().collect();
@@ -25,7 +25,7 @@ impl HighLevelKey {
         (key.len() == 32).then(|| Self(UnparsedPublicKey::new(&ED25519, key.to_vec())))
     }
 
-    /// Whether exactly one signature is there, and is over exactly these bytes.
+    /// Whether there is exactly one signature, over exactly these bytes.
     pub(super) fn signs(&self, headers: &HeaderMap, body: &[u8]) -> bool {
         let mut lines = headers.get_all(SIGNATURE).iter();
         let (Some(line), None) = (lines.next(), lines.next()) else {

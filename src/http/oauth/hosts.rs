@@ -1,16 +1,16 @@
-//! The host of `oauth.url`, where clients find out how to sign in. At every other host all is as without OAuth: some
-//! clients ignore the headers that they are given where they can sign in.
+//! The host of `oauth.url`, where clients discover sign-in. Every other host behaves as without OAuth: some clients
+//! ignore their configured headers if they can sign in.
 
 use axum::http::uri::Authority;
 
 use crate::config::OauthSettings;
 
-/// The address for sign-in, as far as a request tells that it is for it.
+/// Recognises requests to the sign-in address.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct SignInHost {
     /// `https://mcp.example.com`.
     url: String,
-    /// Without its port: a proxy may leave it out.
+    /// Without its port, which a proxy may leave out.
     name: String,
     /// Empty: none.
     header_host: String,
@@ -21,7 +21,7 @@ pub(in crate::http) struct SignInHost {
 const FOR_PROGRAMS: [&str; 3] = ["/token", "/register", "/revoke"];
 
 impl SignInHost {
-    /// `None` where the settings have nobody sign in.
+    /// `None` if the settings have no sign-in.
     pub(in crate::http) fn new(settings: &OauthSettings) -> Option<Self> {
         let host: Authority = settings.host().parse().ok()?;
         let name = host.host().to_lowercase();
@@ -33,25 +33,25 @@ impl SignInHost {
         })
     }
 
-    /// Hosts that are served though `allowed_hosts` does not name them.
+    /// Hosts that are served even if `allowed_hosts` does not name them.
     pub(in crate::http) fn served(&self) -> impl Iterator<Item = String> {
         let named = [&self.name, &self.header_host];
         named.into_iter().filter(|host| !host.is_empty()).cloned()
     }
 
-    /// Whether a request for `host` is for this address. A `header_host` that differs by its port alone is another.
+    /// Whether a request for `host` is for this address. A `header_host` that differs only by its port is another.
     pub(in crate::http) fn is_at(&self, host: &Authority) -> bool {
         let is_elsewhere = host.as_str().eq_ignore_ascii_case(&self.header_host);
         host.host().eq_ignore_ascii_case(&self.name) && !is_elsewhere
     }
 
-    /// Whether a page of the server itself has this origin, whatever port a proxy left of the host.
+    /// Whether this is the origin of the server's own pages, whatever port a proxy left in the host.
     pub(in crate::http) fn is_own_origin(&self, origin: &str) -> bool {
         origin == self.url
     }
 
-    /// Whether web pages of others may call `path`. No cookie is ever read there. MCP at a loopback address is not for
-    /// them: programs of this machine reach more there than the network does.
+    /// Whether pages of other sites may call `path`. No cookie is ever read there. MCP at a loopback address is
+    /// excluded: programs of this machine reach more there than the network does.
     pub(in crate::http) fn is_for_any_page(&self, path: &str) -> bool {
         let is_endpoint = path == "/" || path == "/mcp" || path.starts_with("/mcp/");
         FOR_PROGRAMS.contains(&path)

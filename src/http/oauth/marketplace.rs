@@ -1,6 +1,6 @@
-//! Signing in at HighLevel: the person chooses there where the operator's app is installed, and comes back with a code.
+//! Signing in at HighLevel: the person chooses there where to install the operator's app, and returns with a code.
 //!
-//! HighLevel refuses addresses to come back to that have its own name in them, hence `crm`.
+//! HighLevel refuses redirect addresses that contain its own name, hence `crm`.
 
 pub(super) mod app;
 pub(super) mod arrival;
@@ -35,16 +35,16 @@ use state::flows::{FlowProblem, SignInFlow};
 const BEGIN: &str = "/connect/crm";
 const CONFIRM: &str = "/connect/crm/confirm";
 
-/// What its flows are kept as.
+/// The kind of its stored flows.
 const STEP: &str = "crm";
 
-/// Where somebody goes on who began nowhere else.
+/// The page after a sign-in that began nowhere else.
 const CONSOLE: &str = "/console/locations";
 
-/// Longest address to go on at, in bytes: a client's request may be part of it.
+/// Longest address to go on to, in bytes: it may contain a client's request.
 const LONGEST_NEXT: usize = 8 << 10;
 
-/// HighLevel's codes are good for some minutes.
+/// HighLevel's codes are valid for some minutes.
 const CODE_LASTS: SignedDuration = SignedDuration::from_mins(10);
 
 /// Where a person signs in at the CRM, and comes back to `next`; `None` where there is no app.
@@ -82,7 +82,7 @@ async fn begin(
     sign_in.pages.respond(begun, PageKind::Entry)
 }
 
-/// Back from HighLevel's page.
+/// Handles the return from HighLevel's page.
 async fn come_back(
     State(sign_in): State<Arc<SignIn>>,
     RawQuery(query): RawQuery,
@@ -104,8 +104,8 @@ async fn come_back(
                 let flow = taken.map_err(over)?;
                 arrive(&sign_in, marketplace, visitor, &headers, (code, flow)).await
             }
-            // HighLevel gives back what it was given. Without it this may have been begun there, or by somebody else's
-            // page: a person has to say so.
+            // HighLevel returns the state that it was given. Without it, the sign-in may have begun there, or on
+            // another site's page, so a person must confirm it.
             None => {
                 let sealed = sign_in
                     .forms
@@ -203,12 +203,12 @@ fn over(problem: FlowProblem) -> PageProblem {
     .with_link(BEGIN, "Begin again")
 }
 
-/// Where to go on after a sign-in at HighLevel.
+/// The page after a sign-in at HighLevel.
 fn next(query: &str) -> String {
     own_page(query).unwrap_or_else(|| CONSOLE.to_owned())
 }
 
-/// The page that `next` of a query names: only pages of ours, and only those from which a sign-in is begun.
+/// The page in `next` of a query: only pages of ours, and only those that begin a sign-in.
 pub(in crate::http) fn own_page(query: &str) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     let next = pairs.find(|(name, _)| name == "next").map(|(_, next)| next);

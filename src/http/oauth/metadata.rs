@@ -1,4 +1,4 @@
-//! How clients find the sign-in: two documents, and the challenge of every 401.
+//! How clients discover sign-in: two documents, and the challenge of every 401.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::http::elicitation::SESSION;
 use crate::http::endpoints::Endpoints;
 use crate::http::problem::{ChallengeError, HttpProblem};
 
-/// What the address for sign-in says of itself. It is made from the settings; what a request says of hosts changes nothing.
+/// The description of the sign-in address. It depends only on the settings, and on no host in a request.
 pub(in crate::http) struct Discovery {
     issuer: Issuer,
-    /// The authorization server's document, which is the same wherever it is asked for.
+    /// The authorization server's document, the same at every path.
     server: Arc<str>,
     endpoints: Arc<Endpoints>,
 }
@@ -31,7 +31,7 @@ pub(in crate::http) struct Discovery {
 /// One of the two documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Document {
-    /// Of an MCP endpoint.
+    /// The document of an MCP endpoint.
     Resource,
     Server,
 }
@@ -51,7 +51,8 @@ impl Discovery {
         }
     }
 
-    /// Where clients look: at the root, for the path of their endpoint, and, as older Open WebUI does, behind `/mcp`.
+    /// The paths that clients try: at the root, for the path of their endpoint, and, as older Open WebUI does, after
+    /// `/mcp`.
     pub(in crate::http) fn routes(self: &Arc<Self>) -> Router {
         let cors = CorsLayer::new()
             .allow_origin(Any)
@@ -64,7 +65,8 @@ impl Discovery {
             .with_state(Arc::clone(self))
     }
 
-    /// The document at `path`, as JSON; `None` where there is none. Any alias has one: which there are is nobody's business.
+    /// The document at `path`, as JSON; `None` if there is none. Every alias has one, so that nobody learns which
+    /// aliases exist.
     fn document(&self, path: &str) -> Option<Arc<str>> {
         let (document, endpoint) = parse(path)?;
         if !self.is_endpoint(endpoint) {
@@ -85,7 +87,7 @@ impl Discovery {
     }
 }
 
-/// The document that a path is for, and the path of its endpoint.
+/// The document at a path, and the path of its endpoint.
 fn parse(path: &str) -> Option<(Document, &str)> {
     let (name, endpoint) = match path.strip_prefix("/mcp/.well-known/") {
         Some(name) => (name, "/mcp"),
@@ -119,7 +121,7 @@ async fn document(State(discovery): State<Arc<Discovery>>, uri: Uri) -> Response
     }
 }
 
-/// Has every 401 of MCP say where to sign in, whatever the method: Codex asks by GET, Gemini by HEAD.
+/// Adds the address of sign-in to every 401 of MCP, whatever the method: Codex sends GET, Gemini HEAD.
 pub(in crate::http) async fn challenged(
     State(discovery): State<Arc<Discovery>>,
     request: Request,
@@ -132,7 +134,7 @@ pub(in crate::http) async fn challenged(
     if response.status() != StatusCode::UNAUTHORIZED && error.is_none() {
         return response;
     }
-    // Of a request that showed nothing there is no error to name (RFC 6750, 3.1).
+    // A request without a credential gets no error code (RFC 6750, 3.1).
     let error = error.filter(|_| has_credential);
     let error = error
         .as_ref()
@@ -143,7 +145,7 @@ pub(in crate::http) async fn challenged(
     response
 }
 
-/// For MCP at the address for sign-in: programs in web pages may call, and read where to sign in.
+/// For MCP at the sign-in address: programs in web pages may call, and read where to sign in.
 pub(in crate::http) fn open_cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(Any)

@@ -1,4 +1,4 @@
-//! A private integration token that a person pastes: tried at the CRM, and kept sealed as theirs.
+//! A private integration token that a person pastes: tried at the CRM, and stored sealed as the person's own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +18,15 @@ use crate::http::pages::notice::PageProblem;
 use state::events::{EventKind, NewEvent};
 use state::people::{Person, PersonRole};
 
-/// Calls know of a new location within 0.2 seconds; whoever connected it is not shown a page without it.
+/// Calls know a new location within 0.2 seconds. The person who connected it must not see a page without it.
 const SOON: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A location that was connected.
 pub(in crate::http) struct PastedToken {
-    /// Whose it is.
+    /// Its owner.
     pub person: Arc<Person>,
-    /// What was done, in words.
+    /// The result, in words.
     pub done: String,
 }
 
@@ -35,13 +35,13 @@ pub(in crate::http) fn may_paste(sign_in: &SignIn, person: &Person) -> bool {
     sign_in.settings.vault && (person.may_vault || person.role == PersonRole::Operator)
 }
 
-/// Whether a working token is all that somebody needs to be let in.
+/// Whether a working token is enough to join.
 pub(in crate::http) fn anyone_may_paste(sign_in: &SignIn) -> bool {
     sign_in.settings.vault && sign_in.settings.who == Who::Anyone
 }
 
-/// Connects the location that the fields name; else says why not, in a sentence. `person`: who is signed in; where that is
-/// nobody, and anyone may, it is a new member.
+/// Connects the location of the fields, or fails with a sentence. `person`: the person who is signed in; if nobody is,
+/// and anyone may join, a new member.
 pub(in crate::http) async fn connect(
     sign_in: &SignIn,
     person: Option<&Arc<Person>>,
@@ -71,7 +71,7 @@ pub(in crate::http) async fn connect(
         }
     };
     if checked.name.is_empty() {
-        // The token may not read it.
+        // The token may not read the name.
         checked.name = checked.location.as_str().to_owned();
     }
     let person = match person {
@@ -83,7 +83,7 @@ pub(in crate::http) async fn connect(
         }
     };
     let done = describe(&checked.name, &checked.can, &checked.cannot);
-    // What an operator connects is the server's own, for everybody who reaches all.
+    // A location that an operator connects is the server's own, for everybody who reaches all.
     let is_operator = person.role == PersonRole::Operator;
     let owner = (!is_operator).then(|| person.id.clone());
     let put = sign_in.vault.put_token(checked.into_new_token(owner));
@@ -98,7 +98,7 @@ pub(in crate::http) async fn connect(
     Ok(Ok(PastedToken { person, done }))
 }
 
-/// Waits until calls know of what the person has just connected.
+/// Waits until calls know the location that the person has just connected.
 pub(super) async fn wait_until_known(sign_in: &SignIn, person: &Arc<Person>, aliases: &[String]) {
     let deadline = Instant::now() + SOON;
     let holder = HolderRef::Person(Arc::clone(person));
@@ -114,7 +114,7 @@ pub(super) async fn wait_until_known(sign_in: &SignIn, person: &Arc<Person>, ali
     }
 }
 
-/// Of somebody signed in: whoever else is refused leaves no trace, for anybody may.
+/// Only for a person who is signed in: refusals of others leave no record, because anybody can cause them.
 fn note_refusal(sign_in: &SignIn, person: Option<&Arc<Person>>, problem: &TokenProblem) {
     if let Some(person) = person {
         drop(sign_in.events.add(NewEvent {

@@ -19,7 +19,7 @@ use state::clients::{ClientMethod, ClientRecord, NewClient};
 /// In bytes.
 const LARGEST: usize = 16 << 10;
 
-/// Clients that were never used go after so long at the latest where there are too many.
+/// If there are too many clients, unused ones are removed after this time.
 const UNTIL_ROOM: Duration = Duration::from_secs(15 * 60);
 
 pub(super) fn routes() -> Router<Arc<SignIn>> {
@@ -68,7 +68,7 @@ async fn register(
     Ok(answer(StatusCode::CREATED, &described(&client, secret)))
 }
 
-/// What was registered. The method stands there even where the client named none: libraries take Basic where it does not.
+/// The registered client. The method is always included: libraries assume Basic if it is missing.
 fn described(client: &ClientRecord, secret: Option<SecretString>) -> Value {
     let mut described = json!({
         "client_id": client.id,
@@ -81,7 +81,7 @@ fn described(client: &ClientRecord, secret: Option<SecretString>) -> Value {
     });
     if let Some(secret) = secret {
         described["client_secret"] = secret.expose_secret().into();
-        // Never, before the client itself.
+        // It does not expire before the client itself.
         described["client_secret_expires_at"] = 0.into();
     }
     described

@@ -1,4 +1,4 @@
-//! `/revoke`: a client gives back a token, and its connection ends (RFC 7009).
+//! `/revoke`: a client gives back a token, which ends its connection (RFC 7009).
 
 use std::sync::Arc;
 
@@ -16,12 +16,13 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
     client_route("/revoke", LARGEST, revoke)
 }
 
-/// A token that is unknown, or another client's, is answered as one that was the client's: nothing is told of it.
+/// An unknown token, or another client's, gets the same answer as the client's own, so that nothing is revealed about
+/// it.
 async fn revoke(
     State(sign_in): State<Arc<SignIn>>,
     request: ClientPost,
 ) -> Result<Response, ClientRefusal> {
-    // Whoever guesses learns nothing from the answer, which says the same of all: every request counts.
+    // The answer reveals nothing to a guesser, and is the same for all, so every request counts.
     sign_in.attempts.refusals.acquire(request.address)?;
     let asked = RevocationRequest::parse(
         request.content_type.as_deref(),

@@ -1,4 +1,4 @@
-//! `/token`: codes and refresh tokens against tokens.
+//! `/token`: exchanges codes and refresh tokens for tokens.
 
 use std::sync::Arc;
 
@@ -103,7 +103,7 @@ fn described(tokens: &GrantTokens) -> Response {
     answer(StatusCode::OK, &body)
 }
 
-/// As a client is told.
+/// The error for the client.
 fn explain(refusal: TokenRefusal) -> OauthProblem {
     let (error, what) = match refusal {
         TokenRefusal::Unknown => (

@@ -15,19 +15,19 @@ use state::StoreError;
 use state::people::Person;
 use state::sessions::{PersonSession, ProofKind};
 
-/// As long as a session lasts.
+/// As long as a session.
 const FORMS_LAST: SignedDuration = SignedDuration::from_hours(12);
 
-/// What the forms of the console are sealed as.
+/// The content of sealed console forms.
 const CONSOLE: &str = "console";
 
-/// A browser, and who is signed in there.
+/// A browser, and the person who is signed in there.
 pub(in crate::http) struct Visitor {
     pub browser: Browser,
     pub session: Option<PersonSession>,
 }
 
-/// A form of the console, and whose it is.
+/// A form of the console, with its sender.
 pub(in crate::http) struct ConsoleForm {
     pub visitor: Visitor,
     pub session: PersonSession,
@@ -47,7 +47,7 @@ impl Visitor {
         Ok(Self { browser, session })
     }
 
-    /// For fragments that a page asks for by itself: they keep no idle session alive.
+    /// For fragments that a page refreshes by itself: they do not extend an idle session.
     pub(in crate::http) async fn watching(
         sign_in: &SignIn,
         headers: &HeaderMap,
@@ -74,7 +74,8 @@ impl Visitor {
         })
     }
 
-    /// Signs a person in who has just proved who it is: under a new name, so that nobody chose it before.
+    /// Signs in a person who has just proved identity, under a new session id, so that nobody could have chosen it
+    /// before.
     pub(in crate::http) async fn sign_in(
         &self,
         sign_in: &SignIn,
@@ -128,7 +129,7 @@ impl Visitor {
     }
 }
 
-/// What proves that a form of the console was made for this session.
+/// The proof that a console form was made for this session.
 pub(in crate::http) fn console_token(
     sign_in: &SignIn,
     session: &PersonSession,
@@ -140,7 +141,7 @@ pub(in crate::http) fn console_token(
 }
 
 impl ConsoleForm {
-    /// Only of a page of ours that was made for this session.
+    /// Accepts only forms of our own page that was made for this session.
     pub(in crate::http) async fn read(
         sign_in: &SignIn,
         headers: &HeaderMap,
@@ -164,7 +165,7 @@ impl ConsoleForm {
     }
 }
 
-/// The fields of a form that a page of ours sent.
+/// The fields of a form from a page of ours.
 pub(in crate::http) fn own_form(
     sign_in: &SignIn,
     headers: &HeaderMap,
@@ -174,7 +175,7 @@ pub(in crate::http) fn own_form(
     FormFields::parse(body)
 }
 
-/// What pages of a flow are bound to.
+/// The secret to which the pages of a flow are bound.
 pub(in crate::http) fn flow(browser: &Browser) -> Result<SecretString, PageProblem> {
     let known = browser
         .flow
@@ -190,7 +191,7 @@ pub(in crate::http) fn flow(browser: &Browser) -> Result<SecretString, PageProbl
     })
 }
 
-/// The store did not answer: nothing was changed.
+/// The store did not answer; nothing was changed.
 pub(in crate::http) fn unavailable(error: StoreError) -> PageProblem {
     tracing::warn!(%error, "a page needs the store");
     PageProblem::new(

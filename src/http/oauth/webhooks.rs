@@ -1,6 +1,7 @@
-//! `/webhooks/highlevel`: what HighLevel says of the operator's app, once its signature was checked over the bytes as they came.
+//! `/webhooks/highlevel`: HighLevel's notices about the operator's app. The signature is checked over the raw bytes
+//! first.
 //!
-//! The older `X-WH-Signature` (RSA) is not taken: HighLevel has not sent it alone since September 2026.
+//! The older `X-WH-Signature` (RSA) is not accepted: since September 2026 HighLevel never sends it alone.
 
 use std::sync::Arc;
 
@@ -21,13 +22,13 @@ use state::vault::{InstallNotice, NoticeOutcome};
 /// Largest notice, in bytes: HighLevel's have less than one thousand.
 const LARGEST: usize = 64 << 10;
 
-/// How far the time of a notice may be from now, either way.
+/// How far the time of a notice may be from now, in either direction.
 const WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Longest id of a notice, in bytes.
 const LONGEST_ID: usize = 256;
 
-/// What is read of a notice.
+/// The parts of a notice that are read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NoticeBody {
@@ -46,7 +47,7 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .layer(DefaultBodyLimit::max(LARGEST))
 }
 
-/// 2xx where there is nothing more to do, 401 where it is not HighLevel's, 503 where the store does not answer.
+/// 2xx if there is nothing more to do, 401 if it is not HighLevel's, 503 if the store does not answer.
 async fn hear(
     State(sign_in): State<Arc<SignIn>>,
     headers: HeaderMap,
@@ -97,7 +98,7 @@ impl NoticeBody {
         age.is_some_and(|age| age <= WINDOW)
     }
 
-    /// What it says of our app; `None` of everything else that HighLevel may send.
+    /// The notice about our app; `None` for everything else that HighLevel may send.
     fn read(self, marketplace: &MarketplaceApp) -> Option<InstallNotice> {
         let is_install = match self.kind.as_str() {
             "INSTALL" => true,

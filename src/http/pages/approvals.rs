@@ -1,4 +1,4 @@
-//! Calls that wait for a person: the list, and one with all that is needed to judge it.
+//! Waiting calls: the list, and one call with everything that is needed to judge it.
 
 mod request;
 
@@ -14,12 +14,12 @@ pub(in crate::http) use request::{
 /// Most approvals on the list.
 pub(in crate::http) const MOST_APPROVALS: usize = 50;
 
-/// Where the list stands for itself.
+/// The address of the list alone.
 pub(in crate::http) const LIST: &str = "/console/approvals-list";
 
 pub(in crate::http) struct ApprovalRow {
     pub handle: String,
-    /// What the call does.
+    /// The effect of the call.
     pub title: String,
     pub effect: &'static str,
     pub calls: usize,
@@ -30,9 +30,9 @@ pub(in crate::http) struct ApprovalRow {
 
 pub(in crate::http) struct ApprovalsPage<'a> {
     pub waiting: &'a [ApprovalRow],
-    /// How many there are beside them.
+    /// The number of approvals that are not listed.
     pub unlisted: usize,
-    /// Stands for what is shown: the page asks whether it still is.
+    /// Identifies what is shown, so that the page can ask for changes.
     pub version: &'a str,
 }
 
@@ -83,22 +83,22 @@ fn calls(count: usize) -> String {
     }
 }
 
-/// One call, or one batch of them, as whoever decides sees it.
+/// One call, or one batch of calls, for the person who decides.
 pub(in crate::http) struct ApprovalPage<'a> {
     pub handle: &'a str,
     pub title: &'a str,
-    /// What such a call does: sends something, costs money, deletes.
+    /// The effect of the call: it sends something, costs money, deletes.
     pub effect: &'a str,
     pub calls: usize,
     /// Each location with the number of calls there.
     pub locations: &'a [(String, usize)],
     pub who: &'a str,
     pub asked: &'a str,
-    /// How it stands, or until when it waits.
+    /// The state, or the time until which it waits.
     pub state: &'a str,
-    /// The word for that, by which the page asks whether it still stands so; `None` where it stands for good.
+    /// The word of the state, so that the page can ask for changes; `None` for a final one.
     pub watched: Option<&'a str>,
-    /// Something that was pressed came to nothing.
+    /// The error of the pressed button.
     pub problem: Option<&'a str>,
     pub request: &'a RequestView,
     pub outcome: Option<&'a [RequestField]>,
@@ -109,11 +109,11 @@ pub(in crate::http) struct ApprovalPage<'a> {
     pub token: &'a str,
 }
 
-/// What asked, where whoever decides may end it.
+/// The source of the call, if the person who decides may end it.
 pub(in crate::http) struct EndOffer {
-    /// What the button says.
+    /// The label of the button.
     pub button: &'static str,
-    /// What follows.
+    /// The consequence.
     pub explanation: &'static str,
 }
 
@@ -194,7 +194,7 @@ pub(in crate::http) struct RequestsPage<'a> {
     pub handle: &'a str,
     pub title: &'a str,
     pub request: &'a RequestView,
-    /// Where the parts before and behind it begin.
+    /// Where the previous and the next part begin.
     pub before: Option<usize>,
     pub behind: Option<usize>,
 }

@@ -1,4 +1,4 @@
-//! The few files that pages load: style, scripts for links and for live parts, an icon, and the operator's logo.
+//! The few files that pages load: the style, scripts for links and live parts, an icon, and the operator's logo.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 
 use crate::config::BrandSettings;
 
-/// Largest logo, in bytes: it is part of every page that people wait for.
+/// Largest logo, in bytes: people wait for it on every page.
 const LARGEST_LOGO: u64 = 256 << 10;
 
-/// Pictures that browsers show, by the end of their files' names.
+/// Picture types of browsers, by file extension.
 const PICTURES: [(&str, &str); 6] = [
     ("png", "image/png"),
     ("jpg", "image/jpeg"),
@@ -22,10 +22,10 @@ const PICTURES: [(&str, &str); 6] = [
     ("svg", "image/svg+xml"),
 ];
 
-/// htmx 2.0.11 as npm has it (0BSD; its licence stands beside it). It asks for the live parts of pages.
+/// htmx 2.0.11 from npm (0BSD; its licence is beside it). It refreshes the live parts of pages.
 const HTMX: &str = include_str!("htmx/htmx.min.js");
 
-/// A file under a name that says what it holds: another content has another name.
+/// A file whose name depends on its content: another content has another name.
 pub(super) struct Asset {
     name: String,
     content_type: &'static str,
@@ -52,7 +52,7 @@ impl Asset {
         }
     }
 
-    /// Where a page finds it.
+    /// The address of the file on pages.
     pub(super) fn path(&self) -> String {
         format!("/assets/{}", self.name)
     }
@@ -111,7 +111,7 @@ impl Assets {
     }
 }
 
-/// It is read once: pages load nothing from other addresses, so that nobody else learns who opens them.
+/// Read once: pages load nothing from other addresses, so that nobody else learns who opens them.
 fn read_logo(path: &Path) -> Result<Asset, String> {
     let place = path.display();
     let ending = path.extension().and_then(|ending| ending.to_str());

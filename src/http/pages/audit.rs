@@ -1,4 +1,4 @@
-//! Calls that changed something or were refused: searched, one in full, and as a file.
+//! Calls that changed something or were refused: a search, one call in full, and a download.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use super::{Page, PageKind, Part};
 /// Most calls on the page.
 pub(in crate::http) const MOST_CALLS: usize = 50;
 
-/// Most letters of what was sent that are shown.
+/// Most characters shown of a request.
 const LONGEST_SENT: usize = 20_000;
 
 const PATH: &str = "/console/audit";
@@ -17,7 +17,7 @@ const PATH: &str = "/console/audit";
 pub(in crate::http) struct CallCard {
     /// The number of its first line.
     pub number: i64,
-    /// What the operation is called, and the tool's own name.
+    /// The title of the operation, with the tool's own name.
     pub title: String,
     pub tool: String,
     pub time: String,
@@ -29,14 +29,14 @@ pub(in crate::http) struct CallCard {
 
 pub(in crate::http) struct AuditPage<'a> {
     pub rows: &'a [CallCard],
-    /// What is asked for, as it was sent.
+    /// The query as it was sent.
     pub query: &'a FormFields,
-    /// Where what is older begins.
+    /// The start of older calls.
     pub before: Option<i64>,
     pub problem: Option<&'a str>,
 }
 
-/// What the form sends, and its words.
+/// Values of the form, with their words.
 const EFFECTS: [(&str, &str); 6] = [
     ("", "any"),
     ("read", "reads"),
@@ -134,7 +134,7 @@ impl AuditPage<'_> {
         }
     }
 
-    /// With what is asked for, and room for more behind it.
+    /// The address with the query, and room for further parameters.
     fn address(&self, path: &str) -> String {
         let start = path.len() + 1;
         let mut address = form_urlencoded::Serializer::for_suffix(format!("{path}?"), start);
@@ -168,9 +168,9 @@ impl CallCard {
 /// One call in full.
 pub(in crate::http) struct AuditedCallPage<'a> {
     pub row: &'a CallCard,
-    /// What is known beside, each under its name.
+    /// Further facts, each with its name.
     pub facts: &'a [(&'static str, String)],
-    /// What was sent; `None` where the settings keep its digest alone.
+    /// The sent arguments; `None` if the settings keep only their digest.
     pub sent: Option<&'a Value>,
 }
 
@@ -202,7 +202,7 @@ impl AuditedCallPage<'_> {
 
 fn show_sent(sent: &Value) -> Markup {
     let text = serde_json::to_string_pretty(sent).unwrap_or_default();
-    // What turns letters round or is not seen stands as its number.
+    // Characters that reverse text or are invisible are shown by their numbers.
     let text: String = text
         .chars()
         .take(LONGEST_SENT + 1)

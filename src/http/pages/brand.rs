@@ -1,18 +1,18 @@
-//! The names that people are shown: who runs the server, and what their CRM is called there.
+//! The names that people see: the operator's, and the operator's name for the CRM.
 
 use url::Url;
 
 use super::clean::one_line;
 use crate::config::{BrandSettings, OauthSettings};
 
-/// Who runs the server, in words of its own. A customer of an agency may never have heard of HighLevel.
+/// The operator's own branding. A customer of an agency may never have heard of HighLevel.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Brand {
     pub name: String,
     pub crm_name: String,
-    /// Where the CRM is; `None`: nobody says.
+    /// The address of the CRM; `None`: not set.
     pub app_url: Option<String>,
-    /// Where to ask for help: an address that a link may lead to, and what it is called.
+    /// Where to ask for help: the target of a link, and its text.
     pub support: Option<(String, String)>,
 }
 
@@ -61,7 +61,7 @@ fn web_address(text: &str) -> Option<String> {
     matches!(url.scheme(), "https" | "http").then(|| url.to_string())
 }
 
-/// Where the link leads, and its text.
+/// The target of the link, and its text.
 fn support(text: &str) -> Option<(String, String)> {
     if let Some(address) = web_address(text) {
         let host = address.parse::<Url>().ok()?;

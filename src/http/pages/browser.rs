@@ -1,4 +1,4 @@
-//! The two cookies: one that somebody is signed in, one that ties the pages of a flow to the browser they were shown in.
+//! The two cookies: one for a person who is signed in, and one that binds the pages of a flow to their browser.
 
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
@@ -10,28 +10,28 @@ use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use state::sessions::ProofKind;
 
-/// A prefix by which browsers take the cookie from this host alone, over https, for the whole site.
+/// A prefix with which browsers accept the cookie only from this host, over https, and for the whole site.
 const HOST_PREFIX: &str = "__Host-";
 
 const SESSION: &str = "hl_session";
 const FLOW: &str = "hl_flow";
 
-/// Longest value that is looked at.
+/// Longest value that is parsed.
 const LONGEST: usize = 128;
 
-/// What a request shows of the browser that sent it.
+/// The cookies of a request.
 pub(in crate::http) struct Browser {
-    /// Of somebody signed in.
+    /// The session of a person who is signed in.
     pub session: Option<SecretString>,
-    /// What the pages of a flow are bound to.
+    /// The secret to which the pages of a flow are bound.
     pub flow: Option<SecretString>,
     is_https: bool,
 }
 
 impl Browser {
-    /// `is_https`: whether pages are reached by https; over http on this machine a cookie cannot be `Secure`.
+    /// `is_https`: whether pages are reached by https. Over http on this machine a cookie cannot be `Secure`.
     pub(in crate::http) fn new(headers: &HeaderMap, is_https: bool) -> Self {
-        // A second cookie of the name may be another's: without the prefix a neighbour's page can set one.
+        // A second cookie of the same name may be another site's: without the prefix a neighbouring site can set one.
         let mut jar = CookieJar::new();
         let mut is_clear = true;
         let lines = headers
@@ -54,7 +54,8 @@ impl Browser {
         }
     }
 
-    /// What pages are bound to for this browser; a new one where it has none. `None`: the system gives no random numbers.
+    /// The secret to which this browser's pages are bound; a new one if it has none. `None`: the system gives no random
+    /// numbers.
     pub(in crate::http) fn flow_or_new(&self) -> Option<SecretString> {
         if let Some(flow) = &self.flow {
             return Some(flow.clone());
@@ -70,7 +71,7 @@ impl Browser {
         }
     }
 
-    /// One that a passkey began outlives the browser's window: phones close those by themselves.
+    /// A session that a passkey began survives the browser's window, because phones close windows on their own.
     pub(in crate::http) fn keep_session(
         &self,
         response: &mut Response,
@@ -94,13 +95,13 @@ impl Browser {
         add(response, &self.cookie(name, value).to_string());
     }
 
-    /// Until the browser is closed; how long a session is good is a matter of its row.
+    /// Valid until the browser is closed. The session's own lifetime is in its row.
     fn cookie(&self, name: &str, value: &str) -> Cookie<'static> {
         Cookie::build((full_name(name, self.is_https), value.to_owned()))
             .path("/")
             .http_only(true)
             .secure(self.is_https)
-            // A client's link to the consent page is a step from another site, to which the session must come along.
+            // A client's link to the consent page comes from another site, and must carry the session.
             .same_site(SameSite::Lax)
             .build()
     }

@@ -1,8 +1,8 @@
-//! Names that others chose, fit to stand on a page where somebody decides by them.
+//! Cleans names that other people chose, for pages where somebody decides by them.
 
-/// `text` on one line: without what nobody sees or what turns the order of letters round, and of at most `most` letters.
+/// `text` on one line, without invisible characters or those that reverse text, and at most `most` characters long.
 pub(in crate::http) fn one_line(text: &str, most: usize) -> String {
-    // However long it is, only so much of it is looked at.
+    // Only this much of it is read, however long it is.
     let seen = text.chars().take(most * 4).filter(|letter| !hides(*letter));
     let seen: String = seen.collect();
     let line = seen.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -13,7 +13,7 @@ pub(in crate::http) fn one_line(text: &str, most: usize) -> String {
     format!("{}…", cut.trim_end())
 }
 
-/// Whether letters of `name` belong to scripts whose letters look like Latin ones: `Сlaude` with a Cyrillic С.
+/// Whether `name` has letters of scripts that look like Latin: `Сlaude` with a Cyrillic С.
 pub(in crate::http) fn may_imitate(name: &str) -> bool {
     name.chars().any(|letter| {
         matches!(letter,
@@ -25,7 +25,7 @@ pub(in crate::http) fn may_imitate(name: &str) -> bool {
     })
 }
 
-/// Control, format, filler and private characters, and those that stand on top of others without end.
+/// Control, format, filler and private-use characters, and combining marks that stack without limit.
 pub(super) fn hides(letter: char) -> bool {
     if letter.is_control() {
         return !letter.is_whitespace();

@@ -6,33 +6,33 @@ use maud::{Markup, html};
 
 use crate::http::access::NeededProof;
 
-/// What people read in the repository is what pages show: there is no second text that could differ.
+/// Pages show the text of the repository, so there is no second text that could differ.
 const DOCUMENT: &str = include_str!("../../../docs/connect.md");
 
-/// Stands in the document for the server's address, and for the host to which tokens are sent.
+/// The document's placeholders for the server's address, and for the host to which tokens are sent.
 const SIGN_IN_ORIGIN: &str = "https://mcp.example.com";
 const TOKEN_ORIGIN: &str = "https://keys.example.com";
 
 /// A client and its steps.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::http) struct ClientSteps {
-    /// As it is called.
+    /// The client's name.
     pub name: &'static str,
-    /// The same in an address.
+    /// The name in an address.
     pub slug: String,
-    /// For every server; if there are steps without sign-in, then only for servers with it.
+    /// For every server; or, if there are steps without sign-in, only for servers with sign-in.
     setup: Vec<Block>,
     sign_in: Vec<Block>,
     without_sign_in: Vec<Block>,
     by_header: Vec<Block>,
 }
 
-/// How the server that is connected lets a client in.
+/// How the connected server identifies a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum StepsFor {
     /// The client signs in.
     SignIn,
-    /// It needs nothing: the server has an account of its own, and is on this machine.
+    /// No credential: the server has an account of its own, and is on this machine.
     OwnAccount,
     /// It sends a key that the operator makes in a header, or a token.
     Key,
@@ -46,7 +46,7 @@ pub(in crate::http) enum StepsFor {
 enum Block {
     Paragraph(String),
     Steps(Vec<String>),
-    /// To be pasted as it is.
+    /// To be pasted unchanged.
     Code(String),
 }
 
@@ -75,7 +75,7 @@ impl ClientSteps {
         let words = letters.split('-').filter(|word| !word.is_empty());
         let slug = words.collect::<Vec<_>>().join("-");
         let part = |text: &'static str, label| text.split_once(label).unwrap_or((text, ""));
-        // What is known of its versions is for whoever looks for a fault.
+        // Facts about versions are only for debugging.
         let (text, _) = part(text, "\nKnown issue: ");
         let (text, by_header) = part(text, "\nBy header: ");
         let (text, without_sign_in) = part(text, "\nWithout sign-in: ");
@@ -90,7 +90,7 @@ impl ClientSteps {
         })
     }
 
-    /// For a server that answers at `endpoint`.
+    /// The steps for a server at `endpoint`.
     pub(in crate::http) fn show(&self, endpoint: &str, steps_for: StepsFor) -> Markup {
         let origin = endpoint.trim_end_matches("/mcp");
         let own = |text: &str| {
@@ -125,7 +125,7 @@ impl ClientSteps {
         }
     }
 
-    /// Only what works at such a server.
+    /// Only the steps that work at such a server.
     fn steps(&self, steps_for: StepsFor) -> impl Iterator<Item = &Block> {
         let (first, then): (&[Block], &[Block]) = match steps_for {
             StepsFor::SignIn => (&self.setup, &self.sign_in),
@@ -164,7 +164,7 @@ impl Block {
     }
 }
 
-/// The part of Markdown that the document uses: paragraphs, numbered steps, and code between fences or indented.
+/// Parses the part of Markdown that the document uses: paragraphs, numbered steps, and code in fences or indented.
 fn blocks(text: &str) -> Vec<Block> {
     let mut found = Vec::new();
     let mut lines = text.lines().peekable();
@@ -190,7 +190,7 @@ fn blocks(text: &str) -> Vec<Block> {
     found
 }
 
-/// Whether a line goes on with the paragraph or step before it.
+/// Whether a line continues the paragraph or step before it.
 fn is_prose(line: &str) -> bool {
     !line.trim().is_empty() && !line.starts_with("```") && step(line).is_none()
 }
@@ -212,7 +212,7 @@ fn step(line: &str) -> Option<&str> {
         .then_some(text)
 }
 
-/// `code`, *names of buttons*, and links, of which the text stays.
+/// `code`, *names of buttons*, and links, of which only the text stays.
 fn inline(text: &str) -> Markup {
     html! {
         @for (index, part) in text.split('`').enumerate() {
@@ -229,7 +229,7 @@ fn emphasized(text: &str) -> Markup {
     }
 }
 
-/// `[text](address)`: addresses of the repository are nothing to somebody at this server.
+/// `[text](address)`: addresses in the repository are useless at this server.
 fn without_links(text: &str) -> String {
     let mut rest = text;
     let mut shown = String::new();

@@ -1,4 +1,4 @@
-//! The programs that people connect: who vouches for each, and the buttons that keep it out or let it in again.
+//! The programs that people connect: the source of each one's name, and buttons to block or unblock it.
 
 use maud::{Markup, html};
 
@@ -10,15 +10,15 @@ use super::{Page, PageKind, Part};
 pub(in crate::http) const MOST_CLIENTS: usize = 50;
 
 pub(in crate::http) struct ClientCard {
-    /// What the form sends: an id is an address of up to 2 KiB.
+    /// The value in the form, because an id is an address of up to 2 KiB.
     pub handle: String,
     pub id: String,
     pub name: String,
-    /// Who vouches for the name.
+    /// The source of the name.
     pub origin: String,
     pub connections: usize,
     pub used: String,
-    /// Since when.
+    /// The time since when it is blocked.
     pub blocked: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use super::brand::Brand;
 use super::form::token;
 use super::{Page, PageKind};
 
-/// Asks whether it was begun here: another site may have sent the browser.
+/// Asks whether the sign-in was begun here: another site may have sent the browser.
 pub(in crate::http) struct ComeBackPage<'a> {
     pub sealed: &'a str,
 }

@@ -1,4 +1,4 @@
-//! The steps by which a client is connected, and whether it has come.
+//! The steps to connect a client, and whether it has arrived.
 
 use maud::{Markup, html};
 
@@ -6,7 +6,7 @@ use super::client_steps::{ClientSteps, StepsFor};
 use super::front::address;
 use super::{Page, PageKind, Part};
 
-/// Where the clients stand.
+/// The address of the clients' list.
 pub(in crate::http) const CONNECT: &str = "/console/connect";
 
 /// All clients, to choose one.
@@ -20,9 +20,9 @@ pub(in crate::http) struct ClientPage<'a> {
     pub client: &'a ClientSteps,
     pub endpoint: &'a str,
     pub steps_for: StepsFor,
-    /// When the page was first opened, in milliseconds since 1970: clients that came later count.
+    /// The time when the page was first opened, in milliseconds since 1970: later clients count.
     pub since: i64,
-    /// What came since; `None`: nothing yet.
+    /// The client that has arrived since; `None`: none yet.
     pub arrived: Option<&'a str>,
 }
 
@@ -65,7 +65,7 @@ impl ClientPage<'_> {
     }
 }
 
-/// What the page says of the client, kept up to date by itself.
+/// The page's live part about the client.
 pub(in crate::http) fn live(client: &ClientSteps, arrived: Option<&str>) -> Markup {
     html! {
         @match arrived {

@@ -1,4 +1,4 @@
-//! Which assistants are connected, what each may do, and the buttons that take that away.
+//! The connected assistants, the rights of each, and the buttons that take them away.
 
 use maud::{Markup, html};
 
@@ -9,16 +9,16 @@ use super::{Page, PageKind, Part};
 /// Most connections on the page.
 pub(in crate::http) const MOST_CONNECTIONS: usize = 50;
 
-/// A connection of a client to locations, for whoever may end it.
+/// A connection of a client to locations, for a person who may end it.
 pub(in crate::http) struct ConnectionRow {
     pub id: String,
     pub client: String,
-    /// Who vouches for the client's name: a sentence without its full stop.
+    /// The source of the client's name: a sentence without its full stop.
     pub origin: String,
-    /// Whose it is, where it is not the reader's own.
+    /// Its holder, if that is not the reader.
     pub holder: Option<String>,
     pub locations: String,
-    /// What it may do, a line for each of the rules that hold.
+    /// Its rights, one line for each set of rules.
     pub rules: Vec<String>,
     pub used: String,
     pub ends: String,
@@ -86,9 +86,9 @@ pub(in crate::http) struct ConnectionPage<'a> {
     /// Every sub-account by its short name.
     pub locations: &'a str,
     pub narrowings: &'a [NarrowingRow],
-    /// Others of the same client that the reader may end.
+    /// The number of the client's other connections that the reader may end.
     pub of_client: usize,
-    /// The holder, and how many others that one has, where the reader may end those.
+    /// The holder, with the number of the holder's other connections, if the reader may end those.
     pub of_person: Option<(&'a str, usize)>,
     pub problem: Option<&'a str>,
     pub token: &'a str,

@@ -1,4 +1,4 @@
-//! The page on which a person lets a client work for them, or does not.
+//! The page on which a person admits a client, or declines.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::brand::Brand;
 use super::form::{problem, token};
 use super::{Page, PageKind};
 
-/// Most locations with a box each: with more the page would be longer than anybody reads.
+/// Most locations with a box each: nobody reads a longer page.
 pub(in crate::http) const MOST_LISTED: usize = 100;
 
-/// What the page says of the client.
+/// The client as the page shows it.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct ClientView {
     /// Cleaned and cut.
@@ -24,14 +24,14 @@ pub(in crate::http) struct ClientView {
     pub may_imitate: bool,
 }
 
-/// Who vouches for a client's name.
+/// The source of a client's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::http) enum ClientOrigin {
     /// This host publishes the document that is the client's id.
     Published(String),
-    /// Whoever runs the server entered it.
+    /// The operator entered it.
     Operator,
-    /// Nobody.
+    /// Nobody has verified it.
     Unchecked,
 }
 
@@ -44,10 +44,10 @@ pub(in crate::http) struct LocationRow {
     pub is_chosen: bool,
 }
 
-/// One way in which the client may work.
+/// One set of rights for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::http) struct RulesRow {
-    /// As a grant keeps it.
+    /// The form's value, as in a grant.
     pub value: String,
     pub title: String,
     pub text: String,
@@ -56,24 +56,24 @@ pub(in crate::http) struct RulesRow {
 
 pub(in crate::http) struct ConsentPage<'a> {
     pub client: &'a ClientView,
-    /// Who decides.
+    /// The person who decides.
     pub person: &'a str,
-    /// Whether they came by a session, which they may end to be somebody else.
+    /// Whether the person came with a session, and may sign out to be somebody else.
     pub has_session: bool,
     pub locations: &'a [LocationRow],
-    /// How many there are beside those with a box.
+    /// The number of locations without a box.
     pub unlisted: usize,
-    /// All are ticked at once, those that come later too.
+    /// One box stands for all, future ones included.
     pub takes_all: bool,
-    /// Whether the person may connect another first.
+    /// Whether the person may connect another one first.
     pub may_add: bool,
     pub rules: &'a [RulesRow],
     pub unused_for: Duration,
     pub longest: Duration,
-    /// Where connections are ended.
+    /// The page where connections are ended.
     pub console: &'a str,
     pub problem: Option<&'a str>,
-    /// What was asked, sealed for this browser.
+    /// The client's request, sealed for this browser.
     pub sealed: &'a str,
 }
 
@@ -106,7 +106,7 @@ impl ConsentPage<'_> {
                 }
                 div class="buttons" {
                     button class="main" name="decision" value="allow" { "Allow" }
-                    // What is ticked is of no matter to who says no.
+                    // The boxes do not matter if the person declines.
                     button name="decision" value="deny" formnovalidate { "Cancel" }
                 }
             }
@@ -167,7 +167,7 @@ impl ConsentPage<'_> {
 }
 
 impl ClientView {
-    /// As it stands where a sentence begins.
+    /// The name at the start of a sentence.
     fn heading(&self) -> String {
         match self.origin {
             ClientOrigin::Unchecked => format!("A program that calls itself “{}”", self.name),
@@ -175,7 +175,7 @@ impl ClientView {
         }
     }
 
-    /// The same within a sentence.
+    /// The name within a sentence.
     pub(in crate::http) fn mention(&self) -> String {
         match self.origin {
             ClientOrigin::Unchecked => format!("a program that calls itself “{}”", self.name),

@@ -7,10 +7,10 @@ use super::brand::Brand;
 use super::form::{problem, secret, text, token};
 use super::{Page, PageKind};
 
-/// Where the link of a builder leads.
+/// The path of a builder's links.
 pub(in crate::http) const CONNECT: &str = "/connect";
 
-/// The form for a token.
+/// The path of the form for a token.
 pub(in crate::http) const CONNECT_TOKEN: &str = "/connect/token";
 
 /// The end of a sign-in at the CRM.
@@ -36,9 +36,9 @@ pub(in crate::http) fn open_page(brand: &Brand, wrong: Option<&str>) -> Page {
 
 /// Where the customer says which location, and shows that it is theirs: by signing in at the CRM, or by a token.
 pub(in crate::http) struct CustomerPage<'a> {
-    /// Who asks: the name of the builder's key.
+    /// The name of the builder's key.
     pub builder: &'a str,
-    /// What the builder's program may do, in a sentence.
+    /// The rights of the builder's program, in a sentence.
     pub may: &'a str,
     /// The host where the customer goes afterwards.
     pub goes_to: &'a str,

@@ -1,4 +1,4 @@
-//! The page on which a person whom a client sent says who they are, and connects a sub-account if they have none.
+//! The page on which a person whom a client sent identifies themselves, and connects a sub-account if they have none.
 
 use maud::html;
 
@@ -8,12 +8,12 @@ use super::form::{problem, secret, token};
 use super::locations::token_fields;
 use super::{Page, PageKind};
 
-/// The first page of a consent, for a browser that nobody is signed in at.
+/// The first page of a consent, for a browser in which nobody is signed in.
 pub(in crate::http) struct EntryPage<'a> {
     pub client: &'a ClientView,
-    /// Whether a token of their own is enough.
+    /// Whether a token of one's own is enough.
     pub may_paste: bool,
-    /// Where they sign in at the CRM; `None` where there is no app.
+    /// The address to sign in at the CRM; `None` if there is no app.
     pub sign_in_at: Option<&'a str>,
     pub problem: Option<&'a str>,
     pub sealed: &'a str,
@@ -36,7 +36,7 @@ impl EntryPage<'_> {
                 ))
                 div class="buttons" {
                     button class="main" { "Continue" }
-                    // Back to the client, without anything.
+                    // Returns to the client with a refusal.
                     button formaction="/authorize/decide" name="decision" value="deny" formnovalidate { "Cancel" }
                 }
             }
@@ -58,7 +58,7 @@ impl EntryPage<'_> {
     }
 }
 
-/// Where somebody brings a sub-account of their own.
+/// The page to connect a sub-account of one's own.
 pub(in crate::http) struct TokenPage<'a> {
     pub problem: Option<&'a str>,
     pub sealed: &'a str,

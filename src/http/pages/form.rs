@@ -6,16 +6,16 @@ use secrecy::SecretString;
 
 use super::notice::PageProblem;
 
-/// Largest form, in bytes: what was asked travels in it, sealed.
+/// Largest form, in bytes: it contains the sealed request.
 pub(in crate::http) const LARGEST_FORM: usize = 64 << 10;
 
 /// Most fields of one form.
 const MOST_FIELDS: usize = 500;
 
-/// What proves that a form is one of ours, for this browser.
+/// The field that proves that a form is one of ours, for this browser.
 const TOKEN: &str = "form";
 
-/// The fields of a form that came back.
+/// The fields of a form that was sent.
 #[derive(Clone)]
 pub(in crate::http) struct FormFields(Vec<(String, String)>);
 
@@ -38,7 +38,7 @@ impl FormFields {
         self.one(TOKEN)
     }
 
-    /// The first of that name; empty where there is none.
+    /// The first field of that name; empty if there is none.
     pub(in crate::http) fn one<'a>(&'a self, name: &'a str) -> &'a str {
         self.all(name).next().unwrap_or_default()
     }
@@ -48,14 +48,14 @@ impl FormFields {
         fields.map(|(_, value)| value.trim())
     }
 
-    /// Every field, as it came.
+    /// Every field as received.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// One that is shown nowhere.
+    /// A field that is shown nowhere.
     pub(in crate::http) fn secret(&self, name: &str) -> SecretString {
         self.one(name).into()
     }
@@ -65,7 +65,7 @@ pub(super) fn token(sealed: &str) -> Markup {
     html! { input type="hidden" name=(TOKEN) value=(sealed); }
 }
 
-/// What was wrong with what a form sent, above it.
+/// The error of a form, above it.
 pub(super) fn problem(text: Option<&str>) -> Markup {
     html! {
         @if let Some(text) = text {
@@ -74,7 +74,7 @@ pub(super) fn problem(text: Option<&str>) -> Markup {
     }
 }
 
-/// A field for something that is not a page's to show again.
+/// A field whose value is never shown again.
 pub(super) fn secret(name: &str, label: &str, hint: &str) -> Markup {
     let hint_id = format!("{name}-hint");
     html! {
@@ -85,7 +85,7 @@ pub(super) fn secret(name: &str, label: &str, hint: &str) -> Markup {
     }
 }
 
-/// What is shown once, in a field from which it is copied without script.
+/// A value that is shown once, in a field from which it can be copied without script.
 pub(super) fn copied(name: &str, label: &str, value: &str) -> Markup {
     html! {
         label class="field" for=(name) { (label) }

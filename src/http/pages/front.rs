@@ -1,4 +1,4 @@
-//! The pages at the bare address of the server and where MCP is: what this is, and how to connect.
+//! The pages at the server's bare address and at MCP's paths: what this is, and how to connect.
 
 use maud::{Markup, html};
 
@@ -10,9 +10,9 @@ pub(in crate::http) struct FrontPage {
     /// The address for clients.
     pub endpoint: String,
     pub steps_for: StepsFor,
-    /// Whether people can sign in at the host where they are.
+    /// Whether people can sign in at this host.
     pub has_console: bool,
-    /// Whose steps are shown.
+    /// The client whose steps are shown.
     pub client: Option<&'static ClientSteps>,
 }
 
@@ -57,7 +57,7 @@ impl FrontPage {
         Page::new(PageKind::Entry, "Connect an assistant", body)
     }
 
-    /// For a person at the address for programs.
+    /// The page for a person at an address for programs.
     pub(in crate::http) fn at_mcp(&self) -> Page {
         let body = html! {
             p { "This address is for assistants, not for browsers. Give it to yours as a new connector or MCP server:" }
@@ -68,7 +68,7 @@ impl FrontPage {
     }
 }
 
-/// Selected whole by one click.
+/// An address that one click selects as a whole.
 pub(in crate::http) fn address(endpoint: &str) -> Markup {
     html! { code class="address" { (endpoint) } }
 }

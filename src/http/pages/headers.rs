@@ -8,16 +8,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::PageKind;
 
-/// Nothing but our own style, script, pictures and requests, in no frame.
+/// Only our own style, script, pictures and requests, and no frames.
 const NARROW: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
-/// The same where the answer to a form leads to the client: Chromium and WebKit hold `form-action` to that redirect too,
+/// The same if the answer to a form leads to the client: Chromium and WebKit apply `form-action` to that redirect too,
 /// and one to `cursor://` or to this computer would fail (jlowin/fastmcp#2302).
 const CONSENT: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                        base-uri 'none'; frame-ancestors 'none'";
 
-/// An asset that is opened by itself is a document too: a picture of the operator's may hold script.
+/// An asset that is opened on its own is a document: the operator's picture may contain script.
 const ASSET: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
 
 const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
@@ -46,7 +46,7 @@ pub(super) fn add(headers: &mut HeaderMap, kind: PageKind, is_https: bool) {
     add_to_all(headers, is_https);
 }
 
-/// The name of an asset says what it holds, so a browser may keep it.
+/// The name of an asset depends on its content, so browsers may cache it.
 pub(super) fn add_to_asset(headers: &mut HeaderMap, is_https: bool) {
     put(headers, CONTENT_SECURITY_POLICY, ASSET);
     put(headers, RESOURCE, "same-origin");
@@ -54,7 +54,8 @@ pub(super) fn add_to_asset(headers: &mut HeaderMap, is_https: bool) {
 }
 
 fn add_to_all(headers: &mut HeaderMap, is_https: bool) {
-    // Others learn nothing of where somebody comes from. `no-referrer` would take the `Origin` from our own forms, too.
+    // Other sites do not learn where a visitor comes from. `no-referrer` would also remove the `Origin` from our own
+    // forms.
     put(headers, REFERRER_POLICY, "same-origin");
     put(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
     put(headers, X_FRAME_OPTIONS, "DENY");

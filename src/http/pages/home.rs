@@ -1,4 +1,4 @@
-//! The first page of the console: what waits, what there is, and the address for a new assistant.
+//! The first page of the console: waiting calls, an overview, and the address for a new assistant.
 
 use maud::{Markup, html};
 
@@ -15,7 +15,7 @@ pub(in crate::http) struct HomePage<'a> {
     pub approvals: usize,
     pub connections: usize,
     pub locations: usize,
-    /// How many passkeys this person has; `None` where there are none to be had.
+    /// The number of this person's passkeys; `None` if there can be none.
     pub passkeys: Option<usize>,
     /// The address for clients.
     pub endpoint: &'a str,

@@ -1,4 +1,4 @@
-//! Access keys: what each opens, the form for another, and the one time that it is shown.
+//! Access keys: what each opens, the form for another, and the only time that it is shown.
 
 use maud::{Markup, html};
 
@@ -15,12 +15,12 @@ pub(in crate::http) struct KeyCard {
     pub id: String,
     pub name: String,
     pub locations: String,
-    /// A line for each of the rules that hold.
+    /// One line for each set of rules.
     pub rules: Vec<String>,
     pub made: String,
     pub expires: String,
     pub used: String,
-    /// Why it opens nothing any more; `None`: it is good.
+    /// The reason that it opens nothing any more; `None`: it is valid.
     pub over: Option<&'static str>,
 }
 
@@ -77,13 +77,13 @@ impl KeyCard {
 pub(in crate::http) struct NewKeyPage<'a> {
     pub reach: &'a ReachFields,
     pub rules: &'a [SectionRow],
-    /// What was sent before, where something was wrong with it.
+    /// The earlier input, if it had an error.
     pub before: Option<&'a FormFields>,
     pub problem: Option<&'a str>,
     pub token: &'a str,
 }
 
-/// How long a key lasts: what the form sends, and its words.
+/// Lifetimes of a key: values of the form, with their words.
 const LASTS: [(&str, &str); 4] = [
     ("30", "30 days"),
     ("90", "90 days"),
@@ -126,7 +126,7 @@ impl NewKeyPage<'_> {
         Page::new(PageKind::Console(Part::Keys), "Make a key", body)
     }
 
-    /// What is shown once. `address`: where the client calls.
+    /// The part that is shown once. `address`: where the client calls.
     pub(in crate::http) fn key(row: &KeyCard, key: &str, address: &str) -> Page {
         let body = html! {
             p { "This is the key of " strong { (row.name) } ". It is shown now and never again." }

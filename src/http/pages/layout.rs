@@ -7,10 +7,11 @@ use super::brand::Brand;
 use super::parts::PARTS;
 use super::{Page, PageKind, Part, Reader};
 
-/// Where the number of requests that wait stands for itself, for pages that are left open.
+/// The address of the number of waiting requests, for open pages.
 pub(in crate::http) const WAITING: &str = "/console/approvals-waiting";
 
-/// What htmx does without: code in attributes, a style of its own, copies of pages in the browser's storage, other sites.
+/// htmx works without these: code in attributes, a style of its own, copies of pages in the browser's storage, other
+/// sites.
 const HTMX_SETTINGS: &str = r#"{"allowEval":false,"allowScriptTags":false,"includeIndicatorStyles":false,"selfRequestsOnly":true,"historyEnabled":false,"historyCacheSize":0}"#;
 
 pub(super) fn frame(page: &Page, brand: &Brand, assets: &Assets) -> Markup {
@@ -91,7 +92,7 @@ fn menu(here: Part, reader: Reader) -> Markup {
     }
 }
 
-/// How many requests wait, kept up to date by the page itself.
+/// The number of waiting requests, which the page keeps up to date.
 pub(in crate::http) fn badge(waiting: usize) -> Markup {
     html! {
         span class="badge" hidden[waiting == 0] hx-get=(WAITING) hx-trigger="every 10s" hx-swap="outerHTML" {

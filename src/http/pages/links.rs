@@ -1,7 +1,7 @@
 //! Pages for links of ours: to become the first operator, to join, to sign in.
 //!
-//! The secret of a link stands behind its `#`, which browsers send nowhere; a small script puts it into the form, and who
-//! has no script pastes it.
+//! The secret of a link is in its fragment, which browsers send nowhere. A small script puts it into the form; without
+//! script the person pastes it.
 
 use maud::html;
 
@@ -9,7 +9,7 @@ use super::brand::Brand;
 use super::form::{problem, text};
 use super::{Page, PageKind};
 
-/// What a link is for.
+/// The purpose of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum LinkPage {
     First,
@@ -18,7 +18,7 @@ pub(in crate::http) enum LinkPage {
 }
 
 impl LinkPage {
-    /// Where it stands.
+    /// The path of its page.
     pub(in crate::http) fn path(self) -> &'static str {
         match self {
             Self::First => "/console/first",
@@ -27,7 +27,7 @@ impl LinkPage {
         }
     }
 
-    /// `wrong`: what was wrong with the link that was sent.
+    /// `wrong`: the error of the link that was sent.
     pub(in crate::http) fn page(self, brand: &Brand, wrong: Option<&str>) -> Page {
         let (title, sentence, button) = match self {
             Self::First => (
@@ -63,7 +63,7 @@ impl LinkPage {
     }
 }
 
-/// The secret in what somebody pasted: the whole link, or what stands behind its `#`.
+/// The secret in pasted text: the whole link, or its fragment.
 pub(in crate::http) fn secret_in(pasted: &str) -> Option<&str> {
     let pasted = pasted.trim();
     let secret = pasted

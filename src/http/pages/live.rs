@@ -12,10 +12,10 @@ use super::{Page, PageKind, Part};
 use crate::telemetry::CallMinute;
 use crate::upstream::rate_limit::{GateStatus, ValkeyStatus};
 
-/// Where the figures alone are.
+/// The address of the figures alone.
 pub(in crate::http) const FIGURES: &str = "/console/live/figures";
 
-/// Most calls under way, and most windows, on the page.
+/// Most running calls, and most windows, on the page.
 pub(in crate::http) const MOST_CALLS: usize = 20;
 pub(in crate::http) const MOST_WINDOWS: usize = 12;
 
@@ -25,20 +25,20 @@ pub(in crate::http) const MOST_CALLERS: usize = 20;
 /// Minutes in one row of the table.
 const IN_A_ROW: usize = 10;
 
-/// Of this process, from memory.
+/// The figures of this process, from memory.
 pub(in crate::http) struct LiveFigures {
-    /// When it began to count.
+    /// The time since when it counts.
     pub since: String,
     pub read: Timestamp,
     /// The CRM does not answer.
     pub is_down: bool,
-    /// Those that began first.
+    /// The oldest calls first.
     pub calls: Vec<CallRow>,
     pub unlisted_calls: usize,
-    /// Those nearest to their end.
+    /// The fullest windows first.
     pub windows: Vec<WindowRow>,
     pub unlisted_windows: usize,
-    /// How many instances share the windows, and where, if anywhere.
+    /// The number of instances that share the windows, and where they do, if anywhere.
     pub instances: u32,
     pub valkey: Option<ValkeyStatus>,
     /// Requests to the CRM in the last hour, and those that it refused as too many.
@@ -48,7 +48,7 @@ pub(in crate::http) struct LiveFigures {
     pub hour: CallMinute,
     /// Oldest first.
     pub minutes: Vec<MinuteFigures>,
-    /// Who called most in the last hour, with their calls.
+    /// The callers with the most calls in the last hour, and their numbers.
     pub callers: Vec<(String, u32)>,
     pub unlisted_callers: usize,
 }
@@ -71,7 +71,7 @@ pub(in crate::http) struct MinuteFigures {
     pub requests: u32,
     pub calls: u32,
     pub median: Option<Duration>,
-    /// What 95 of 100 calls did not exceed.
+    /// The time that 95 of 100 calls did not exceed.
     pub slow: Option<Duration>,
 }
 
@@ -84,7 +84,7 @@ impl LiveFigures {
         Page::new(PageKind::Console(Part::Live), "Live", body)
     }
 
-    /// What is drawn anew every two seconds where script runs.
+    /// The part that is refreshed every two seconds if script runs.
     pub(in crate::http) fn fragment(&self, brand: &Brand) -> Markup {
         let crm = brand.crm_name.as_str();
         html! {
@@ -142,7 +142,7 @@ impl LiveFigures {
         }
     }
 
-    /// How instances share the limits, where there are several or a Valkey.
+    /// How instances share the limits, if there are several or a Valkey.
     fn sharing(&self) -> Markup {
         let instances = self.instances;
         let part = format!("this instance keeps to 1 part in {instances} of each");
@@ -206,7 +206,7 @@ impl LiveFigures {
         }
     }
 
-    /// The same for those who see no picture.
+    /// The same data for readers who see no pictures.
     fn table(&self) -> Markup {
         let rows = self.minutes.chunks(IN_A_ROW).enumerate();
         html! {
@@ -281,7 +281,7 @@ fn longest(durations: impl Iterator<Item = Duration>) -> String {
     longest.map_or_else(|| "–".to_owned(), duration)
 }
 
-/// As people read it: 40 ms, 1.2 s, 3 min.
+/// In readable units: 40 ms, 1.2 s, 3 min.
 pub(in crate::http) fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {

@@ -1,4 +1,4 @@
-//! The sub-accounts that somebody reaches, how their tokens stand, and the form for another.
+//! The sub-accounts that a person reaches, the status of their tokens, and the form for another.
 
 use maud::{Markup, html};
 
@@ -10,18 +10,18 @@ use super::{Page, PageKind, Part};
 pub(in crate::http) const MOST_LOCATIONS: usize = 80;
 
 pub(in crate::http) struct ConnectedLocation {
-    /// By which it has a page of its own.
+    /// The key in the address of its own page.
     pub key: String,
     /// `None`: the reader cannot remove it.
     pub id: Option<String>,
     pub alias: String,
     pub name: String,
     pub zone: Option<String>,
-    /// Whose it is, where it is not the reader's own.
+    /// The owner, if that is not the reader.
     pub owner: Option<String>,
     /// A sentence.
     pub status: String,
-    /// Since when that is so, where it is known.
+    /// The time since when, if known.
     pub since: Option<String>,
     pub is_well: bool,
 }
@@ -31,11 +31,12 @@ pub(in crate::http) struct LocationsPage<'a> {
     pub unlisted: usize,
     /// Whether the reader may paste a token.
     pub may_add: bool,
-    /// Where the reader signs in at the CRM to connect some; `None` where that is not for them, or there is no app.
+    /// The address where the reader signs in at the CRM to connect some; `None` if the reader may not, or there is no
+    /// app.
     pub sign_in_at: Option<&'a str>,
-    /// What was connected just now.
+    /// The location that was just connected.
     pub done: Option<&'a str>,
-    /// What was wrong with what was pasted.
+    /// The error of the pasted token.
     pub problem: Option<&'a str>,
     pub token: &'a str,
 }
@@ -103,22 +104,22 @@ impl ConnectedLocation {
     }
 }
 
-/// One sub-account, for whoever reaches it.
+/// One sub-account, for a person who reaches it.
 pub(in crate::http) struct LocationPage<'a> {
     pub row: &'a ConnectedLocation,
     pub may_check: bool,
     pub may_paste: bool,
-    /// Where the reader signs in at the CRM to connect it again.
+    /// The address where the reader signs in at the CRM to connect it again.
     pub sign_in_at: Option<&'a str>,
-    /// What was done just now.
+    /// The result of the last action.
     pub done: Option<&'a str>,
     pub problem: Option<&'a str>,
-    /// What its token can read, where it was tried just now.
+    /// What its token can read, if it was just tried.
     pub reach: Option<&'a TokenReach>,
     pub token: &'a str,
 }
 
-/// What a token may read, and what not.
+/// The reads that a token allows, and those that it does not.
 pub(in crate::http) struct TokenReach {
     pub can: Vec<&'static str>,
     pub cannot: Vec<&'static str>,
@@ -191,7 +192,7 @@ impl TokenReach {
     }
 }
 
-/// The fields of a pasted token, with how one is made.
+/// The fields for a pasted token, with the way to make one.
 pub(super) fn token_fields(brand: &Brand) -> Markup {
     html! {
         ol {

@@ -1,18 +1,18 @@
-//! Pages of a few sentences: what went wrong or is done, and what to do next.
+//! Pages of a few sentences: an error or a result, and the next step.
 
 use axum::http::StatusCode;
 use maud::html;
 
 use super::{Page, PageKind};
 
-/// Why a page cannot be shown, for the person in front of it.
+/// The reason that a page cannot be shown, for the person in front of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::http) struct PageProblem {
     pub status: StatusCode,
     pub title: &'static str,
-    /// What is wrong and what to do, a paragraph each.
+    /// The problem and its remedy, one paragraph each.
     pub sentences: Vec<String>,
-    /// Where to go from here: an address of ours and its name.
+    /// The next page: its address and its name.
     pub link: Option<(&'static str, &'static str)>,
 }
 

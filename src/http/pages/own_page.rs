@@ -1,11 +1,11 @@
-//! Checks that a form was sent by a page of ours: no change is ever made for another site.
+//! Checks that a form was sent by a page of ours: no other site can make a change.
 
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode};
 
 use super::notice::PageProblem;
 
-/// `own`: the origin that the settings give people.
+/// `own`: the origin of the settings for people.
 pub(in crate::http) fn own_page_only(headers: &HeaderMap, own: &str) -> Result<(), PageProblem> {
     let mut origins = headers.get_all(ORIGIN).iter();
     let is_own = match (origins.next(), origins.next()) {

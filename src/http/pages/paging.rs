@@ -1,4 +1,4 @@
-//! Long lists in parts: which part a page shows, and the links to those beside it.
+//! Long lists in parts: the part that a page shows, and links to the neighbouring ones.
 
 use std::ops::Range;
 
@@ -6,22 +6,23 @@ use maud::{Markup, html};
 
 use super::form::FormFields;
 
-/// The name of the part in an address.
+/// The parameter of an address that names the part.
 const PART: &str = "page";
 
-/// A list in parts, and which of them is shown.
+/// A list in parts, with the part that is shown.
 pub(in crate::http) struct ListParts {
     /// From 1.
     number: usize,
     parts: usize,
     total: usize,
     size: usize,
-    /// The page, and what else its address names.
+    /// The path of the page with its other parameters.
     address: String,
 }
 
 impl ListParts {
-    /// Of a list of `total` rows the part that `query` names, or the one nearest to it. `path` and `query` lead to the others.
+    /// The part of a list of `total` rows that `query` names, or the nearest one. `path` and `query` lead to the
+    /// others.
     pub(in crate::http) fn new(path: &str, query: &FormFields, total: usize, size: usize) -> Self {
         let parts = total.div_ceil(size).max(1);
         let asked = query.one(PART).parse().unwrap_or(1);
@@ -42,7 +43,7 @@ impl ListParts {
         }
     }
 
-    /// Which rows of the list.
+    /// The rows of the list in this part.
     pub(in crate::http) fn rows(&self) -> Range<usize> {
         let start = (self.number - 1) * self.size;
         start..self.total.min(start + self.size)
@@ -53,7 +54,7 @@ impl ListParts {
         format!("{}{and}{PART}={number}", self.address)
     }
 
-    /// Nothing where the list has one part.
+    /// Empty if the list has one part.
     pub(super) fn links(&self) -> Markup {
         html! {
             @if self.parts > 1 {

@@ -1,4 +1,4 @@
-//! The parts of the console, and who sees which.
+//! The parts of the console, and who sees each.
 
 /// A part of the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(in crate::http) enum Part {
     Rules,
 }
 
-/// Where a part stands, and what it is called.
+/// The address and the name of a part.
 pub(super) struct PartLink {
     pub part: Part,
     pub path: &'static str,
@@ -27,7 +27,7 @@ pub(super) struct PartLink {
     pub is_for_operators: bool,
 }
 
-/// In the order of how often they are needed.
+/// The most frequently needed first.
 pub(super) const PARTS: &[PartLink] = &[
     everybody(Part::Home, "/console", "Home"),
     everybody(Part::Connect, "/console/connect", "Connect"),

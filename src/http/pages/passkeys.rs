@@ -1,15 +1,15 @@
-//! Passkeys of whoever is signed in, and the button by which one signs in.
+//! The passkeys of a person, and the button to sign in with one.
 
 use maud::{Markup, html};
 
 use super::form::{text, token};
 use super::{Page, PageKind, Pages, Part};
 
-/// Where the console shows them.
+/// The page of the passkeys.
 pub(in crate::http) const PASSKEYS: &str = "/console/passkeys";
 
 pub(in crate::http) struct PasskeyRow {
-    /// Names it in a form; of no other use.
+    /// Its name in a form; of no other use.
     pub id: String,
     pub name: String,
     pub created: String,
@@ -61,7 +61,7 @@ impl PasskeysPage<'_> {
     }
 }
 
-/// Signs somebody in. `next`: where they go on, of our pages alone.
+/// The button to sign in. `next`: the page of ours to go on to.
 pub(in crate::http) fn sign_in_button(pages: &Pages, next: &str) -> Markup {
     let routes = ("/console/signin/passkey", "/console/signin/passkey/begin");
     button(
@@ -75,7 +75,7 @@ pub(in crate::http) fn sign_in_button(pages: &Pages, next: &str) -> Markup {
     )
 }
 
-/// A form that a script sends: it is shown where there is one, and the browser knows passkeys.
+/// A form that a script sends. It is shown only with script, and if the browser supports passkeys.
 fn button(pages: &Pages, way: &str, (action, begin): (&str, &str), fields: &Markup) -> Markup {
     html! {
         form method="post" action=(action) data-passkey=(way) data-begin=(begin) hidden {

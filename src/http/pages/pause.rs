@@ -1,4 +1,4 @@
-//! The emergency stop: what is paused, and the question before anything is paused or goes on.
+//! The emergency stop: what is paused, and the question before a pause or a resume.
 
 use maud::{Markup, html};
 
@@ -8,7 +8,7 @@ use super::{Page, PageKind, Part};
 /// Most sub-accounts that the page offers by name.
 pub(in crate::http) const MOST_OFFERED: usize = 200;
 
-/// Longest reason, in letters.
+/// Longest reason, in characters.
 const LONGEST_REASON: usize = 200;
 
 const PATH: &str = "/console/pause";
@@ -20,7 +20,7 @@ pub(in crate::http) struct PausedRow {
     /// Empty: everything.
     pub alias: String,
     pub since: String,
-    /// Whoever paused it; `None` where that is not known any more.
+    /// The person who paused it; `None` if that is no longer known.
     pub by: Option<String>,
     pub reason: Option<String>,
 }
@@ -33,7 +33,7 @@ pub(in crate::http) struct PausePage<'a> {
     pub token: &'a str,
 }
 
-/// Asks once more before something is paused or goes on.
+/// Asks for confirmation of a pause or a resume.
 pub(in crate::http) struct PauseQuestion<'a> {
     pub resumes: bool,
     /// Empty: everything.

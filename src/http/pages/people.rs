@@ -21,10 +21,10 @@ pub(in crate::http) struct PersonCard {
     pub id: String,
     pub name: String,
     pub role: &'static str,
-    /// What the person may do.
+    /// The rights of the person.
     pub may: String,
     pub seen: String,
-    /// Since when the person may sign in no more.
+    /// The time since when the person may no longer sign in.
     pub ended: Option<String>,
 }
 
@@ -34,7 +34,7 @@ pub(in crate::http) struct InvitationCard {
     pub role: &'static str,
     pub may: String,
     pub until: String,
-    /// How many people may still join by it.
+    /// The number of people who may still join by it.
     pub uses: u32,
 }
 
@@ -124,12 +124,12 @@ pub(in crate::http) struct DecidedLocation {
 /// One person.
 pub(in crate::http) struct PersonPage<'a> {
     pub row: &'a PersonCard,
-    /// `None` where there is nothing to choose: an operator approves everything.
+    /// `None` if there is nothing to choose: an operator approves everything.
     pub deciding: Option<DecidingForm<'a>>,
-    /// How many sub-accounts the person connected.
+    /// The number of sub-accounts that the person connected.
     pub connected: usize,
     pub is_reader: bool,
-    /// The reader has proved lately who they are.
+    /// The reader has a fresh proof of identity.
     pub is_fresh: bool,
     pub problem: Option<&'a str>,
     pub token: &'a str,

@@ -6,9 +6,9 @@ use super::form::{problem, text, token};
 use super::{Page, PageKind, Part};
 
 pub(in crate::http) struct ProofPage<'a> {
-    /// By the name that the command takes.
+    /// The person's name as the command takes it.
     pub person: &'a str,
-    /// A path of the console, where it goes on.
+    /// The path of the console to go on to.
     pub next: &'a str,
     pub problem: Option<&'a str>,
     pub token: &'a str,
@@ -48,7 +48,7 @@ impl ProofPage<'_> {
     }
 }
 
-/// As a shell takes it for one word.
+/// Quoted for a shell as one word.
 fn quoted(name: &str) -> String {
     let is_word =
         |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');

@@ -1,8 +1,8 @@
-//! The fields of a form by which somebody says which sub-accounts others get.
+//! The fields of a form that select the sub-accounts for others.
 
 use maud::{Markup, html};
 
-/// Most sub-accounts with a box each; others are named by their short names.
+/// Most sub-accounts with a box each. Others are typed by their short names.
 pub(in crate::http) const MOST_BOXES: usize = 60;
 
 pub(in crate::http) struct LocationBox {

@@ -1,25 +1,25 @@
-//! Rules: those of the file to read, sections of the store to write, and what they make of one operation.
+//! Rules: those of the file to read, stored sections to write, and the effect of both on one operation.
 
 use maud::{Markup, html};
 
 use super::form::{problem, text, token};
 use super::{Page, PageKind, Part};
 
-/// Most of the file that is shown, in bytes.
+/// Longest shown part of the file, in bytes.
 pub(in crate::http) const MOST_FILE: usize = 10 << 10;
 
 pub(in crate::http) struct RuleSectionRow {
     pub name: String,
-    /// Who wrote it, and when.
+    /// The author and the time.
     pub by: String,
-    /// What names it, in a sentence.
+    /// The keys, people and connections under it, in a sentence.
     pub uses: String,
-    /// The file has a section of the same name, which holds in its place.
+    /// The file has a section of the same name, which applies in its place.
     pub is_shadowed: bool,
 }
 
 pub(in crate::http) struct RulesPage<'a> {
-    /// The text of the file; `None` where the settings name none.
+    /// The text of the file; `None` if the settings name none.
     pub file: Option<&'a str>,
     pub is_file_cut: bool,
     pub sections: &'a [RuleSectionRow],
@@ -28,19 +28,19 @@ pub(in crate::http) struct RulesPage<'a> {
     pub problem: Option<&'a str>,
 }
 
-/// Which operation is asked about, where, and for whom.
+/// A question about one operation: the operation, the location, and the caller's rules.
 #[derive(Default)]
 pub(in crate::http) struct ExplainQuestion {
     pub tool: String,
     pub location: String,
     pub rules: String,
-    /// What there is to choose: aliases, and rules by name.
+    /// The choices: aliases, and rules by name.
     pub locations: Vec<String>,
     pub all_rules: Vec<String>,
 }
 
 pub(in crate::http) struct ExplainAnswer {
-    /// Allowed, asks or refused, and by which line.
+    /// Allowed, asks or refused, and the line that decides.
     pub verdict: String,
     pub lines: String,
 }
@@ -119,18 +119,18 @@ fn choice(name: &str, label: &str, none: &str, all: &[String], chosen: &str) -> 
     }
 }
 
-/// One section, to be written.
+/// The page to write one section.
 pub(in crate::http) struct SectionPage<'a> {
     pub name: &'a str,
     pub text: &'a str,
-    /// The version that it stands in place of; empty where there is none.
+    /// The version that it replaces; empty if there is none.
     pub replaces: &'a str,
-    /// What is wrong, by line.
+    /// The faults, by line.
     pub problems: &'a [(usize, String)],
     pub problem: Option<&'a str>,
-    /// What would change; `None` where nobody has asked.
+    /// The changes; `None` before they were requested.
     pub difference: Option<&'a DifferenceView>,
-    /// Stands for the text that the difference is about.
+    /// Identifies the text whose difference was shown.
     pub checked: &'a str,
     pub uses: &'a str,
     pub versions: &'a [VersionRow],
@@ -143,11 +143,11 @@ pub(in crate::http) struct VersionRow {
     pub is_removal: bool,
 }
 
-/// What a change makes of all operations.
+/// The effect of a change on all operations.
 pub(in crate::http) struct DifferenceView {
-    /// Such as "allowed → asks (human)", how many, and some of them.
+    /// Such as "allowed → asks (human)", with the number and some of the operations.
     pub changes: Vec<(String, usize, Vec<String>)>,
-    /// Operations of which caps, arguments, quiet hours or the like change.
+    /// The number of operations whose caps, arguments, quiet hours or the like change.
     pub otherwise: usize,
     pub unchanged: usize,
 }

@@ -1,4 +1,4 @@
-//! What stands on pages.
+//! The content of pages.
 
 mod administration;
 
@@ -67,7 +67,7 @@ fn rules(value: &str) -> RulesRow {
     }
 }
 
-/// The text of the page on which somebody decides about `client`.
+/// The text of the page of consent for `client`.
 fn consent(client: &ClientView, locations: &[LocationRow]) -> String {
     let page = ConsentPage {
         client,
@@ -98,7 +98,7 @@ fn claude() -> ClientView {
     )
 }
 
-/// Every page with as much on it as there may be, by its name.
+/// Every page at its fullest, by name.
 fn every_page() -> Vec<(&'static str, Page)> {
     let brand = pages().brand;
     let many: Vec<LocationRow> = (0..MOST_LISTED)
@@ -399,13 +399,13 @@ fn every_page_is_short_names_its_brand_and_holds_no_script_or_style() {
             assert!(!html.contains(word), "{name}: {word}");
         }
         let scripts = html.matches("<script").count();
-        // The one of links, or the one of live parts, and the one of passkeys where there is a button for them.
+        // The script of links, or of live parts, and the one of passkeys if there is a button for them.
         let expected = usize::from(page.kind != PageKind::Consent)
             + html
                 .matches("<form method=\"post\" action=\"/console/passkeys\" data-passkey")
                 .count();
         assert_eq!(scripts, expected, "{name}");
-        // Whoever reads by ear, or moves by keys, finds the one heading, and what each field is.
+        // Readers with a screen reader or a keyboard find the one heading, and the label of each field.
         assert_eq!(html.matches("<h1>").count(), 1, "{name}");
         let fields: usize = [
             "<input type=\"text\"",

@@ -1,4 +1,4 @@
-//! Trying a tool: the search, and the form that a tool's arguments make.
+//! Trying a tool: the search, and the form for a tool's arguments.
 
 pub(in crate::http) mod fields;
 pub(in crate::http) mod result;
@@ -9,29 +9,29 @@ use super::form::{problem, token};
 use super::{Page, PageKind, Part};
 use fields::ToolField;
 
-/// Where tools are searched, and the start of the address of each.
+/// The path of the search, and the beginning of each tool's path.
 pub(in crate::http) const TOOLS: &str = "/console/tools";
 
-/// Most sub-accounts to choose from; of more, one is named.
+/// Most sub-accounts to choose from. With more, one is typed.
 pub(in crate::http) const MOST_CHOICES: usize = 100;
 
 /// The fields of the form that are not the tool's.
 pub(in crate::http) const LOCATION: &str = "location";
 pub(in crate::http) const RULES: &str = "rules";
-/// By it a form that is sent twice is known.
+/// The field that identifies a form, so that a second submission is recognised.
 pub(in crate::http) const TRY: &str = "try";
 
 pub(in crate::http) struct SearchPage<'a> {
     pub query: &'a str,
     pub found: &'a [ToolRow],
-    /// What the search says beside what it found.
+    /// The search's note beside its results.
     pub hint: Option<&'a str>,
 }
 
 pub(in crate::http) struct ToolRow {
     pub name: &'static str,
     pub title: &'static str,
-    /// What such a call does.
+    /// The effect of a call.
     pub effect: &'static str,
     pub line: String,
 }
@@ -76,17 +76,17 @@ pub(in crate::http) struct ToolPage<'a> {
     pub effect: &'a str,
     /// Alias and name of each sub-account that this person reaches.
     pub locations: &'a [(String, String)],
-    /// There are more than can be chosen from.
+    /// There are more than can be offered.
     pub has_more_locations: bool,
-    /// What was chosen or named.
+    /// The chosen or typed sub-account.
     pub location: &'a str,
-    /// Sets of rules: value, title, what they let through.
+    /// Sets of rules: value, title, and what they allow.
     pub rules: &'a [(&'static str, String, String)],
     pub chosen_rules: &'a str,
     pub fields: &'a [ToolField],
-    /// What is wrong with the call, and with no field of it.
+    /// A problem of the call that belongs to no field.
     pub problem: Option<&'a str>,
-    /// Of this form.
+    /// The id of this form.
     pub id: &'a str,
     pub token: &'a str,
 }

@@ -1,4 +1,4 @@
-//! Usage: a month in sums, and as a file.
+//! Usage: the sums of a month, and its download.
 
 use maud::{Markup, html};
 
@@ -10,13 +10,13 @@ use state::usage::UsageCounts;
 
 pub(in crate::http) const PATH: &str = "/console/usage";
 
-/// Where the file is.
+/// The path of the download.
 pub(in crate::http) const EXPORT: &str = "/console/usage/export";
 
 /// Most sums on the page.
 pub(in crate::http) const MOST_SUMS: usize = 50;
 
-/// What sums are kept apart by: what the form sends, and its words.
+/// The ways to group sums: values of the form, with their words.
 pub(in crate::http) const GROUPINGS: [(&str, &str); 5] = [
     ("", "caller and sub-account"),
     ("location", "sub-account"),
@@ -27,7 +27,7 @@ pub(in crate::http) const GROUPINGS: [(&str, &str); 5] = [
 
 /// A sum under the names that people know.
 pub(in crate::http) struct UsageSum {
-    /// What stands first, and what is to be said beside it.
+    /// The first line, and the note beside it.
     pub title: String,
     pub about: Vec<String>,
     pub counts: UsageCounts,
@@ -37,11 +37,11 @@ pub(in crate::http) struct UsagePage<'a> {
     pub sums: &'a [UsageSum],
     pub paging: &'a ListParts,
     pub all: UsageCounts,
-    /// That there are, newest first, and the one that is shown.
+    /// The months with usage, newest first, and the shown one.
     pub months: &'a [String],
     pub month: &'a str,
     pub query: &'a FormFields,
-    /// What the CRM is called.
+    /// The name of the CRM.
     pub crm: &'a str,
     /// Nothing is counted here, for this reason.
     pub is_off: bool,
@@ -49,7 +49,7 @@ pub(in crate::http) struct UsagePage<'a> {
 }
 
 impl UsageSum {
-    /// `line` as it is kept apart.
+    /// `line` by the grouping.
     pub(in crate::http) fn new(line: &UsageLine, caller: Option<String>) -> Self {
         let location = match (&line.alias, line.location.as_str()) {
             (Some(alias), _) => Some(alias.clone()),

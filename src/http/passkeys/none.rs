@@ -1,4 +1,4 @@
-//! Stands where passkeys are not built in: there is none of it.
+//! The stand-in if passkeys are not built in: none can be made.
 
 use super::{MadePasskey, PasskeyQuestion};
 

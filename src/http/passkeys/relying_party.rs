@@ -1,4 +1,4 @@
-//! Asks browsers for passkeys and checks their answers, by webauthn-rs.
+//! Makes passkey challenges for browsers and checks their answers, by webauthn-rs.
 
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
@@ -13,11 +13,11 @@ use webauthn_rs::{Webauthn, WebauthnBuilder};
 
 use super::{MadePasskey, PasskeyQuestion};
 
-/// This server, as browsers tie passkeys to it.
+/// This server as the relying party of passkeys.
 pub(in crate::http) struct RelyingParty(Webauthn);
 
 impl RelyingParty {
-    /// `None` where browsers make none: for addresses without a name.
+    /// `None` for addresses without a host name, for which browsers make no passkeys.
     pub(in crate::http) fn new(origin: &str, name: &str) -> Option<Self> {
         let origin: Url = origin.parse().ok()?;
         let Some(Host::Domain(host)) = origin.host() else {
@@ -27,7 +27,7 @@ impl RelyingParty {
         builder.build().ok().map(Self)
     }
 
-    /// `person`: id and name. `known`: the passkeys that they have already.
+    /// `person`: id and name. `known`: the passkeys that they already have.
     pub(in crate::http) fn ask_to_make(
         &self,
         (id, name): (&str, &str),
@@ -55,26 +55,26 @@ impl RelyingParty {
         })
     }
 
-    /// Of nobody in particular: the browser offers the passkeys that it has for this server.
+    /// A challenge for nobody in particular: the browser offers its passkeys for this server.
     pub(in crate::http) fn ask_who(&self) -> Result<PasskeyQuestion, String> {
         let asked = self.0.start_discoverable_authentication();
         let (challenge, state) = asked.map_err(|error| error.to_string())?;
         let mut options = value(&challenge)?;
-        // A button asks; the library means the browser's own list under a field.
+        // A button asks, whereas the library expects the browser's own list under a field.
         if let Some(options) = options.as_object_mut() {
             options.remove("mediation");
         }
         question(options, &state)
     }
 
-    /// The passkey that an answer names. Nothing is proved by that.
+    /// The passkey that an answer names. This proves nothing.
     pub(in crate::http) fn answered_by(&self, answer: &str) -> Result<Vec<u8>, String> {
         let answer: PublicKeyCredential = parse(answer)?;
         Ok(answer.get_credential_id().to_vec())
     }
 
-    /// Whether the answer is that of this credential to this question; the credential as it is now. Its counter, where it
-    /// has one, must have grown: else somebody has a copy.
+    /// Checks that the answer belongs to this credential and this challenge. Returns the credential's new state. Its
+    /// counter, if it has one, must have grown; otherwise somebody has a copy.
     pub(in crate::http) fn check_answer(
         &self,
         state: &str,
@@ -96,15 +96,15 @@ impl RelyingParty {
     }
 }
 
-/// What devices know a person by: it says nothing of them, and is the same every time.
+/// The id by which devices know a person. It reveals nothing about them, and is always the same.
 fn handle(person: &str) -> Uuid {
     let hash = digest(&SHA256, person.as_bytes());
     let bytes = hash.as_ref().first_chunk::<16>();
     Uuid::from_bytes(bytes.copied().unwrap_or_default())
 }
 
-/// A passkey that its device finds without being told whose it is. The library does not ask for that, for it fills the
-/// memory of security keys; without it nobody could sign in who has not said who they are.
+/// Asks for a passkey that its device finds without being told its owner. The library does not ask for that, because it
+/// fills the memory of security keys. Without it, a person who has not said who they are could not sign in.
 fn findable(challenge: &CreationChallengeResponse) -> Result<Value, String> {
     let mut options = value(challenge)?;
     let selection = options.pointer_mut("/publicKey/authenticatorSelection");

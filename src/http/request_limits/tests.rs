@@ -1,4 +1,4 @@
-//! Whose bytes a request takes, and until when.
+//! Whose share a request's bytes are charged to, and for how long.
 
 use axum::Router;
 use axum::middleware::from_fn;
@@ -10,7 +10,7 @@ use crate::config::{Config, Flags};
 
 const KIB: usize = 1 << 10;
 
-/// A body of so many bytes, which ends or does not.
+/// A body of this many bytes, which ends or does not.
 struct Sending {
     bytes: usize,
     ends: bool,
@@ -64,7 +64,7 @@ async fn answer(intake: &Arc<Intake>, newcomer: Option<Option<IpAddr>>, body: Se
     answered.await.expect("an answer")
 }
 
-/// The thread on which a request is answered, while its caller holds so many places beside another one's.
+/// The thread that answers a request, while its caller and another one hold these numbers of places.
 async fn thread(newcomer: Option<Option<IpAddr>>, bytes: usize, places: usize) -> String {
     let intake = intake();
     let id = PrincipalId::Token([1; 32]);
@@ -159,7 +159,7 @@ async fn bytes_are_held_until_the_answer_is_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn each_piece_of_a_body_has_its_time() {
-    /// Chunks of so many bytes, each after so many seconds.
+    /// Chunks of this many bytes, each after this many seconds.
     async fn check(chunks: usize, bytes: usize, seconds: u64, expected: u16) {
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
         tokio::spawn(async move {
@@ -184,7 +184,7 @@ async fn each_piece_of_a_body_has_its_time() {
         let status = read.map_or_else(|problem| problem.status.as_u16(), |_| 200);
         assert_eq!(status, expected, "{chunks} × {bytes} every {seconds} s");
     }
-    // Eighteen seconds, in which 4 MiB and more came, and in which they did not.
+    // Eighteen seconds, with and without 4 MiB in that time.
     check(2, 4096 * KIB, 9, 413).await;
     check(2, 1024 * KIB, 9, 408).await;
     check(4, KIB, 3, 200).await;

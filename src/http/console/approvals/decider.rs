@@ -1,4 +1,4 @@
-//! The people who may decide about a waiting call, and who may end the connection that asked.
+//! The people who may decide about a waiting call, and may end the connection that sent it.
 
 use std::collections::HashSet;
 
@@ -11,15 +11,15 @@ use state::approvals::Approval;
 use state::grants::{EndedGrants, GrantHolder};
 use state::people::Person;
 
-/// What one person may decide.
+/// The rights of one person to decide.
 pub(super) struct Decider<'a> {
     sign_in: &'a SignIn,
     person: &'a Person,
-    /// As approvals name the grants that this person holds, and the person at the console.
+    /// The names in approvals of this person's grants, and of the person at the console.
     own: HashSet<String>,
 }
 
-/// What asked for a call, as far as it can be ended.
+/// The source of a call, if it can be ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asker<'a> {
     /// A connection, by the id of its grant.
@@ -47,8 +47,8 @@ impl<'a> Decider<'a> {
         })
     }
 
-    /// An operator decides about everything; others about calls in locations that are theirs to decide for, and about calls
-    /// that wait for nothing but their own choice to be asked first.
+    /// An operator decides about everything. Others decide about calls in locations of theirs, and about calls that
+    /// wait only because of their own choice to be asked first.
     pub(super) fn may_decide(&self, approval: &Approval) -> bool {
         if is_operator(self.person) || approval.holder_decides && self.own.contains(&approval.who) {
             return true;
@@ -65,7 +65,7 @@ impl<'a> Decider<'a> {
             })
     }
 
-    /// Whoever made a connection ends it; an operator ends any, and keys.
+    /// The person who made a connection may end it. An operator may end any, and keys.
     pub(super) fn may_end<'b>(&self, approval: &'b Approval) -> Option<Asker<'b>> {
         let asker = Asker::parse(&approval.who)?;
         let may = match asker {
@@ -100,7 +100,7 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// Ends it, and writes down who did. What has ended already stays so.
+    /// Ends it, and records by whom. One that has already ended stays so.
     pub(super) async fn end(self, sign_in: &SignIn, person: &Person) -> Result<(), PageProblem> {
         const WHY: &str = "ended when a request was denied";
         match self {

@@ -1,4 +1,4 @@
-//! A decision about a waiting call: yes, no, or no and an end of the connection that asked.
+//! A decision about a waiting call: yes, no, or no with an end of the connection that sent it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use state::approvals::{Approval, ApprovalState, Approvals};
 use state::events::{EventKind, NewEvent};
 use state::people::Person;
 
-/// How long a page waits for what comes of a call that was approved, and from one look to the next.
+/// How long a page waits for the result of an approved call, and the interval of its look-ups.
 const LONGEST: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -42,7 +42,7 @@ impl ApprovalDecision {
         }
     }
 
-    /// Whether the call stands as this would have it.
+    /// Whether the state agrees with this decision.
     fn is_kept(self, state: ApprovalState) -> bool {
         let is_denied = state == ApprovalState::Denied;
         is_denied == (self != Self::Approve) && state != ApprovalState::Expired
@@ -83,7 +83,7 @@ async fn decide_one(
             note_decision(sign_in, person, &decided);
             decided
         }
-        // Somebody was faster, or it has expired: the page says which.
+        // Somebody else was faster, or it has expired: the page says which.
         Err(error) if error.is_request() => {
             tracing::info!(%error, "an approval was not decided");
             find(sign_in, handle, &decider).await?
@@ -119,7 +119,7 @@ fn not_yours() -> PageProblem {
     )
 }
 
-/// Ends what asked, and denies what else it asked for: nobody would be there to hear a yes.
+/// Ends the source of the call, and denies its other waiting calls: no client is left to get an answer.
 async fn end(
     sign_in: &SignIn,
     person: &Person,
@@ -147,7 +147,7 @@ fn note_decision(sign_in: &SignIn, person: &Person, decided: &Approval) {
     }));
 }
 
-/// A running server makes the call; most are over before a page is drawn.
+/// A running server makes the call. Most calls end before a page is drawn.
 async fn wait_until_done(approvals: &Approvals, handle: &str) -> Result<(), PageProblem> {
     let deadline = Instant::now() + LONGEST;
     while Instant::now() < deadline {

@@ -1,4 +1,4 @@
-//! Lays out a request for a person: fields under their labels, names beside ids, and times in the location's zone.
+//! Lays out a request for a person: labelled fields, names beside ids, and times in the location's zone.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,19 @@ use crate::call::visible;
 use crate::http::pages::approvals::{FieldValue, RequestField, RequestItem, RequestRecord};
 use tool::{Argument, DateForm, Media, Role, Tool};
 
-/// Deepest that fields within fields are laid out; below that they are text.
+/// Deepest nesting of fields. Deeper ones are shown as text.
 const DEEPEST: usize = 6;
 
 /// Most fields of one page.
 const MOST_FIELDS: usize = 250;
 
-/// Longest value that is shown, in letters.
+/// Longest shown value, in characters.
 const LONGEST_VALUE: usize = 10_000;
 
-/// Longest text of an argument that helps a person.
+/// Longest text of an argument that still helps a person.
 const LONGEST_HINT: usize = 80;
 
-/// Words that are written otherwise than others.
+/// Words with a spelling of their own.
 const SPELLINGS: [(&str, &str); 8] = [
     ("html", "HTML"),
     ("url", "URL"),
@@ -34,18 +34,18 @@ const SPELLINGS: [(&str, &str); 8] = [
     ("utm", "UTM"),
 ];
 
-/// Lays out requests of one operation, as much as one page takes.
+/// Lays out requests of one operation, as many as fit on one page.
 pub(super) struct FieldReader<'a> {
     tool: Option<&'static Tool>,
     hints: BTreeMap<String, String>,
-    /// Of records, by their ids.
+    /// Names of records, by id.
     names: BTreeMap<&'a str, String>,
     zone: TimeZone,
     room: usize,
 }
 
 impl<'a> FieldReader<'a> {
-    /// `records`: what the requests are about, as previews have it.
+    /// `records`: the records of the requests, as in previews.
     pub(super) fn new(tool: Option<&'static Tool>, records: &'a [Value], zone: TimeZone) -> Self {
         let named = records.iter().filter_map(|record| {
             let (_, id) = record.as_object()?.iter().next()?;
@@ -96,9 +96,9 @@ impl<'a> FieldReader<'a> {
         })
     }
 
-    /// One request, as previews have it: method, address and body.
+    /// One request, as in previews: method, address and body.
     pub(super) fn item(&mut self, call: &Value) -> RequestItem {
-        // Of one that was too long its beginning is kept, as a text.
+        // A request that was too long is stored as the beginning of its text.
         if call.get("method").is_none() {
             return RequestItem {
                 fields: call
@@ -149,7 +149,7 @@ impl<'a> FieldReader<'a> {
         fields.collect()
     }
 
-    /// A part of a request that an argument stands for. Which location it acts in is told above.
+    /// The argument of a part of the request. The page shows the location elsewhere.
     fn argument(
         &mut self,
         arguments: &[Argument],
@@ -213,7 +213,7 @@ impl<'a> FieldReader<'a> {
         }
     }
 
-    /// A time that HighLevel takes as a number, as people read it.
+    /// A time that HighLevel takes as a number, in readable form.
     fn moment(&self, form: DateForm, value: &Value) -> Option<String> {
         let number = value.as_i64().or_else(|| value.as_str()?.parse().ok())?;
         let moment = match form {
@@ -233,7 +233,7 @@ impl<'a> FieldReader<'a> {
     }
 }
 
-/// What each argument's schema says of it, where that is short.
+/// The texts of the arguments' schemas that are short.
 fn hints(tool: &Tool) -> BTreeMap<String, String> {
     let schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
     let properties = schema["properties"].as_object();
@@ -247,7 +247,7 @@ fn hints(tool: &Tool) -> BTreeMap<String, String> {
     hints.collect()
 }
 
-/// What stands at the names of a template, such as `/contacts/{contactId}`; `None` where the path is another's.
+/// The values of the names in a template such as `/contacts/{contactId}`; `None` if the path is of another operation.
 fn path_values(template: &str, path: &str) -> Option<Vec<(String, String)>> {
     let mut values = Vec::new();
     let (mut wanted, mut given) = (template.split('/'), path.split('/'));
@@ -313,7 +313,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Without what nobody sees, and cut where it is long.
+/// Without invisible characters, and cut if long.
 fn shown(text: &str) -> String {
     match text.char_indices().nth(LONGEST_VALUE) {
         None => visible(text).into_owned(),

@@ -1,4 +1,4 @@
-//! A request as its page shows it: the preview that was kept, laid out, and a batch part by part.
+//! A request as its page shows it: the stored preview, laid out, and a batch in parts.
 
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
@@ -11,14 +11,14 @@ use crate::http::pages::clean::one_line;
 use state::approvals::Approval;
 use tool::Tool;
 
-/// Calls of a batch that stand on the page where it is decided, and on each page that shows the rest.
+/// Calls of a batch on the page of the decision, and on each further page.
 pub(super) const FIRST_CALLS: usize = 10;
 pub(super) const CALLS_A_PAGE: usize = 25;
 
-/// Longest outcome that is shown as a text, in letters.
+/// Longest outcome that is shown as text, in characters.
 const LONGEST_OUTCOME: usize = 2_000;
 
-/// The calls that are shown: from the first, counted from 0, and how many.
+/// The shown calls: the first one's index from 0, and their number.
 #[derive(Clone, Copy)]
 pub(super) struct CallRange {
     pub from: usize,
@@ -32,7 +32,7 @@ pub(super) fn view(sign_in: &SignIn, approval: &Approval, range: CallRange) -> R
     lay_out(tool, (&approval.preview, calls), zone, range)
 }
 
-/// A preview of so many calls.
+/// Lays out a preview of this many calls.
 fn lay_out(
     tool: Option<&'static Tool>,
     (preview, calls): (&Value, usize),
@@ -68,7 +68,7 @@ fn lay_out(
     }
 }
 
-/// The requests that a preview holds: one, those of a batch, or the first of those that are made for rows.
+/// The requests in a preview: one, those of a batch, or the first of those for rows.
 fn kept_calls(preview: &Value) -> &[Value] {
     match preview {
         Value::Array(calls) => calls,
@@ -80,7 +80,7 @@ fn kept_calls(preview: &Value) -> &[Value] {
     }
 }
 
-/// What is known of a request beside its calls, a sentence each.
+/// Further facts about a request, one sentence each.
 fn notes(preview: &Value, calls: usize) -> Vec<String> {
     let text = |name: &str| preview.get(name).and_then(Value::as_str);
     let mut notes = Vec::new();
@@ -116,7 +116,7 @@ fn notes(preview: &Value, calls: usize) -> Vec<String> {
     notes
 }
 
-/// Times are shown as the location has them.
+/// The location's zone, for times.
 fn zone(sign_in: &SignIn, approval: &Approval) -> TimeZone {
     let alias = approval.locations.first().map(|one| one.location.as_str());
     let snapshot = sign_in.pipeline.snapshot();
@@ -125,7 +125,7 @@ fn zone(sign_in: &SignIn, approval: &Approval) -> TimeZone {
     zone.unwrap_or(TimeZone::UTC)
 }
 
-/// What came of it, field by field where it is that.
+/// The outcome, field by field if it is an object.
 pub(super) fn outcome(outcome: &str) -> Vec<RequestField> {
     let parsed: Option<Map<String, Value>> = serde_json::from_str(outcome).ok();
     match parsed {
@@ -148,7 +148,7 @@ mod tests {
         json!({"method": "POST", "url": "/x", "version": "v", "body": {"n": number}})
     }
 
-    /// The first call's number, how many there are, and how many of them are shown and kept; then the notes.
+    /// The first call's number, and the numbers of all, shown and stored calls; then the notes.
     #[track_caller]
     fn check(preview: &Value, calls: usize, from: usize, expected: [usize; 4], parts: &[&str]) {
         let range = CallRange { from, count: 2 };

@@ -1,4 +1,4 @@
-//! The calls that wait for one person. It knows no page: the menu of every page counts them.
+//! The waiting calls of one person. This module knows no page: the menu of every page counts them.
 
 use axum::http::StatusCode;
 
@@ -20,7 +20,7 @@ pub(super) fn store(sign_in: &SignIn) -> Result<&Approvals, PageProblem> {
     })
 }
 
-/// Those that wait for this person, oldest first.
+/// The calls that wait for this person, oldest first.
 pub(in crate::http::console) async fn waiting(
     sign_in: &SignIn,
     person: &Person,

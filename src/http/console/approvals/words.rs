@@ -29,7 +29,7 @@ pub(super) fn state(approval: &Approval) -> String {
     }
 }
 
-/// The word of a state that may pass by itself; `None` of one that stays.
+/// The word of a state that may change by itself; `None` for a final one.
 pub(super) fn watched(approval: &Approval) -> Option<&'static str> {
     if approval.has_expired(SteadyClock::now()) {
         return None;
@@ -42,7 +42,7 @@ pub(super) fn watched(approval: &Approval) -> Option<&'static str> {
     }
 }
 
-/// A location's name with its alias, as far as the server knows one.
+/// A location's name with its alias, if the server knows the name.
 pub(super) fn location_name(sign_in: &SignIn, alias: &str) -> String {
     let snapshot = sign_in.pipeline.snapshot();
     let name = snapshot

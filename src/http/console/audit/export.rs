@@ -22,10 +22,10 @@ use state::{Store, StoreError};
 /// Most calls of one file.
 const MOST_EXPORTED: usize = 100_000;
 
-/// Calls that are read at once, and written before more are read.
+/// Calls that are read at once, and written before the next.
 const AT_ONCE: usize = 1_000;
 
-/// What the last line of a file says that is cut there.
+/// The last line of a file that is cut there.
 const CUT: &str =
     "{\"cut\":\"A file has at most 100000 calls. Save what is older with an earlier day.\"}\n";
 
@@ -54,7 +54,7 @@ async fn begin(
     let (sender, receiver) = mpsc::channel(1);
     let store = sign_in.pipeline.controls().store.clone();
     tokio::spawn(async move {
-        // Where nobody takes the file any more, nothing more is read.
+        // Stops reading when nobody takes the file any more.
         if let Err(error) = write(&store, &query, reader.as_ref(), &sender).await {
             tracing::warn!(%error, "an export of the audit broke off");
             drop(sender.send(Err(error)).await);
@@ -66,7 +66,7 @@ async fn begin(
         .file("audit.jsonl", "application/x-ndjson", body))
 }
 
-/// Newest first.
+/// Writes the newest call first.
 async fn write(
     store: &Store,
     query: &AuditQuery,

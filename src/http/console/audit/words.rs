@@ -12,7 +12,7 @@ use crate::http::pages::notice::PageProblem;
 use state::audit::{AuditRecord, RecordState};
 use state::events::EventKind;
 
-/// What people and keys are called, by their ids; ended ones too.
+/// Names of people and keys by id, ended ones included.
 pub(super) struct Names {
     people: HashMap<String, String>,
     keys: HashMap<String, String>,
@@ -52,7 +52,7 @@ impl Names {
         }
     }
 
-    /// Who confirmed a call: of an approval the person who decided, for as long as that is known.
+    /// The party that confirmed a call; for an approval the person who decided, as long as that is known.
     pub(super) async fn confirmer(
         &self,
         sign_in: &SignIn,
@@ -62,7 +62,7 @@ impl Names {
         let Some(by) = confirmation.and_then(|confirmation| confirmation.by.as_ref()) else {
             return Ok(None);
         };
-        // Approvals are kept for a week, events for as long as the audit.
+        // Approvals are stored for a week, events as long as the audit.
         if let Some(approvals) = &sign_in.pipeline.controls().approvals {
             let approval = approvals.get(by).await.map_err(unavailable)?;
             if let Some(name) = approval.and_then(|approval| approval.decided_by) {
@@ -75,7 +75,7 @@ impl Names {
         Ok(Some(name.unwrap_or_else(|| by.clone())))
     }
 
-    /// The client, and for whom; as the audit has it where that is not known any more.
+    /// The client and its holder; the audit's own name if they are no longer known.
     fn who(&self, record: &AuditRecord) -> String {
         let call = &record.call;
         let key = |id: &str| {
@@ -122,7 +122,7 @@ fn outcome(record: &AuditRecord) -> String {
     }
 }
 
-/// What is known of a call beside its row. `by`: who confirmed it.
+/// Further facts about a call. `by`: the party that confirmed it.
 pub(super) fn facts(record: &AuditRecord, by: Option<&str>) -> Vec<(&'static str, String)> {
     let call = &record.call;
     let confirmed = call.confirmation.as_ref().map(|confirmation| {
@@ -158,7 +158,7 @@ pub(super) fn facts(record: &AuditRecord, by: Option<&str>) -> Vec<(&'static str
         .collect()
 }
 
-/// The id of the person or key that is called so; else the text is an id itself.
+/// The id of the person or key of this name; else the text itself is an id.
 pub(super) fn holder_id(sign_in: &SignIn, text: &str) -> String {
     let person = sign_in.people.with_name(text).ok().flatten();
     let key = || sign_in.pipeline.controls().keys.with_name(text);

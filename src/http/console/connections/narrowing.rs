@@ -1,4 +1,4 @@
-//! Takes rights from a connection: rules that hold beside those that were consented to, so that nothing is ever given.
+//! Takes rights from a connection: adds rules beside the consented ones, so that no right is ever added.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ async fn take_away(
         narrowed.await.map_err(unavailable)?;
         return Ok(sign_in.pages.redirect(&back));
     }
-    // Pressed twice.
+    // The button was pressed twice.
     if grant.all_rules().any(|held| held == asked) {
         return Ok(sign_in.pages.redirect(&back));
     }
@@ -63,12 +63,12 @@ async fn take_away(
     .await
 }
 
-/// What would take something away from the connection: stricter rules that are built in, and for operators sections.
+/// The rules that would take something from the connection: stricter built-in rules, and sections for operators.
 pub(super) fn choices(sign_in: &SignIn, grant: &GrantRecord, reader: &Person) -> Vec<NarrowingRow> {
     let snapshot = sign_in.pipeline.snapshot();
     let sections = is_operator(reader).then(|| snapshot.rules.policy_names());
     let sections = sections.into_iter().flatten().map(str::to_owned);
-    // Rules that this version does not know let nothing through anyway.
+    // Rules that this version does not know allow nothing anyway.
     let held: Option<Vec<_>> = grant.all_rules().map(NamedRules::parse).collect();
     let offered = held.map(|held| stricter(&snapshot.rules, &held, sections));
     let offered = offered.unwrap_or_default();
@@ -83,8 +83,8 @@ pub(super) fn choices(sign_in: &SignIn, grant: &GrantRecord, reader: &Person) ->
     rows.collect()
 }
 
-/// Of rules that are built in those stricter than any that hold, of `sections` those that do not hold. The last place is kept
-/// for reading alone.
+/// The built-in rules that are stricter than the present ones, and the `sections` that do not apply yet. The last place
+/// is reserved for reading only.
 fn stricter(
     policy: &Policy,
     held: &[NamedRules],
@@ -111,7 +111,7 @@ fn stricter(
     all.collect()
 }
 
-/// Whether `rules` take nothing more away than `held`: they are listed from the strictest.
+/// Whether `rules` are no stricter than `held`. The list begins with the strictest.
 fn is_within(held: BuiltInRules, rules: BuiltInRules) -> bool {
     let place = |one| BuiltInRules::ALL.iter().position(|rules| *rules == one);
     place(held) <= place(rules)
@@ -179,7 +179,7 @@ mod tests {
                 &["read-only", "section:front"],
             ),
             (&["everything", "read-only", "section:front"], &[]),
-            // The last place is for reading alone.
+            // The last place is for reading only.
             (&["everything", "everyday", "ask-first"], &["read-only"]),
             (
                 &["everything", "everyday", "ask-first", "section:front"],

@@ -53,7 +53,7 @@ pub(super) fn every_location(grant: &GrantRecord) -> String {
     }
 }
 
-/// Who vouches for what the client calls itself.
+/// The source of the client's name.
 pub(in crate::http::console) fn origin(client: &ClientRecord) -> String {
     let host = match client.kind {
         ClientKind::Static => return "Added by the operator of this server".to_owned(),
@@ -66,7 +66,7 @@ pub(in crate::http::console) fn origin(client: &ClientRecord) -> String {
     }
 }
 
-/// The person, or the access key; the id of one that is no more.
+/// The person, or the access key; the id if it no longer exists.
 pub(super) fn holder_name(sign_in: &SignIn, holder: &GrantHolder) -> String {
     match holder {
         GrantHolder::Person(id) => {
@@ -81,7 +81,7 @@ pub(super) fn holder_name(sign_in: &SignIn, holder: &GrantHolder) -> String {
     }
 }
 
-/// What rules of this name let a client do.
+/// The rights of a client under rules of this name.
 pub(in crate::http::console) fn describe(rules: &str) -> String {
     match NamedRules::parse(rules) {
         Some(NamedRules::BuiltIn(BuiltInRules::ReadOnly)) => "read only".to_owned(),

@@ -1,4 +1,4 @@
-//! Makes keys: within what their maker reaches and may do, and never with the agency's own token.
+//! Makes keys, within their maker's reach and rights, and never with the agency's own token.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(in crate::http::console) async fn show_form(
     Operator(session): Operator,
 ) -> Response {
     let shown = async {
-        // Before the form is filled in: what somebody typed is not lost.
+        // Checked before the form is filled in, so that no typing is lost.
         match is_fresh(&session) {
             true => form_page(&sign_in, &session, None, None).await,
             false => Ok(sign_in.pages.redirect(&proof::path("/console/keys/new"))),
@@ -62,7 +62,7 @@ async fn form_page(
     show(sign_in, session, page.page().for_problem(problem)).await
 }
 
-/// What is built in, and the sections of the file.
+/// The built-in rules and the sections of the file.
 fn rules(policy: &Policy, before: Option<&FormFields>) -> Vec<SectionRow> {
     let sections = policy.policy_names().take(MOST_SECTIONS);
     let sections = sections.map(|name| NamedRules::Section(name.to_owned()));
@@ -104,7 +104,7 @@ fn words(rules: &NamedRules) -> (String, &'static str) {
             let text = "Rules of this server's own, beside those that hold for everybody.";
             return (one_line(name, 60), text);
         }
-        // No form offers it.
+        // No form offers these.
         NamedRules::Installed => ("Nothing", "It reads alone."),
     };
     (title.to_owned(), text)
@@ -135,7 +135,7 @@ async fn make_one(
     let new = NewKey {
         name: fields.one("name"),
         locations: terms.locations,
-        // Whoever is held to rules gives nobody more than that.
+        // A maker under rules cannot give more than these allow.
         policy: session.person.policy.as_deref(),
         expires: terms.expires,
         agency: false,
@@ -156,7 +156,7 @@ async fn make_one(
     show(sign_in, session, page).await
 }
 
-/// Where a client with a key calls: clients that can sign in ignore a key at the address where people do.
+/// The address for a client with a key: clients that can sign in ignore keys at the sign-in address.
 fn address(sign_in: &SignIn) -> String {
     match sign_in.settings.header_host.as_str() {
         "" => format!("{}/mcp", sign_in.issuer.as_str()),
@@ -164,7 +164,7 @@ fn address(sign_in: &SignIn) -> String {
     }
 }
 
-/// What a form asks for.
+/// The terms of the key in a form.
 struct KeyTerms {
     locations: KeyLocations,
     rules: String,

@@ -1,4 +1,4 @@
-//! One sub-account: how its token stands, what that can read, and another token for it.
+//! One sub-account: the status of its token, what that can read, and a form for another token.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use state::people::Person;
 use state::sessions::PersonSession;
 use state::vault::{CredentialKind, CredentialStatus, VaultLocation};
 
-/// What came of what was pressed.
+/// The result of the pressed button.
 #[derive(Default)]
 struct TokenNews {
     done: Option<&'static str>,
@@ -52,7 +52,7 @@ async fn show_one(
     answer(sign_in, session, key, TokenNews::default()).await
 }
 
-/// `key`: the id of one that somebody connected, or the alias of one that the settings have.
+/// `key`: the id of a connected location, or the alias of one in the settings.
 async fn answer(
     sign_in: &SignIn,
     session: &PersonSession,
@@ -87,7 +87,7 @@ async fn answer(
     frame::show(sign_in, session, page).await
 }
 
-/// Whoever does not reach it is not told that there is one.
+/// A person who does not reach it must not learn that it exists.
 fn gone() -> PageProblem {
     let problem = PageProblem::new(
         StatusCode::NOT_FOUND,
@@ -182,7 +182,7 @@ fn news(done: &'static str, checked: &TokenCheck) -> TokenNews {
     }
 }
 
-/// In place of the token that was there, and still whoever's it was.
+/// Replaces the token. The location keeps its owner.
 async fn replace(
     sign_in: &SignIn,
     person: &Person,
@@ -195,7 +195,7 @@ async fn replace(
     );
     let mut new = checked.into_new_token(row.owner.clone());
     if new.name.is_empty() {
-        // The token may not read it.
+        // The token may not read the name.
         new.name = row.name.clone();
     }
     let put = sign_in.vault.put_token(new).await.map_err(unavailable)?;
@@ -208,7 +208,7 @@ async fn replace(
     Ok(news)
 }
 
-/// What the CRM says of the token now, where that is news.
+/// Records HighLevel's present verdict on the token, if that has changed.
 async fn note(
     sign_in: &SignIn,
     row: &VaultLocation,

@@ -1,4 +1,4 @@
-//! Invitations: made, shown once, and ended.
+//! Makes invitations, shows each once, and ends them.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ use state::sessions::PersonSession;
 /// Most sections that are offered, by name.
 const MOST_SECTIONS: usize = 50;
 
-/// Stands for none of them.
+/// The value for no section.
 const NONE: &str = "none";
 
 pub(in crate::http::console) async fn show_invite(
@@ -38,7 +38,7 @@ pub(in crate::http::console) async fn show_invite(
     Operator(session): Operator,
 ) -> Response {
     let shown = async {
-        // Before the form is filled in: what somebody typed is not lost.
+        // Checked before the form is filled in, so that no typing is lost.
         match is_fresh(&session) {
             true => form_page(&sign_in, &session, None, None).await,
             false => Ok(sign_in
@@ -66,7 +66,7 @@ async fn form_page(
     show(sign_in, session, page.page().for_problem(problem)).await
 }
 
-/// The sections that this operator may give to others. Whoever is held to one gives nobody more.
+/// The sections that this operator may give to others. An operator who is held to one can give no other.
 fn sections(policy: &Policy, giver: &Person, before: Option<&FormFields>) -> Vec<SectionRow> {
     let of_giver = giver.policy.as_deref();
     let names = policy
@@ -141,7 +141,7 @@ async fn make(sign_in: &SignIn, headers: &HeaderMap, body: &[u8]) -> Result<Resp
     show(sign_in, session, page).await
 }
 
-/// What a form asks for, within what `giver` may give.
+/// The invitation of a form, within the rights of `giver`.
 fn invitation(sign_in: &SignIn, giver: &Person, fields: &FormFields) -> Result<Invitation, String> {
     let snapshot = sign_in.pipeline.snapshot();
     let chosen = fields.one("rules");
@@ -180,13 +180,13 @@ pub(in crate::http::console) async fn uninvite(
     respond(&sign_in, &headers, ended, Part::People).await
 }
 
-/// Takes away only: it needs no fresh proof.
+/// Ending only takes rights away, so it needs no fresh proof.
 async fn end(sign_in: &SignIn, headers: &HeaderMap, body: &[u8]) -> Result<Response, PageProblem> {
     let form = ConsoleForm::read(sign_in, headers, body).await?;
     operators_only(&form.session)?;
     let by = Some(form.session.person.id.as_str());
     match sign_in.links.end(form.fields.one("id"), by).await {
-        // One that has expired meanwhile is gone, which is what was wanted.
+        // One that has expired meanwhile is gone, so the goal is reached.
         Ok(_) => Ok(sign_in.pages.redirect(PATH)),
         Err(error) if error.is_request() => Ok(sign_in.pages.redirect(PATH)),
         Err(error) => Err(unavailable(error)),

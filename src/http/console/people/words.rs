@@ -17,7 +17,7 @@ pub(super) fn person_row(person: &Person) -> PersonCard {
     }
 }
 
-/// Of one by which somebody may still join.
+/// The row of a link by which somebody may still join.
 pub(super) fn invitation_row(link: &LinkRecord) -> Option<InvitationCard> {
     let Offer::Invite(invitation) = &link.offer else {
         return None;
@@ -44,12 +44,12 @@ fn role(role: PersonRole) -> &'static str {
     }
 }
 
-/// What a person may do, or may once the person has joined.
+/// The rights of a person, or of an invited person after joining.
 struct PersonTerms {
     is_operator: bool,
     all_locations: bool,
     locations: Vec<String>,
-    /// Of these, where the person approves calls.
+    /// The locations among these where the person may approve calls.
     approved: Vec<String>,
     approves_all: bool,
     policy: Option<String>,

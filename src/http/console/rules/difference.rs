@@ -9,10 +9,10 @@ use crate::http::pages::rules::DifferenceView;
 use policy::{EffectiveRules, RulesVerdict};
 use tool::Tool;
 
-/// Most operations that are named of each change.
+/// Most operations that are named for each change.
 const MOST_NAMED: usize = 40;
 
-/// `before` and `after` for whoever names the section.
+/// `before` and `after`: the rules for a caller under the section.
 pub(super) fn compare(before: &EffectiveRules<'_>, after: &EffectiveRules<'_>) -> DifferenceView {
     let now = Timestamp::now();
     let mut changes: BTreeMap<(RulesVerdict, RulesVerdict), Vec<&str>> = BTreeMap::new();
@@ -40,10 +40,10 @@ pub(super) fn compare(before: &EffectiveRules<'_>, after: &EffectiveRules<'_>) -
     difference
 }
 
-/// What is said of it beside the verdict: caps, arguments, quiet hours and the like.
+/// Facts besides the verdict: caps, arguments, quiet hours and the like.
 fn further(rules: &EffectiveRules<'_>, tool: &Tool, now: Timestamp) -> Vec<String> {
     let text = rules.explain(tool, now);
-    // Which sections hold, and by which line a verdict is, says nothing of that.
+    // The names of sections and the line of a verdict are no facts about the effect.
     let told = ["Sections", "Listed", "Confirm"];
     let mut is_told = false;
     let lines = text.lines().skip(1).filter(|line| {

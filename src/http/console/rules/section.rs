@@ -1,4 +1,4 @@
-//! One section of rules that the store keeps: looked at, checked against all operations, and written.
+//! One stored section of rules: shown, checked against all operations, and written.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use policy::{LONGEST_SECTION, StoredSection};
 use state::rule_sections::{NewRuleSection, RuleSection, is_name};
 use state::sessions::PersonSession;
 
-/// What stands in the field, and what is to be said of it.
+/// The text of the field, with its result or error.
 #[derive(Default)]
 struct SectionDraft {
     text: String,
@@ -30,7 +30,7 @@ struct SectionDraft {
     difference: Option<DifferenceView>,
 }
 
-/// Where the form for a new one leads.
+/// Redirects the form for a new section.
 pub(in crate::http::console) async fn begin(
     State(sign_in): State<Arc<SignIn>>,
     RawQuery(query): RawQuery,
@@ -97,7 +97,7 @@ async fn versions(sign_in: &SignIn, name: &str) -> Result<Vec<RuleSection>, Page
     sections.versions(name).await.map_err(unavailable)
 }
 
-/// The newest version, unless that removed it.
+/// The newest version, unless it removed the section.
 fn present(versions: &[RuleSection]) -> Option<&RuleSection> {
     versions.first().filter(|one| one.text.is_some())
 }
@@ -159,7 +159,7 @@ async fn write_one(
     let (session, fields) = (&form.session, &form.fields);
     frame::operators_only(session)?;
     let versions = versions(sign_in, name).await?;
-    // Browsers send ends of lines as networks have them.
+    // Browsers send line ends as CR LF.
     let text = fields.one("text").replace("\r\n", "\n");
     let mut draft = SectionDraft {
         text,
@@ -181,14 +181,14 @@ async fn write_one(
             Ok(difference) => draft.difference = Some(difference),
             Err(problems) => draft.problems = problems,
         }
-        // Only what somebody has seen the effect of is saved.
+        // Only a section whose effect was shown is saved.
         let is_seen = fields.one("checked") == state::sha256(&draft.text);
         let saves = fields.one("action") == "save" && is_seen && draft.difference.is_some();
         if !saves {
             return answer(sign_in, session, (name, &versions), draft).await;
         }
     }
-    // A section that lets more through than before gives rights, as far as the file has them.
+    // A section that allows more than before gives rights, within those of the file.
     fresh_only(session)?;
     let person = &session.person;
     let put = sign_in
@@ -213,7 +213,7 @@ async fn write_one(
     }
 }
 
-/// What it would change, for whoever is held to it; else what is wrong with it, by line.
+/// The change for callers under the section; else its faults by line.
 fn check(sign_in: &SignIn, name: &str, text: &str) -> Result<DifferenceView, Vec<(usize, String)>> {
     if text.len() > LONGEST_SECTION {
         let what = format!("a section has at most {LONGEST_SECTION} bytes");

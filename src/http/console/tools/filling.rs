@@ -1,4 +1,4 @@
-//! The form of a tool: shown, and sent with what somebody filled in.
+//! The form of a tool: shown, and sent with a person's input.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ use state::people::Person;
 use state::sessions::PersonSession;
 use tool::{Role, Rule, Tool};
 
-/// Of a form, in letters: 16 bytes.
+/// Length of a form's id: 16 bytes in letters.
 const ID_LETTERS: usize = 22;
 
 pub(super) async fn show(
@@ -65,7 +65,7 @@ async fn show_form(
     form_page(sign_in, session, (tool, &fields), given, None).await
 }
 
-/// The form of a tool as it was filled in, with what is wrong with it.
+/// The form of a tool as it was filled in, with its error.
 async fn form_page(
     sign_in: &SignIn,
     session: &PersonSession,
@@ -113,7 +113,7 @@ async fn form_page(
     frame::show(sign_in, session, page).await
 }
 
-/// Alias and name of all that the person reaches, by name.
+/// Alias and name of every location that the person reaches, by name.
 fn reachable(sign_in: &SignIn, person: &Arc<Person>) -> Vec<(String, String)> {
     let snapshot = sign_in.pipeline.snapshot();
     let scope = scope(person);
@@ -251,7 +251,7 @@ async fn run_one(
     Ok(sign_in.pages.redirect(&to))
 }
 
-/// Arguments that must name the location themselves are given the one that was chosen.
+/// Sets the chosen location in arguments that must name it themselves.
 fn name_location(tool: &Tool, arguments: &mut Map<String, Value>, id: &str) {
     let explicit = tool
         .arguments
@@ -262,7 +262,7 @@ fn name_location(tool: &Tool, arguments: &mut Map<String, Value>, id: &str) {
     }
 }
 
-/// What is wrong, beside the fields where it is about one.
+/// The error, beside its field if it is about one.
 fn problem_text(fields: &mut [ToolField], answer: &Answer, wrong: &str) -> String {
     let sentence = answer.sentence();
     if answer.class != Some(FailureClass::Invalid) {

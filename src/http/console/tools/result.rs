@@ -1,4 +1,4 @@
-//! The result of a try: looked at, confirmed and cancelled.
+//! The result of a try: shown, confirmed and cancelled.
 
 use std::sync::Arc;
 
@@ -162,7 +162,7 @@ async fn decide_one(
             ));
         }
     }
-    // The address holds nothing but what a form of ours may have.
+    // The address contains only values that our own form may have.
     let known = sign_in.tries.get(&session.id, id);
     let to = known.map_or_else(
         || TOOLS.to_owned(),

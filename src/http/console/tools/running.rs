@@ -1,4 +1,4 @@
-//! Makes the call that somebody tries: by the way of every call, as that person at the console.
+//! Makes the call of a try through the pipeline, as the person at the console.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,13 +21,13 @@ use policy::{BuiltInRules, NamedRules};
 use state::people::Person;
 use tool::{Effect, Tool};
 
-/// How long a page waits for a call; one that takes longer is looked at again.
+/// How long a page waits for a call. A longer call is looked up again.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// As audit and log know where a call came from.
+/// The surface of these calls in audit and log.
 const SURFACE: &str = "console";
 
-/// How a call goes on that was asked about.
+/// The consent to the call of a try.
 pub(super) enum TryConsent {
     /// Nobody was asked yet.
     Unasked,
@@ -38,7 +38,7 @@ pub(super) fn principal(person: &Arc<Person>, rules: BuiltInRules) -> Principal 
     Principal::at_console(Arc::clone(person), &NamedRules::BuiltIn(rules))
 }
 
-/// What HighLevel would be asked: method and path. Fails with the answer to a call that would not be sent as it is.
+/// Method and path of the request. Fails with the answer to a call that would not be sent as it is.
 pub(super) async fn check(
     pipeline: &Pipeline,
     principal: &Principal,
@@ -106,7 +106,7 @@ async fn run(
     outcome(&answer, &took, fences.as_deref(), consent)
 }
 
-/// Has the call made, and waits a while for it: whoever leaves does not end it.
+/// Starts the call and waits a while for it. It goes on if the person leaves.
 pub(super) async fn start(
     sign_in: &Arc<SignIn>,
     person: &Arc<Person>,
@@ -118,7 +118,7 @@ pub(super) async fn start(
         let outcome = run(&sign_in.pipeline, &person, &call, consent).await;
         sign_in.tries.finish(&call.id, outcome);
     });
-    // What takes longer is looked at again.
+    // A longer call is looked up again.
     let _ = timeout(LONGEST, running).await;
 }
 
@@ -130,7 +130,7 @@ fn context(principal: Principal, elicitation: Elicitation) -> CallContext {
     }
 }
 
-/// What an assistant sends at `/mcp` for the same call.
+/// The request of an assistant at `/mcp` for the same call.
 pub(super) fn request_text(
     tool: &Tool,
     arguments: &Map<String, Value>,
@@ -229,13 +229,13 @@ fn question(answer: &Answer, preview: Option<&Value>, consent: TryConsent) -> Op
             is_elicited: false,
             approve_at: text("approveAt"),
         }),
-        // Nobody has decided yet: what was asked before stands.
+        // Nobody has decided yet: the earlier question stays.
         (None, TryConsent::Given(question)) => Some(question),
         (None, TryConsent::Unasked) => None,
     }
 }
 
-/// How it went, in words: what came of it, by which status, after how long and how many attempts.
+/// The result in words: outcome, status, duration and number of attempts.
 fn sentence(answer: &Answer, took: &str) -> String {
     let mut text = match answer.is_error {
         true => answer.sentence(),

@@ -1,4 +1,4 @@
-//! Tools that people are trying: what was asked and what came of it, kept for a while for the browser that asked.
+//! Tries of tools: their requests and results, kept for a while for the browser that sent them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,18 +10,18 @@ use crate::http::pages::form::FormFields;
 use policy::BuiltInRules;
 use tool::Tool;
 
-/// ToolTries that are kept, of one session and of all. Form and arguments have 64 KB each at most, and the rest is kept only as far
-/// as it is shown: all together have 20 MB at most.
+/// Most tries of one session, and of all. Form and arguments have at most 64 KB each, and the rest is kept only as far
+/// as it is shown: together they take at most 20 MB.
 const MOST_OF_SESSION: usize = 10;
 const MOST: usize = 100;
 
-/// Of one session at the same time.
+/// Most concurrent tries of one session.
 const MOST_UNDER_WAY: usize = 4;
 
-/// How long one is kept after something happened to it. No call takes as long.
+/// How long a try is kept after its last change. No call takes as long.
 const LASTS: Duration = Duration::from_secs(15 * 60);
 
-/// All of this process.
+/// All tries of this process.
 #[derive(Default)]
 pub(in crate::http) struct ToolTries(Mutex<HashMap<String, ToolTry>>);
 
@@ -32,19 +32,19 @@ struct ToolTry {
     changed: Instant,
 }
 
-/// What somebody wants called.
+/// A call that a person wants to try.
 pub(super) struct TriedCall {
-    /// By it the call happens once.
+    /// The key under which the call happens once.
     pub id: String,
     pub tool: &'static Tool,
-    /// The alias; none where the tool is for no location.
+    /// The alias; none if the tool is for no location.
     pub location: Option<String>,
     pub location_name: String,
     pub rules: BuiltInRules,
     pub arguments: Map<String, Value>,
     /// Method and path.
     pub asked: Option<String>,
-    /// As it was filled in, for who changes it.
+    /// The form's input, for changing it.
     pub given: FormFields,
 }
 
@@ -55,7 +55,7 @@ pub(super) enum TryState {
     Done(Arc<TryOutcome>),
 }
 
-/// What came of it, as far as it is shown.
+/// The result, as far as it is shown.
 pub(super) struct TryOutcome {
     pub sentence: String,
     pub is_error: bool,
@@ -67,25 +67,25 @@ pub(super) struct TryOutcome {
     pub asked: Option<TryQuestion>,
 }
 
-/// What has to be agreed to.
+/// The question to agree to.
 #[derive(Clone)]
 pub(super) struct TryQuestion {
-    /// The records that it is about, as JSON; empty where none is known.
+    /// The records of the call, as JSON; empty if unknown.
     pub about: String,
-    /// What would be sent, as JSON.
+    /// The request, as JSON.
     pub preview: String,
-    /// Stands for the call when somebody agreed.
+    /// The token that confirms the call.
     pub token: String,
     pub is_elicited: bool,
-    /// Where another person decides.
+    /// The page where another person decides.
     pub approve_at: Option<String>,
 }
 
-/// Why nothing more is tried.
+/// No further try may begin now.
 pub(super) struct TooManyTries;
 
 impl ToolTries {
-    /// Begins one, unless it was begun before: then the form was sent twice, and `false`.
+    /// Begins a try. `false` if it already began: the form was sent twice.
     pub(super) fn begin(&self, session: &str, call: &Arc<TriedCall>) -> Result<bool, TooManyTries> {
         let mut tries = self.lock();
         tries.retain(|_, one| one.changed.elapsed() < LASTS);
@@ -117,14 +117,14 @@ impl ToolTries {
         Ok(true)
     }
 
-    /// One of this session.
+    /// A try of this session.
     pub(super) fn get(&self, session: &str, id: &str) -> Option<(Arc<TriedCall>, TryState)> {
         let tries = self.lock();
         let one = tries.get(id).filter(|one| one.session == session)?;
         Some((Arc::clone(&one.call), one.state.clone()))
     }
 
-    /// Goes on with one that was asked about. `None` where there is nothing to go on with: a second press is none.
+    /// Continues a try that waits for consent. `None` if it does not wait, such as at a second press.
     pub(super) fn go_on(&self, session: &str, id: &str) -> Option<(Arc<TriedCall>, TryQuestion)> {
         let mut tries = self.lock();
         let one = tries.get_mut(id).filter(|one| one.session == session)?;
@@ -133,7 +133,7 @@ impl ToolTries {
         Some((Arc::clone(&one.call), question))
     }
 
-    /// The same for who does not agree.
+    /// Ends a try that waits for consent.
     pub(super) fn cancel(&self, session: &str, id: &str) {
         let mut tries = self.lock();
         let one = tries.get_mut(id).filter(|one| one.session == session);
@@ -171,7 +171,7 @@ impl TryState {
     }
 }
 
-/// Of those that have ended. Whether there was one.
+/// Removes the oldest of those that have ended. Returns whether there was one.
 fn drop_oldest(tries: &mut HashMap<String, ToolTry>, is_meant: impl Fn(&ToolTry) -> bool) -> bool {
     let ended = tries
         .iter()

@@ -55,7 +55,7 @@ async fn begin(
     let (sender, receiver) = mpsc::channel(1);
     let store = sign_in.pipeline.controls().store.clone();
     tokio::spawn(async move {
-        // Where nobody takes the file any more, nothing more is read.
+        // Stops reading when nobody takes the file any more.
         if let Err(error) = write(&store, query, &report, &sender).await {
             tracing::warn!(%error, "an export of usage broke off");
             drop(sender.send(Err(error)).await);

@@ -14,17 +14,17 @@ use crate::upstream::accounts::Accounts;
 use policy::{BuiltInRules, NamedRules, Policy};
 use state::people::PersonRole;
 
-/// Stands for every location that its holder reaches, those of later too.
+/// Every location that the holder reaches, future ones included.
 pub(super) const EVERY: &str = "*";
 
-/// The locations of whoever decides.
+/// The locations of the person who decides.
 pub(super) struct LocationChoice {
     pub rows: Vec<LocationRow>,
     pub unlisted: usize,
     pub takes_all: bool,
 }
 
-/// How a page addresses who decides.
+/// The name by which a page addresses the person who decides.
 pub(super) fn name(holder: &HolderRef) -> String {
     match holder {
         HolderRef::Person(person) => one_line(&person.name, 64),
@@ -35,7 +35,7 @@ pub(super) fn name(holder: &HolderRef) -> String {
     }
 }
 
-/// The aliases of all that `holder` reaches.
+/// The aliases of every location that `holder` reaches.
 pub(super) fn reach(accounts: &Accounts, holder: &HolderRef) -> BTreeSet<String> {
     let all = accounts.iter().map(|account| &account.configured);
     let within = all.filter(|location| holder.reaches(location));
@@ -52,7 +52,7 @@ pub(super) fn locations(
     let mut all: Vec<_> = all.filter(|location| holder.reaches(location)).collect();
     let wanted = alias_in(asked.request.resource.as_str());
     let is_alone = all.len() == 1;
-    // Of a client that connects to one location's own address, that one stands first.
+    // If a client connects to one location's own address, that location comes first.
     all.sort_by_key(|location| {
         (
             Some(location.alias.as_str()) != wanted,
@@ -85,7 +85,7 @@ pub(super) fn locations(
     }
 }
 
-/// The location of an endpoint that is for one alone.
+/// The location of an endpoint for one location.
 fn alias_in(resource: &str) -> Option<&str> {
     let (_, rest) = resource.split_once("/mcp/l/")?;
     rest.split('/').next().filter(|alias| !alias.is_empty())
@@ -121,7 +121,7 @@ pub(super) fn rules(
     rows
 }
 
-/// A set of rules that every server has, in words.
+/// A set of built-in rules, in words.
 pub(in crate::http) fn rules_row(brand: &Brand, rules: BuiltInRules) -> RulesRow {
     let (title, text) = match rules {
         BuiltInRules::ReadOnly => ("Read only", "It looks things up and changes nothing.".to_owned()),
@@ -150,7 +150,7 @@ pub(in crate::http) fn rules_row(brand: &Brand, rules: BuiltInRules) -> RulesRow
     }
 }
 
-/// The operator's own rules. A member sees the names of those that hold for them anyway; others may be nobody's business.
+/// The operator's own rules. A member sees only the names of those that apply to them: others may be confidential.
 fn sections<'a>(
     brand: &'a Brand,
     policy: &'a Policy,

@@ -19,28 +19,28 @@ use crate::http::pages::notice::PageProblem;
 use state::clients::{ClientKind, ClientRecord, PutDocument};
 use state::clock::SteadyClock;
 
-/// Longest name that is shown.
+/// Longest shown name.
 const LONGEST_NAME: usize = 60;
 
-/// Old copies of a document stand in for so long where it cannot be fetched.
+/// How long an old copy of a document is used if the document cannot be fetched.
 const STALE_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 const NOT_CONNECTED: &str = "This program cannot be connected";
 
-/// A request in which nothing is wrong, of a client that may make it.
+/// A valid request of a client that may make it.
 pub(super) struct ClientRequest {
     pub client: ClientRecord,
     pub redirect: RedirectUri,
     pub request: AuthorizeRequest,
-    /// As it came.
+    /// The query as received.
     pub query: String,
 }
 
-/// Why nobody is asked.
+/// The reason that nobody is asked.
 pub(super) enum RequestProblem {
-    /// There is no client to whom an answer could go.
+    /// There is no client to answer to.
     Page(PageProblem),
-    /// The client is told, by this redirect.
+    /// The client gets the error through this redirect.
     Client(String),
 }
 
@@ -51,7 +51,7 @@ impl From<PageProblem> for RequestProblem {
 }
 
 impl RequestProblem {
-    /// The page, or the way back to the client.
+    /// The page, or the redirect to the client.
     pub(super) fn answer(self, pages: &Pages) -> Result<Response, PageProblem> {
         match self {
             Self::Page(problem) => Err(problem),
@@ -61,7 +61,7 @@ impl RequestProblem {
 }
 
 impl ClientRequest {
-    /// `address`: where whoever opens the page is; `None` for a form of ours, whose page was opened before.
+    /// `address`: of the person who opens the page; `None` for a form of ours, whose page was opened before.
     pub(super) async fn read(
         sign_in: &SignIn,
         query: String,
@@ -97,7 +97,7 @@ impl ClientRequest {
         })
     }
 
-    /// The address that brings `answer` to the client.
+    /// The redirect that brings `answer` to the client.
     pub(super) fn answer(&self, issuer: &Issuer, answer: &[(&str, &str)]) -> String {
         with_state(
             &self.redirect,
@@ -107,7 +107,7 @@ impl ClientRequest {
         )
     }
 
-    /// Where this very request is shown again.
+    /// The path that shows this same request again.
     pub(super) fn path(&self) -> String {
         format!("/authorize?{}", self.query)
     }
@@ -145,7 +145,7 @@ fn with_state(
     redirect_with(redirect, issuer, &answer)
 }
 
-/// An answer goes nowhere but to an address that the client named before.
+/// An answer goes only to an address that the client registered.
 fn own_redirect(client: &ClientRecord, asked: &str) -> Result<RedirectUri, PageProblem> {
     let is_known =
         |known: &String| RedirectUri::parse(known).is_ok_and(|known| known.matches(asked));
@@ -188,7 +188,7 @@ async fn find_client(
     Ok(client)
 }
 
-/// Programs that connect anew by themselves look for this status.
+/// Programs that reconnect by themselves look for this status.
 fn unknown() -> PageProblem {
     let problem = PageProblem::new(
         StatusCode::BAD_REQUEST,
@@ -198,8 +198,8 @@ fn unknown() -> PageProblem {
     problem.with_sentence("Remove the connection in your program and add it anew.")
 }
 
-/// The client whose id is the address of a document about it. A copy stands in while it is fresh, and for a month where the
-/// document cannot be had.
+/// The client whose id is the address of its document. A copy is used while it is fresh, and for a month if the
+/// document cannot be fetched.
 async fn read_document(
     sign_in: &SignIn,
     url: &DocumentUrl,
@@ -208,7 +208,7 @@ async fn read_document(
 ) -> Result<ClientRecord, PageProblem> {
     let now = SteadyClock::now();
     let is_blocked = |copy: &ClientRecord| copy.blocked.is_some();
-    // One that was pinned meanwhile is taken at once.
+    // A pinned document applies at once.
     let pinned = sign_in.fetcher.pinned(url);
     let is_pinned = |copy: &ClientRecord| pinned.is_none() || copy.document.as_deref() == pinned;
     let is_fresh =

@@ -1,4 +1,4 @@
-//! What the form of a consent holds beside what a person chooses: sealed for that browser, and good for a quarter of an hour.
+//! The hidden part of a consent form: sealed for that browser, and valid for a quarter of an hour.
 
 use axum::http::StatusCode;
 use base64::Engine;
@@ -18,15 +18,15 @@ const LASTS: SignedDuration = SignedDuration::from_mins(15);
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct ConsentForm {
-    /// What the client asked for, as it came.
+    /// The client's request as received.
     pub query: String,
-    /// Of this form alone: sent twice, it is answered once.
+    /// The id of this form: if it is sent twice, it is answered once.
     pub id: String,
-    /// Who was asked, where that was known.
+    /// The person who was asked, if known.
     pub holder: Option<FormHolder>,
 }
 
-/// Whose connection it would be.
+/// The holder of the future connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum FormHolder {

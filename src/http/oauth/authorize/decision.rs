@@ -59,7 +59,7 @@ async fn answer(
             .redirect(&asked.answer(&sign_in.issuer, &denied)));
     }
     let Some(holder) = holder(sign_in, &visitor, &form) else {
-        // Signed out meanwhile, or somebody else: the question begins anew.
+        // The person signed out meanwhile, or somebody else signed in: the question starts again.
         return Ok(sign_in.pages.redirect(&asked.path()));
     };
     let page = AuthorizePage {
@@ -92,7 +92,7 @@ async fn answer(
         client_name: asked.view().name,
         redirect: asked.redirect.as_str().to_owned(),
         resource: asked.request.resource.as_str().to_owned(),
-        // What the client asked for; that the person gives less is a matter of the rules.
+        // The client's request. The rules express that the person gives less.
         scope: match asked.request.scope {
             AskedScope::Read => GrantScope::Read,
             AskedScope::Write => GrantScope::Write,
@@ -118,7 +118,7 @@ fn missing(what: &str) -> PageProblem {
     PageProblem::new(StatusCode::BAD_REQUEST, "Something is missing", what)
 }
 
-/// Who was asked, where that is who sits there now.
+/// The person who was asked, if that person is still signed in.
 fn holder(sign_in: &SignIn, visitor: &Visitor, form: &ConsentForm) -> Option<HolderRef> {
     match form.holder.as_ref()? {
         FormHolder::Person(id) => {
@@ -133,7 +133,7 @@ fn holder(sign_in: &SignIn, visitor: &Visitor, form: &ConsentForm) -> Option<Hol
     }
 }
 
-/// Aliases within `reach`, or the one that stands for all.
+/// Aliases within `reach`, or the one for all.
 fn chosen_locations(fields: &FormFields, reach: &BTreeSet<String>) -> Result<Vec<String>, String> {
     let others = fields
         .one("others")
@@ -158,7 +158,7 @@ fn chosen_locations(fields: &FormFields, reach: &BTreeSet<String>) -> Result<Vec
     Ok(chosen)
 }
 
-/// Of somebody signed in: whoever else says no leaves no trace, for anybody may.
+/// Only for a person who is signed in: others may say no without a record, because anybody can.
 fn note_denial(sign_in: &SignIn, visitor: &Visitor, asked: &ClientRequest) {
     if let Some(session) = &visitor.session {
         drop(sign_in.events.add(NewEvent {

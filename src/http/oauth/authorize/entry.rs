@@ -1,4 +1,4 @@
-//! How a person whom a client sent shows who they are: a link of ours, or an access key.
+//! The identification of a person whom a client sent: by a link of ours, or an access key.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A sub-account that somebody brings before they decide.
+//! Connecting a sub-account of one's own before the decision.
 
 use std::sync::Arc;
 

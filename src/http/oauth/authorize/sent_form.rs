@@ -1,4 +1,4 @@
-//! A form that a page on the way to a consent sent back.
+//! A form that was sent back by a page on the way to a consent.
 
 use axum::http::HeaderMap;
 
@@ -8,7 +8,7 @@ use super::client_request::{ClientRequest, RequestProblem};
 use super::consent_form::ConsentForm;
 use crate::http::pages::form::FormFields;
 
-/// Who sent it, what they wrote, and what the client asks for.
+/// The sender, the input, and the client's request.
 pub(super) struct SentForm {
     pub fields: FormFields,
     pub visitor: Visitor,
@@ -17,7 +17,7 @@ pub(super) struct SentForm {
 }
 
 impl SentForm {
-    /// The client is looked at again: it may have been blocked, or its document changed, since the page was shown.
+    /// The client is checked again: it may have been blocked, or its document changed, since the page was shown.
     pub(super) async fn read(
         sign_in: &SignIn,
         headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! The customer's page: who asks, and a form for the token of the location.
+//! The customer's page: the name of the builder, and a form for the token of the location.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) async fn show(State(sign_in): State<Arc<SignIn>>) -> Response {
     sign_in.pages.show(&open_page(&sign_in.pages.brand, None))
 }
 
-/// Who asks. That is shown to whoever presses the button; it uses nothing up.
+/// Shows the builder to the customer. The page comes before the button, and uses nothing up.
 pub(super) async fn open(
     State(sign_in): State<Arc<SignIn>>,
     headers: HeaderMap,
@@ -53,7 +53,7 @@ pub(super) async fn open(
     sign_in.pages.respond(opened, PageKind::Entry)
 }
 
-/// The token is tried at HighLevel; where it is the location's, the customer goes back to the builder with a code.
+/// Tries the token at HighLevel. If it is the location's, the customer returns to the builder with a code.
 pub(super) async fn by_token(
     State(sign_in): State<Arc<SignIn>>,
     headers: HeaderMap,

@@ -1,4 +1,4 @@
-//! Requests of a builder's server, and the answers to it.
+//! The JSON of a builder's server: its requests and their answers.
 
 use axum::http::StatusCode;
 use jiff::SignedDuration;
@@ -14,20 +14,20 @@ use state::vault::VaultLocation;
 
 const WEEK: i64 = 7 * 86_400;
 
-/// A link that a builder asks for.
+/// A builder's request for a link.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedLink {
     #[serde(rename = "ref")]
     pub reference: String,
     return_url: String,
-    /// Named as those of a grant; reading alone without them.
+    /// Named like those of a grant; read access only if absent.
     rules: Option<String>,
-    /// Seconds.
+    /// In seconds.
     expires_in: Option<i64>,
 }
 
-/// What a builder shows for a key.
+/// A builder's request for a key.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedKey {
@@ -35,7 +35,7 @@ pub(super) struct AskedKey {
     link: Option<String>,
 }
 
-/// A link as a builder reads it.
+/// A link as a builder sees it.
 pub(super) struct LinkView<'a> {
     link: &'a ConnectLink,
     location: Option<&'a VaultLocation>,
@@ -70,7 +70,7 @@ impl AskedLink {
         })
     }
 
-    /// Those that there are.
+    /// The rules, if they exist.
     pub(super) fn rules(&self, policy: &Policy) -> Result<NamedRules, HttpProblem> {
         let usual = BuiltInRules::ReadOnly.name();
         let named = NamedRules::parse(self.rules.as_deref().unwrap_or(usual));

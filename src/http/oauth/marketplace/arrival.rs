@@ -1,4 +1,4 @@
-//! A person's return from HighLevel: the pair is stored, the person known, the locations connected.
+//! A person's return from HighLevel: stores the token pair, identifies the person, connects the locations.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub(super) async fn arrive(
         )
         .with_link("/console", "To your connections"));
     }
-    // What an operator connects is the server's own.
+    // A location that an operator connects is the server's own.
     let owner = (!is_operator).then(|| person.id.clone());
     let kept = marketplace.installs.keep(&install, owner.as_deref()).await;
     let credential = kept.map_err(unavailable)?;
@@ -77,7 +77,7 @@ fn covers(install: &MarketplaceInstall, location: &str) -> bool {
     named.any(|one| one.as_str() == location)
 }
 
-/// Who is signed in, or whom HighLevel knows as this user.
+/// The person who is signed in, or whom HighLevel knows as this user.
 async fn find_person(
     sign_in: &SignIn,
     visitor: &Visitor,
@@ -127,7 +127,7 @@ fn refused(error: StoreError) -> PageProblem {
     )
 }
 
-/// The locations appear. Where HighLevel does not tell of one, its id stands for its name.
+/// Connects the locations. If HighLevel does not return one, its id is used for its name.
 async fn connect(
     sign_in: &SignIn,
     marketplace: &MarketplaceApp,

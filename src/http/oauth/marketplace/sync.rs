@@ -1,4 +1,4 @@
-//! Connects the locations of companies that installed the app: they appear by themselves.
+//! Connects the locations of companies that installed the app, without anybody's action.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,23 +9,23 @@ use crate::upstream::TenantId;
 use crate::upstream::company::Installs;
 use state::vault::{CompanyInstall, InstalledLocation, MOST_AT_ONCE, Vault};
 
-/// Most locations that wait to be looked at, of one company: HighLevel may tell of thousands within seconds.
+/// Most reported locations of one company that wait: HighLevel may report thousands within seconds.
 const MOST_TOLD: usize = 2_000;
 
-/// Locations that HighLevel told of, each with whether it named the company.
+/// Locations that HighLevel reported, each with whether it named the company.
 type ToldLocations = HashMap<String, bool>;
 
-/// One look at each company at a time, whatever HighLevel tells meanwhile. Cheap to clone.
+/// Synchronises one company at a time, whatever HighLevel reports meanwhile. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::http::oauth) struct InstallSync {
     pipeline: Pipeline,
     installs: Installs,
     vault: Vault,
-    /// By credential: what to look at next, while a look is under way.
+    /// By credential: the next work of each company that is being synchronised.
     under_way: Arc<Mutex<HashMap<String, SyncQueue>>>,
 }
 
-/// What came while a look was under way.
+/// Reports that arrived during a synchronisation.
 struct SyncQueue {
     is_again: bool,
     told: ToldLocations,
@@ -41,7 +41,7 @@ impl InstallSync {
         }
     }
 
-    /// Looks at every company, one after the other: what HighLevel told while no server ran is not told again.
+    /// Synchronises every company, one after the other: notices that came while no server ran are not sent again.
     pub(in crate::http::oauth) async fn catch_up(&self) {
         match self.vault.companies().await {
             Ok(companies) => {
@@ -53,7 +53,7 @@ impl InstallSync {
         }
     }
 
-    /// Looks at a company soon. `told`: a location that HighLevel told of, and whether it named this company.
+    /// Synchronises a company soon. `told`: a reported location, and whether it named this company.
     pub(in crate::http::oauth) fn start(
         &self,
         company: CompanyInstall,
@@ -81,7 +81,7 @@ impl InstallSync {
         });
     }
 
-    /// Connects what the company has now, and with `comes_back` what was removed here, too.
+    /// Connects the company's present locations; with `comes_back` also those that were removed here.
     pub(super) async fn look(
         &self,
         company: &CompanyInstall,
@@ -108,7 +108,7 @@ impl InstallSync {
         for one in &mut found {
             one.comes_back = comes_back || told.contains_key(&one.location);
         }
-        // The list may lag behind what was told.
+        // The list may be older than the reports.
         let is_listed = |location: &str| found.iter().any(|one| one.location == location);
         let unlisted: Vec<_> = told
             .into_iter()
@@ -133,7 +133,7 @@ impl InstallSync {
         }
     }
 
-    /// What to look at next; `None` where nothing came meanwhile.
+    /// The next work; `None` if nothing was reported meanwhile.
     fn next(&self, credential: &str) -> Option<ToldLocations> {
         let mut under_way = self.under_way();
         let queue = under_way.get_mut(credential)?;

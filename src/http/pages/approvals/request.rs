@@ -1,46 +1,46 @@
-//! A waiting request as its approver reads it: about whom, then field by field.
+//! A waiting request for its approver: the records, then field by field.
 
 use maud::{Markup, html};
 
-/// All that is shown of a request, or of a part of a batch.
+/// Everything that is shown of a request, or of a part of a batch.
 pub(in crate::http) struct RequestView {
-    /// The records that it is about.
+    /// The records of the request.
     pub about: Vec<RequestRecord>,
-    /// What else is known of it, a sentence each.
+    /// Further facts about it, one sentence each.
     pub notes: Vec<String>,
     pub items: Vec<RequestItem>,
-    /// The first item's number, counted from 1, and how many calls there are.
+    /// The first item's number, from 1, and the number of calls.
     pub first: usize,
     pub calls: usize,
-    /// How many calls are kept to be shown.
+    /// The number of calls that are stored for display.
     pub kept: usize,
-    /// There was no room for all fields.
+    /// Not all fields fit.
     pub is_cut: bool,
 }
 
-/// A record that a request is about.
+/// A record of a request.
 pub(in crate::http) struct RequestRecord {
-    /// What it is, such as a contact.
+    /// Its kind, such as a contact.
     pub kind: String,
     pub name: Option<String>,
     pub id: String,
     pub fields: Vec<RequestField>,
-    /// What should be known before anybody agrees.
+    /// Warnings before anybody agrees.
     pub warnings: Vec<String>,
 }
 
 /// One call.
 pub(in crate::http) struct RequestItem {
     pub fields: Vec<RequestField>,
-    /// Where it goes, for those who know HighLevel's API.
+    /// The address of the call, for people who know HighLevel's API.
     pub address: String,
-    /// A file or a form goes with it, which no page shows.
+    /// The call also has a file or a form, which no page shows.
     pub has_unshown_body: bool,
 }
 
 pub(in crate::http) struct RequestField {
     pub label: String,
-    /// What the operation says of it.
+    /// The operation's text about it.
     pub hint: Option<String>,
     pub value: FieldValue,
 }
@@ -65,7 +65,7 @@ impl RequestView {
         }
     }
 
-    /// The calls that are shown, each under this heading, and what is not.
+    /// The shown calls, each under this heading, and a note on the others.
     pub(super) fn calls(&self, heading: &str) -> Markup {
         html! {
             @for (item, number) in self.items.iter().zip(self.first..) {
@@ -111,7 +111,7 @@ impl RequestItem {
     }
 }
 
-/// Each with its label.
+/// The fields, each with its label.
 pub(super) fn list(fields: &[RequestField]) -> Markup {
     html! {
         @if !fields.is_empty() {

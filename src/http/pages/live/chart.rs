@@ -1,4 +1,4 @@
-//! Pictures of one hour, drawn into the page: no script, no style, in the colour of the text around them.
+//! Pictures of one hour, drawn into the page without script or style, in the colour of the text around them.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::duration;
 
-/// In units of the picture, which is as wide as its place.
+/// In units of the picture, which is as wide as its container.
 const WIDTH: usize = 600;
 const HEIGHT: usize = 100;
 
@@ -19,14 +19,14 @@ pub(super) fn bars(values: &[u32], what: &str) -> Markup {
     for (index, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
         let high = share((*value).into(), most.into()).max(1);
         let (left, right) = (index * wide + 1, (index + 1) * wide - 1);
-        // Writing into a text does not fail.
+        // Writing to a String never fails.
         let _ = write!(path, "M{left} {HEIGHT}V{}H{right}V{HEIGHT}Z", HEIGHT - high);
     }
     let picture = html! { path d=(path) fill="currentColor" opacity=".6" {} };
     framed(&picture, what, &format!("The highest bar is {most}."))
 }
 
-/// A line through the minutes that have a value: the first one whole, the second one dashed.
+/// A line through the minutes that have a value: the first one solid, the second one dashed.
 pub(super) fn lines(lines: &[Vec<Option<Duration>>; 2], what: &str) -> Markup {
     let longest = lines.iter().flatten().flatten().max().copied();
     let longest = longest.unwrap_or_default();
@@ -52,7 +52,7 @@ fn line_path(line: &[Option<Duration>], longest: Duration) -> String {
         let (across, down) = (index * wide + wide / 2, HEIGHT - high);
         let _ = match is_drawing {
             true => write!(path, "L{across} {down}"),
-            // A minute alone is a short line of its own.
+            // A single minute is a short line of its own.
             false => write!(path, "M{} {down}L{across} {down}", across.saturating_sub(2)),
         };
         is_drawing = true;
@@ -60,13 +60,13 @@ fn line_path(line: &[Option<Duration>], longest: Duration) -> String {
     path
 }
 
-/// Height of a value, of which `most` is as high as may be.
+/// The height of a value, if `most` has the full height.
 fn share(value: u128, most: u128) -> usize {
     let room = HEIGHT as u128 - 4;
     usize::try_from(value * room / most.max(1)).unwrap_or(HEIGHT - 4)
 }
 
-/// The picture with what it shows, for those who see it and those who do not.
+/// The picture with a caption, for readers with and without sight.
 fn framed(picture: &Markup, what: &str, highest: &str) -> Markup {
     html! {
         figure {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::http::pages::tests::pages;
 
-/// As much as there may be.
+/// The largest possible figures.
 pub(in crate::http::pages) fn fullest() -> LiveFigures {
     let call = || CallRow {
         title: "Get the free slots of a calendar",

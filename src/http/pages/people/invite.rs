@@ -1,4 +1,4 @@
-//! The form by which an operator invites somebody, and the link that comes of it.
+//! The form for an operator's invitation, and the resulting link.
 
 use maud::{Markup, html};
 
@@ -6,9 +6,9 @@ use crate::http::pages::form::{FormFields, copied, problem, token};
 use crate::http::pages::reach::ReachFields;
 use crate::http::pages::{Page, PageKind, Part};
 
-/// Rules of the server's own that may be given to somebody.
+/// Rules of the server's own that can be given to a person.
 pub(in crate::http) struct SectionRow {
-    /// As the form sends it.
+    /// The value in the form.
     pub value: String,
     pub title: String,
     pub text: String,
@@ -29,7 +29,7 @@ impl SectionRow {
 pub(in crate::http) struct InvitePage<'a> {
     pub reach: &'a ReachFields,
     pub rules: &'a [SectionRow],
-    /// What was sent before, where something was wrong with it.
+    /// The earlier input, if it had an error.
     pub before: Option<&'a FormFields>,
     pub problem: Option<&'a str>,
     pub token: &'a str,
@@ -99,7 +99,7 @@ impl InvitePage<'_> {
         }
     }
 
-    /// What is shown once.
+    /// The part that is shown once.
     pub(in crate::http) fn link(name: &str, may: &str, until: &str, link: &str) -> Page {
         let body = html! {
             p { "Send this link to " strong { (name) } " alone: whoever opens it first joins." }

@@ -1,4 +1,4 @@
-//! The pages of administration with as much on each as there may be.
+//! The pages of administration at their fullest.
 
 use crate::http::pages::audit::{AuditPage, AuditedCallPage, CallCard};
 use crate::http::pages::clients::{ClientCard, ClientsPage, MOST_CLIENTS};
@@ -151,7 +151,7 @@ fn people() -> Vec<(&'static str, Page)> {
     ]
 }
 
-/// As many sub-accounts and rules as a form offers.
+/// The most sub-accounts and rules that a form offers.
 fn offers() -> (ReachFields, Vec<SectionRow>) {
     let location_box = |number| LocationBox {
         alias: format!("location-of-a-customer-{number}"),
@@ -275,7 +275,7 @@ fn audit() -> Vec<(&'static str, Page)> {
     ]
 }
 
-/// The second part of a list of so many rows.
+/// The second part of a list with this many rows.
 fn paging(path: &str, total: usize, size: usize) -> paging::ListParts {
     let query = form::FormFields::parse(b"page=2").expect("a query");
     paging::ListParts::new(path, &query, total, size)

@@ -1,4 +1,4 @@
-//! The arguments of a tool as fields of a form, and what people put into them as arguments.
+//! The arguments of a tool as fields of a form, and a person's input as arguments.
 
 mod drawing;
 
@@ -8,19 +8,19 @@ use crate::catalog::masking::is_secret_name;
 use crate::http::pages::form::FormFields;
 use tool::{Argument, DateForm, Tool};
 
-/// Objects within objects that have fields of their own; what is further in is one field of JSON.
+/// Levels of nested objects that have fields of their own. Deeper ones are one field of JSON.
 const DEEPEST: usize = 2;
 
-/// Most fields of one form: a page is short, and beyond these an object is one field of JSON.
+/// Most fields of one form, to keep pages short. Beyond these an object is one field of JSON.
 const MOST_FIELDS: usize = 70;
 
-/// Longest list of choices; of a longer one the value is typed.
+/// Longest list of choices. With more, the value is typed.
 const MOST_CHOICES: usize = 40;
 
-/// Longest hint, in letters.
+/// Longest hint, in characters.
 const LONGEST_HINT: usize = 160;
 
-/// Ends of names whose texts have several lines.
+/// Endings of names whose texts have several lines.
 const LONG_TEXTS: [&str; 7] = [
     "body",
     "message",
@@ -31,13 +31,13 @@ const LONG_TEXTS: [&str; 7] = [
     "content",
 ];
 
-/// What every field's name begins with: the other fields of the form have none.
+/// Prefix of every argument's field. The form's other fields do not have it.
 const PREFIX: &str = "a.";
 
 pub(in crate::http) struct ToolField {
     /// The argument, or the name inside one.
     key: String,
-    /// In the form: where it stands, from the argument inwards.
+    /// The name in the form: the path from the argument inwards.
     name: String,
     hint: Option<String>,
     kind: FieldKind,
@@ -53,24 +53,24 @@ enum FieldKind {
     Switch,
     Choice(Vec<String>),
     Day,
-    /// It is never shown again.
+    /// Never shown again.
     Secret,
-    /// A list of texts, one a line.
+    /// A list of texts, one per line.
     Lines,
-    /// Anything else.
+    /// Any other value.
     Json,
     Group(Vec<ToolField>),
 }
 
-/// What stands in a field, as an argument.
+/// The value of a field, as an argument.
 enum Read {
     Nothing,
     Value(Value),
     Problem(String),
 }
 
-/// The fields of a tool, those that must be filled in first. What names a location has none: the form asks for that itself.
-/// `crm`: what people know HighLevel as.
+/// The fields of a tool, required ones first. Arguments that name a location have none: the form asks for that itself.
+/// `crm`: the person's name for HighLevel.
 pub(in crate::http) fn tool_fields(tool: &Tool, crm: &str) -> Vec<ToolField> {
     let schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
     let mut form = FormPlan {
@@ -81,11 +81,11 @@ pub(in crate::http) fn tool_fields(tool: &Tool, crm: &str) -> Vec<ToolField> {
     form.fields(&schema, PREFIX, 0)
 }
 
-/// What the fields of one form are made by.
+/// The settings for the fields of one form.
 struct FormPlan<'a> {
     arguments: &'static [Argument],
     crm: &'a str,
-    /// How many more fields there may be.
+    /// The number of fields that may still be added.
     room: usize,
 }
 
@@ -172,7 +172,7 @@ fn short(text: &str) -> String {
     }
 }
 
-/// The arguments that a form gives; what is wrong stands in the fields then.
+/// The arguments of a form. Errors are added to the fields.
 pub(in crate::http) fn read_form(
     fields: &mut [ToolField],
     form: &FormFields,
@@ -199,7 +199,7 @@ fn read_fields(fields: &mut [ToolField], form: &FormFields) -> Map<String, Value
     arguments
 }
 
-/// Has each problem that the server found with the arguments stand beside its field; those that are about none come back.
+/// Moves each of the server's problems with the arguments to its field. Returns those that belong to no field.
 pub(in crate::http) fn put_problems(fields: &mut [ToolField], sentence: &str) -> Vec<String> {
     let text = sentence.strip_prefix("Nothing was sent: ");
     let text = text.unwrap_or(sentence).trim_end_matches('.');
@@ -213,7 +213,7 @@ pub(in crate::http) fn put_problems(fields: &mut [ToolField], sentence: &str) ->
     others
 }
 
-/// The innermost field that a problem opens with.
+/// The innermost field with which a problem begins.
 fn find_field<'f>(fields: &'f mut [ToolField], problem: &str) -> Option<&'f mut ToolField> {
     let is_about = |field: &ToolField| {
         let path = field.name.trim_start_matches(PREFIX);
@@ -247,7 +247,7 @@ impl ToolField {
         is_inside || self.problem.is_some()
     }
 
-    /// What the form has for it, which it shows again.
+    /// The form's value, which is shown again.
     fn read(&mut self, form: &FormFields) -> Read {
         if let FieldKind::Group(inner) = &mut self.kind {
             let values = read_fields(inner, form);

@@ -1,4 +1,4 @@
-//! The state of a try: under way, waiting for an answer, or answered.
+//! The state of a try: running, waiting for an answer, or answered.
 
 use super::TOOLS;
 use crate::http::pages::brand::Brand;
@@ -6,10 +6,10 @@ use crate::http::pages::form::token;
 use crate::http::pages::{Page, PageKind, Part};
 use maud::{Markup, html};
 
-/// The start of the address of what came of a try.
+/// The beginning of the path of a try's result.
 pub(in crate::http) const TRIES: &str = "/console/tries";
 
-/// Longest answer that is shown, and longest request, in bytes as they stand on the page.
+/// Longest shown answer and request, in bytes on the page.
 pub(in crate::http) const LONGEST_ANSWER: usize = 18 << 10;
 pub(in crate::http) const LONGEST_REQUEST: usize = 6 << 10;
 
@@ -19,15 +19,15 @@ pub(in crate::http) struct TryPage<'a> {
     pub title: &'a str,
     pub location: &'a str,
     pub rules: &'a str,
-    /// What an assistant would send, as JSON.
+    /// An assistant's request, as JSON.
     pub request: &'a str,
-    /// Method and path of what HighLevel is asked.
+    /// Method and path of the request to HighLevel.
     pub asked: Option<&'a str>,
     pub state: TryView<'a>,
     pub token: &'a str,
 }
 
-/// How a try stands.
+/// The state of a try.
 pub(in crate::http) enum TryView<'a> {
     UnderWay,
     Cancelled,
@@ -37,24 +37,24 @@ pub(in crate::http) enum TryView<'a> {
 }
 
 pub(in crate::http) struct AskedView<'a> {
-    /// The records that it is about, as JSON; empty where none is known.
+    /// The records of the call, as JSON; empty if unknown.
     pub about: &'a str,
-    /// What would be sent, as JSON.
+    /// The request, as JSON.
     pub preview: &'a str,
-    /// Another person decides there; else the reader confirms here.
+    /// The page where another person decides; `None`: the reader confirms here.
     pub approve_at: Option<&'a str>,
 }
 
 pub(in crate::http) struct AnswerView<'a> {
-    /// How it went, in sentences.
+    /// The result, in sentences.
     pub outcome: &'a str,
     pub is_error: bool,
     pub text: &'a str,
-    /// More than is shown.
+    /// The answer is longer than shown.
     pub is_cut: bool,
-    /// What stands before and behind other people's words.
+    /// The marks before and after other people's words.
     pub marks: Option<(&'a str, &'a str)>,
-    /// A sentence about a file that came back.
+    /// A sentence about a file in the answer.
     pub file: Option<&'a str>,
 }
 
@@ -71,7 +71,7 @@ impl TryPage<'_> {
         Page::new(PageKind::Console(Part::Tools), self.title, body)
     }
 
-    /// What is asked for again, where script runs, until there is an answer.
+    /// The part that is refreshed, if script runs, until there is an answer.
     pub(in crate::http) fn fragment(&self, brand: &Brand) -> Markup {
         let is_under_way = matches!(self.state, TryView::UnderWay);
         let again = is_under_way.then(|| format!("{TRIES}/{}/state", self.id));
@@ -156,7 +156,7 @@ impl AnswerView<'_> {
         }
     }
 
-    /// The answer with other people's words on another ground.
+    /// The answer with other people's words on another background.
     fn marked(&self) -> Markup {
         let Some((opening, closing)) = self.marks else {
             return html! { (self.text) };
@@ -168,7 +168,7 @@ impl AnswerView<'_> {
             @for part in parts {
                 @match part.split_once(closing) {
                     Some((theirs, rest)) => { mark { (theirs) } (rest) }
-                    // The answer ends within.
+                    // The answer ends inside them.
                     None => mark { (part) },
                 }
             }
@@ -176,7 +176,7 @@ impl AnswerView<'_> {
     }
 }
 
-/// The text as far as there is room for it on a page.
+/// The beginning of the text that fits on a page.
 pub(in crate::http) fn beginning(text: &str, room: usize) -> &str {
     let mut used = 0;
     let end = text.char_indices().find(|(_, letter)| {

@@ -1,4 +1,4 @@
-//! The pages by which tools are tried, with as much on them as there may be.
+//! The pages for trying tools, at their fullest.
 
 use super::fields::tool_fields;
 use super::result::tests::fullest;

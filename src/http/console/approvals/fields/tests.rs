@@ -1,4 +1,4 @@
-//! What people read of requests.
+//! Requests as people see them.
 
 use serde_json::json;
 

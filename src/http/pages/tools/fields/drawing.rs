@@ -1,4 +1,4 @@
-//! The fields as they stand on a page, each with its label, its hint and what is wrong with it.
+//! The fields on a page, each with its label, its hint and its error.
 
 use maud::{Markup, html};
 
@@ -50,7 +50,7 @@ impl ToolField {
         Some(hint).filter(|hint| !hint.is_empty())
     }
 
-    /// `required` is left to the server, whose sentences say more than a browser's; what is needed is marked all the same.
+    /// The server checks `required` fields, because its sentences say more than a browser's. They are still marked.
     fn control(&self, described: Option<&str>) -> Markup {
         let (name, value) = (self.name.as_str(), self.value.as_str());
         let is_needed = self.is_required.then_some("true");
@@ -96,7 +96,7 @@ impl ToolField {
     }
 }
 
-/// `contactId` as people read it: “Contact id”.
+/// `contactId` in readable form: “Contact id”.
 fn words(key: &str) -> String {
     let mut text = String::new();
     let mut was_lower = false;

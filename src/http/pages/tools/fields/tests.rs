@@ -1,4 +1,4 @@
-//! Forms of every tool, and what is read from them.
+//! Forms of every tool, and the arguments read from them.
 
 use std::collections::HashSet;
 

@@ -1,9 +1,9 @@
-//! What came of a try, in words.
+//! The result of a try, in words.
 
 use super::*;
 use crate::http::pages::tests::pages;
 
-/// As much as there may be.
+/// The fullest possible page.
 pub(in crate::http::pages) fn fullest<'a>(state: TryView<'a>, request: &'a str) -> TryPage<'a> {
     TryPage {
         id: "AAAAAAAAAAAAAAAAAAAAAA",
