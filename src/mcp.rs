@@ -1,4 +1,4 @@
-//! The only place that knows rmcp.
+//! The only module that knows rmcp.
 
 mod asking;
 mod frame;

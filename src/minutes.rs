@@ -1,18 +1,18 @@
-//! The last hour, minute by minute, in memory of a fixed size.
+//! The last hour, minute by minute, in a fixed amount of memory.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// So many minutes are kept, the one that runs among them.
+/// The number of minutes, including the current one.
 const MINUTES: usize = 60;
 
-/// What happened in each of the last minutes. Its lock is held for one change of one minute.
+/// The data of each of the last minutes. The lock is held for one change of one minute.
 pub(crate) struct Minutes<T> {
     since: Instant,
     ring: Mutex<MinuteRing<T>>,
 }
 
-/// Minutes by their numbers since some beginning, each where its number modulo `MINUTES` says.
+/// Minutes by their numbers since some start, each at its number modulo `MINUTES`.
 pub(crate) struct MinuteRing<T> {
     newest: usize,
     minutes: Vec<T>,
@@ -36,13 +36,13 @@ impl<T: Default> Default for MinuteRing<T> {
 }
 
 impl<T: Default + Clone> Minutes<T> {
-    /// Changes what is known of the minute that runs.
+    /// Changes the data of the current minute.
     pub(crate) fn add(&self, change: impl FnOnce(&mut T)) {
         let number = self.number();
         self.ring().add(number, change);
     }
 
-    /// `MINUTES` of them, oldest first. The last one runs.
+    /// All `MINUTES`, oldest first. The last one is the current one.
     pub(crate) fn read(&self) -> Vec<T> {
         let number = self.number();
         self.ring().read(number)
@@ -57,7 +57,7 @@ impl<T: Default + Clone> Minutes<T> {
     }
 }
 
-/// How many minutes have passed.
+/// The number of minutes that have passed.
 pub(crate) fn minute_number(since: Instant) -> usize {
     usize::try_from(since.elapsed().as_secs() / 60).unwrap_or(usize::MAX)
 }
@@ -65,7 +65,7 @@ pub(crate) fn minute_number(since: Instant) -> usize {
 impl<T: Default + Clone> MinuteRing<T> {
     pub(crate) fn add(&mut self, number: usize, change: impl FnOnce(&mut T)) {
         self.turn(number);
-        // Who read the clock before the minute turned counts in the new one.
+        // A caller that read the clock before the minute ended counts in the new one.
         if let Some(minute) = self.minutes.get_mut(self.newest % MINUTES) {
             change(minute);
         }
@@ -79,7 +79,7 @@ impl<T: Default + Clone> MinuteRing<T> {
         minutes.cloned().collect()
     }
 
-    /// Forgets what is older than an hour.
+    /// Drops minutes older than an hour.
     fn turn(&mut self, number: usize) {
         let passed = number.saturating_sub(self.newest);
         for step in 1..=passed.min(MINUTES) {
@@ -116,7 +116,7 @@ mod tests {
         check(&[0, 59], 60, &[(1, 1)]);
         check(&[5, 70, 200], 200, &[(0, 1)]);
         check(&[5], 1_000_000, &[]);
-        // Somebody read the clock just before the minute turned.
+        // Another thread read the clock just before the minute ended.
         check(&[7, 6], 7, &[(0, 2)]);
     }
 }

@@ -1,4 +1,4 @@
-//! The list and the calls of an endpoint: one or more surfaces, each a way to name the same operations.
+//! The list and the calls of an endpoint: one or more surfaces, each of which names the same operations in its own way.
 
 pub(crate) mod compat;
 mod elsewhere;
@@ -24,15 +24,15 @@ use tool::{Effect, Tool};
 use tool::{LONGEST_NAME, nearest_shown};
 use toolset::Toolset;
 
-/// One way to name operations: which tools it lists, what a name means, and how it is called.
+/// One way to name operations: the tools it lists, the meaning of a name, and how it is called.
 pub trait Surface: Send + Sync {
     /// Its tools in the order of the list.
     fn list(&self) -> Vec<Listing>;
 
-    /// What `name` stands for here; other names of a tool count.
+    /// The tool that `name` means here, by any of its names.
     fn resolve(&self, name: &str) -> Option<Listing>;
 
-    /// Its tool that runs `tool` as an operation.
+    /// The name of its tool that runs `tool` as an operation.
     fn runner(&self, _tool: &Tool) -> Option<&'static str> {
         None
     }
@@ -46,45 +46,45 @@ pub trait Surface: Send + Sync {
     ) -> Calling<'a>;
 }
 
-/// An answer to come.
+/// A future answer.
 pub type Calling<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
 /// One tool as a list shows it.
 #[derive(Clone)]
 pub enum Listing {
     Tool(&'static Tool),
-    /// The same under argument names that tell where each goes.
+    /// The same, with argument names that contain their place.
     Legacy(&'static Tool),
     Meta(Arc<MetaListing>),
 }
 
-/// A tool that stands for many operations, as a list shows it.
+/// A tool for many operations, as a list shows it.
 #[derive(Debug)]
 pub struct MetaListing {
     pub name: &'static str,
     pub title: Option<&'static str>,
     pub description: &'static str,
     pub schema: Value,
-    /// Whether it only reads, and whether it reaches nobody outside the account; `None` where nothing is said.
+    /// Its hints; `None` if it gives none.
     pub hints: Option<MetaHints>,
-    /// Which operations it may call; `None` where it calls none by name.
+    /// The operations that it may call; `None` if it calls none by name.
     pub calls: Option<orchestrator::CallToolKind>,
 }
 
-/// What clients are told of a tool that stands for many.
+/// The hints of a tool for many operations.
 #[derive(Clone, Copy, Debug)]
 pub struct MetaHints {
     pub read_only: bool,
     pub closed_world: bool,
 }
 
-/// What a call on a surface comes with.
+/// The circumstances of a call on a surface.
 pub struct Session<'a> {
     pub pipeline: &'a Pipeline,
     pub context: &'a CallContext,
-    /// Only operations that read are found and called.
+    /// Only reads are found and called.
     pub read_only: bool,
-    /// Tells how far a batch is.
+    /// Reports the progress of a batch.
     pub progress: &'a Progress,
 }
 
@@ -94,41 +94,41 @@ pub struct Endpoint {
     /// Shown in `serverInfo`.
     pub name: String,
     pub surfaces: Vec<Arc<dyn Surface>>,
-    /// Without what writes.
+    /// Without writes.
     pub read_only: bool,
 }
 
-/// The toolset of the tools that HighLevel's own server began with.
+/// The toolset of the tools that HighLevel's own server had at first.
 pub const OFFICIAL: &str = "official";
 
 /// The endpoint of `/mcp` and stdio.
 pub const USUAL: &str = "";
 
-/// The toolset of the tools that HighLevel's own server had in the end.
+/// The toolset of the tools that HighLevel's own server has had later.
 pub(crate) const OFFICIAL_36: &str = "official-36";
 
-/// Endpoints that are no toolset.
+/// Endpoints that are not toolsets.
 const ENDPOINTS: [&str; 3] = ["orchestrator", "legacy", "compat"];
 
-/// At the end of the name of any endpoint: without what writes.
+/// The ending of any endpoint's name that excludes writes.
 const READ_ONLY: &str = "/readonly";
 
-/// Most toolsets in one name: as many as there are would still fit.
+/// Most toolsets in one name: more than there are.
 pub const MOST_TOOLSETS: usize = 64;
 
-/// An endpoint or toolset that there is not.
+/// An endpoint or toolset that does not exist.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no toolset {name}; {hint}")]
 pub struct UnknownToolset {
     name: String,
-    /// The one that was meant, or all.
+    /// The probable name, or all names.
     hint: String,
 }
 
 impl Endpoint {
-    /// The endpoint of this name: nothing for the usual one, `official`, `official-36`, `orchestrator`,
-    /// `legacy`, `compat`, `x/` and toolsets joined by `+`, or those toolsets alone; each with
-    /// `/readonly` or without. The same toolsets in another order are the same endpoint.
+    /// The endpoint of this name: empty for the usual one, `official`, `official-36`, `orchestrator`, `legacy`,
+    /// `compat`, `x/` and toolsets joined by `+`, or those toolsets alone; each with or without `/readonly`. The order
+    /// of toolsets does not matter.
     pub fn parse(name: &str) -> Result<Self, UnknownToolset> {
         let name = name.trim_end_matches('/');
         let (name, read_only) = match name.strip_suffix(READ_ONLY) {
@@ -185,14 +185,14 @@ impl Endpoint {
         self.surfaces.iter().flat_map(|surface| surface.list())
     }
 
-    /// The first surface that knows `name`, and what it stands for there.
+    /// The first surface that knows `name`, with its tool.
     pub fn resolve(&self, name: &str) -> Option<(&dyn Surface, Listing)> {
         self.surfaces
             .iter()
             .find_map(|surface| Some((surface.as_ref(), surface.resolve(name)?)))
     }
 
-    /// The tool of this endpoint that runs `tool` as an operation, where one may.
+    /// The tool of this endpoint that runs `tool` as an operation, if there is one.
     pub fn runner(&self, tool: &Tool) -> Option<&'static str> {
         let may_run = !self.read_only || tool.effect == Effect::Read;
         let mut surfaces = self.surfaces.iter().filter(|_| may_run);
@@ -204,7 +204,7 @@ impl Endpoint {
         self.resolve(tool.name).is_some() || self.runner(tool).is_some()
     }
 
-    /// Of the listed tools that the caller may see, the one whose name is most like `name`.
+    /// The listed tool visible to the caller whose name is most similar to `name`.
     pub fn nearest(
         &self,
         name: &str,
@@ -225,7 +225,7 @@ impl Listing {
         }
     }
 
-    /// Whether the rules over `principal` let it see any of what it calls.
+    /// Whether the rules of `principal` show it any operation that this tool calls.
     pub fn is_visible(&self, pipeline: &Pipeline, principal: &Principal) -> bool {
         match self {
             Self::Tool(tool) | Self::Legacy(tool) => pipeline.is_visible(tool, principal),
@@ -245,12 +245,12 @@ impl<'a> Session<'a> {
         self.serves(tool) && self.pipeline.is_visible(tool, &self.context.principal)
     }
 
-    /// Whether `tool` may be called here; what the rules deny is refused later, with the rule.
+    /// Whether `tool` may be called here. Calls that the rules deny are refused later, with the rule.
     pub fn serves(&self, tool: &Tool) -> bool {
         !self.read_only || tool.effect == Effect::Read
     }
 
-    /// What `work` answers for a tool that sends nothing itself, with its line in the log and the time it took.
+    /// Answers for a tool that sends nothing itself: runs `work`, and logs the result with its duration.
     pub async fn answer(
         &self,
         name: &'static str,
@@ -267,7 +267,7 @@ impl<'a> Session<'a> {
         answer
     }
 
-    /// One call of `tool` with how far it is told to the client.
+    /// One call of `tool`, which reports progress to the client.
     pub fn request(
         &self,
         tool: &'static Tool,
@@ -294,7 +294,7 @@ pub fn endpoint_names() -> impl Iterator<Item = &'static str> {
     toolset::names().chain(ENDPOINTS)
 }
 
-/// Of the tools that `is_shown` holds for, the one whose name is most like `name`.
+/// The tool that passes `is_shown` whose name is most similar to `name`.
 pub fn nearest(name: &str, is_shown: impl Fn(&Tool) -> bool) -> Option<&'static str> {
     let names = TOOLS.iter().map(|tool| (tool.name, tool));
     nearest_shown(name, names, |tool| is_shown(tool)).map(|tool| tool.name)
@@ -304,7 +304,7 @@ fn select(toolsets: &str, read_only: bool) -> Result<Toolset, UnknownToolset> {
     Ok(Toolset::new(&toolset_names(toolsets)?, read_only))
 }
 
-/// Each of the names once, all of them known.
+/// Each name once. Fails for an unknown one.
 fn toolset_names(toolsets: &str) -> Result<BTreeSet<&str>, UnknownToolset> {
     let unknown = |name: &str| {
         let hint = match tool::nearest(name, endpoint_names().map(|one| (one, one))) {
@@ -324,7 +324,7 @@ fn toolset_names(toolsets: &str) -> Result<BTreeSet<&str>, UnknownToolset> {
     }
 }
 
-/// What a surface answers to a name that it does not have.
+/// The answer of a surface to an unknown name.
 fn unknown_name(name: &str) -> Answer {
     let shown: String = name.chars().take(LONGEST_NAME).collect();
     let what = format!("There is no tool {shown} here.");

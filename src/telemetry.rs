@@ -1,4 +1,4 @@
-//! The server's logs, metrics, traces and current activity. Never bodies, arguments or tokens.
+//! The server's logs, metrics, traces and current activity. They never contain bodies, arguments or tokens.
 
 mod activity;
 mod arrivals;
@@ -22,7 +22,7 @@ pub use metrics::Metrics;
 #[cfg(feature = "otlp")]
 use traces::Traces;
 
-/// Cheap to clone; one for the whole process.
+/// Cheap to clone; the process has one.
 #[derive(Clone, Default)]
 pub struct Telemetry {
     pub metrics: Arc<Metrics>,
@@ -39,10 +39,10 @@ pub struct Parent {
     pub tracestate: Option<String>,
 }
 
-/// How a call ended.
+/// The end of a call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CallEnd<'a> {
-    /// HighLevel's status, where it answered.
+    /// HighLevel's status, if it answered.
     pub status: Option<u16>,
     pub retries: u8,
     /// HighLevel's own id of the call.
@@ -50,8 +50,8 @@ pub struct CallEnd<'a> {
 }
 
 impl Telemetry {
-    /// Starts logging to stderr, for stdout belongs to MCP frames and to what commands print; and traces, where the
-    /// settings say where to. To be called outside of a runtime. A second call does not change the log.
+    /// Starts logging to stderr, because stdout is for MCP frames and for the output of commands; and traces, if the
+    /// settings name a receiver. Call it outside of a runtime. A second call does not change the log.
     pub fn start(config: &Config) -> Result<Self, String> {
         log::start(&config.log)?;
         let endpoint = config.traces.endpoint.as_str();
@@ -74,7 +74,7 @@ impl Telemetry {
         })
     }
 
-    /// The same for a command that makes one call and shows its answer: a line that says so would be noise.
+    /// The same for a command that makes one call and shows its answer: a log line about it would be noise.
     pub fn start_quietly(config: &Config) -> Result<Self, String> {
         let mut config = config.clone();
         if config.log.level == Level::Info {
@@ -83,7 +83,7 @@ impl Telemetry {
         Self::start(&config)
     }
 
-    /// A call of a tool begins. `who`: as the audit names the caller.
+    /// Starts the records of a call. `who`: the audit's name of the caller.
     pub fn call(
         &self,
         tool: &'static str,
@@ -94,7 +94,7 @@ impl Telemetry {
         CallWatch::new(self, (tool, effect), who, parent)
     }
 
-    /// Sends what traces and lines of the log are left.
+    /// Sends the remaining traces and log lines.
     pub fn finish(&self) {
         #[cfg(feature = "otlp")]
         if let Some(traces) = &self.traces {

@@ -1,5 +1,5 @@
-//! Asks the person at a client before a call is made, where the client can ask: by an answer that is a question (MRTR of
-//! MCP 2026-07-28), or while the call waits (the versions before).
+//! Asks the person at a client before a call is made, if the client supports it: by an answer that is a question (MRTR
+//! of MCP 2026-07-28), or while the call waits (earlier versions).
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use rmcp::service::{RequestContext, RoleServer};
 use super::questions::{self, abilities, elicit};
 use crate::call::{ClientAbilities, ClientLine, ClientQuestion, Elicitation, Question};
 
-/// The name of the question that is answered at the client.
+/// The name of a question that is answered at the client.
 const CONFIRM: &str = "confirm";
 
-/// The name of the one that is answered at a page.
+/// The name of a question that is answered at a page.
 const APPROVE: &str = "approve";
 
-/// Longest name of a client that is kept, in characters.
+/// Longest stored name of a client, in characters.
 const LONGEST_NAME: usize = 80;
 
-/// The question as the protocol puts it. Its token comes back as the request's state; it stands for the
-/// exact call and its caller, so a state that was tampered with fits nothing.
+/// The question in the protocol's form. Its token returns as the request's state. It identifies the exact call and its
+/// caller, so a manipulated state matches nothing.
 pub(super) fn input_required(question: Question) -> InputRequiredResult {
     let name = match question.page {
         None => CONFIRM,
@@ -38,7 +38,7 @@ pub(super) fn input_required(question: Question) -> InputRequiredResult {
     InputRequiredResult::new(Some(requests), Some(question.token))
 }
 
-/// What is known of the person at the client: reachable, or what they answered.
+/// The state of the person at the client: reachable, or with an answer.
 pub(super) fn elicitation(
     request: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,
@@ -46,7 +46,7 @@ pub(super) fn elicitation(
     answered(request, context, CONFIRM, |can| can.forms)
 }
 
-/// The same of a page that the client opens for its user.
+/// The same for a page that the client opens for its user.
 pub(super) fn pages(
     request: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,
@@ -118,7 +118,7 @@ fn declares(context: &RequestContext<RoleServer>, can: fn(&ClientAbilities) -> b
     declared.is_some_and(|declared| can(&abilities(&declared)))
 }
 
-/// Name and version of the client program, where it says them.
+/// Name and version of the client program, if it gives them.
 pub(super) fn client(context: &RequestContext<RoleServer>) -> Option<String> {
     // Without a session the library knows no older client, and stands in for it itself.
     let over_http = context.extensions.get::<Parts>().is_some();

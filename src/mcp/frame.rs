@@ -1,6 +1,6 @@
-//! Reads a frame that is not a request: the id for the error, and the fault.
+//! Parses a frame that is not a request: the id for the error, and the fault.
 //!
-//! rmcp drops a line that is not JSON, and whoever sent it waits for ever.
+//! rmcp drops a line that is not JSON, and its sender would wait for ever.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -17,25 +17,25 @@ const INVALID_REQUEST: i32 = -32600;
 #[derive(Clone, Debug, Serialize)]
 pub struct FrameId(Box<RawValue>);
 
-/// What is wrong with a frame that is no request.
+/// The fault of a frame that is not a request.
 #[derive(Debug)]
 pub enum FrameFault {
-    /// It is answered by an error.
+    /// It gets an error as its answer.
     Refused(FrameRefusal),
-    /// A notification or an answer, to which nobody waits for one.
+    /// A notification or an answer, which nobody expects an answer to.
     Unanswered,
 }
 
-/// Why a frame is refused, and for whom.
+/// The reason that a frame is refused, and the ids to answer.
 #[derive(Debug)]
 pub struct FrameRefusal {
-    /// Of those who wait for an answer; empty where none can be read.
+    /// The ids that wait for an answer; empty if none can be read.
     pub ids: Vec<FrameId>,
     pub code: i32,
     pub message: String,
 }
 
-/// An error as JSON-RPC writes it.
+/// An error in the form of JSON-RPC.
 #[derive(Serialize)]
 struct ErrorFrame<'a> {
     jsonrpc: &'static str,
@@ -50,7 +50,7 @@ struct ErrorBody<'a> {
 }
 
 impl FrameFault {
-    /// Of `frame`, which is no message that the protocol knows; `why`: in the words of whoever tried to read it.
+    /// The fault of `frame`, which is not a message of the protocol. `why`: the error of its parser.
     pub fn find(frame: &[u8], why: &str) -> Self {
         let value = match serde_json::from_slice::<Value>(frame) {
             Ok(value) => value,
@@ -108,7 +108,7 @@ impl FrameFault {
 }
 
 impl FrameRefusal {
-    /// Of a frame that is not read any further.
+    /// For a frame that is not parsed any further.
     pub(super) fn invalid(id: Option<FrameId>, message: String) -> Self {
         Self {
             ids: id.into_iter().collect(),
@@ -117,7 +117,7 @@ impl FrameRefusal {
         }
     }
 
-    /// The answer under each id, or the one under `null`.
+    /// An answer for each id, or one for `null`.
     pub(super) fn frames(&self) -> Vec<String> {
         if self.ids.is_empty() {
             return vec![self.frame(None)];
@@ -125,7 +125,7 @@ impl FrameRefusal {
         self.ids.iter().map(|id| self.frame(Some(id))).collect()
     }
 
-    /// The answer under one id.
+    /// The answer for one id.
     pub fn frame(&self, id: Option<&FrameId>) -> String {
         let frame = ErrorFrame {
             jsonrpc: "2.0",
@@ -135,7 +135,7 @@ impl FrameRefusal {
                 message: &self.message,
             },
         };
-        // Texts and numbers are always written.
+        // Serialising texts and numbers never fails.
         serde_json::to_string(&frame).unwrap_or_default()
     }
 }
@@ -148,12 +148,12 @@ impl FrameId {
         scanner.finish()
     }
 
-    /// As its client writes it.
+    /// In its client's notation.
     pub fn text(&self) -> &str {
         self.0.get()
     }
 
-    /// `None` for what is not an id in JSON-RPC.
+    /// `None` if it is not an id of JSON-RPC.
     fn new(value: &Value) -> Option<Self> {
         let is_id = value.is_string() || value.as_f64().is_some();
         let text = is_id.then(|| value.to_string())?;
@@ -161,7 +161,7 @@ impl FrameId {
     }
 }
 
-/// Whether the members are those of an answer. It has no answer itself, whatever is wrong with it.
+/// Whether the members are those of an answer. An answer gets no answer, whatever is wrong with it.
 fn is_answer(members: &Map<String, Value>) -> bool {
     let has = |name: &str| members.contains_key(name);
     !has("method") && (has("result") || has("error"))

@@ -1,4 +1,4 @@
-//! Answers MCP requests: lists a surface's tools, calls them through its surfaces.
+//! Answers MCP requests: lists a surface's tools, and calls them through its surfaces.
 
 use std::sync::{Arc, LazyLock};
 
@@ -38,7 +38,7 @@ const KNOWN_METHODS: [&str; 5] = [
     "tools/call",
 ];
 
-/// Those that MCP 2026-07-28 has no more.
+/// The methods that MCP 2026-07-28 removed.
 const REMOVED_METHODS: [&str; 2] = ["initialize", "ping"];
 
 /// Serves one surface. Cheap to clone.
@@ -46,11 +46,11 @@ const REMOVED_METHODS: [&str; 2] = ["initialize", "ping"];
 pub struct Handler(Arc<HandlerInner>);
 
 struct HandlerInner {
-    /// The library asks for it at every request.
+    /// Stored, because the library asks for it at every request.
     info: ServerConfig,
     endpoint: Endpoint,
     pipeline: Pipeline,
-    /// Who calls where the request does not say: under stdio.
+    /// The caller if the request does not name one: under stdio.
     principal: Option<Principal>,
 }
 
@@ -120,7 +120,7 @@ impl Handler {
             .ok_or_else(|| ErrorData::internal_error("The request has no credential.", None))
     }
 
-    /// Lists that are the same for everyone may be kept by anyone.
+    /// Anybody may cache a list that is the same for everyone.
     fn scope(&self) -> CacheScope {
         if self.0.pipeline.hides_anything() {
             CacheScope::Private
@@ -129,7 +129,7 @@ impl Handler {
         }
     }
 
-    /// For the person who connects the client and waits for it.
+    /// Notes the arrival of a client, for the person who connects it and waits.
     fn note_arrival(&self, principal: &Principal, client: Option<&str>, tool: Option<&str>) {
         let arrivals = &self.0.pipeline.telemetry().arrivals;
         arrivals.note(principal.who(), client, tool);
@@ -213,8 +213,8 @@ impl ServerHandler for Handler {
         self.0.info.clone()
     }
 
-    /// The handshake of the versions before 2026-07-28. A request that says of itself to be of that one has none, even
-    /// where its parameters are those of a handshake.
+    /// The handshake of versions before 2026-07-28. A request that names that version has none, even if its parameters
+    /// look like a handshake.
     async fn initialize(
         &self,
         request: InitializeRequestParams,
@@ -242,7 +242,7 @@ impl ServerHandler for Handler {
         page: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        // All tools are on one page, so that no cursor was ever given.
+        // All tools are on one page, so a cursor was never issued.
         let cursor = page.and_then(|page| page.cursor);
         if cursor.is_some_and(|cursor| !cursor.is_empty()) {
             let what =
@@ -265,7 +265,7 @@ impl ServerHandler for Handler {
         Ok(list)
     }
 
-    /// What the library cannot read as any request it knows.
+    /// A request that the library does not know.
     async fn on_custom_request(
         &self,
         request: CustomRequest,
@@ -314,12 +314,12 @@ fn no_method(method: &str) -> ErrorData {
     ErrorData::new(ErrorCode::METHOD_NOT_FOUND, what, None)
 }
 
-/// Whether requests of this version stand for themselves.
+/// Whether requests of this version are complete without a handshake.
 fn has_no_handshake(version: Option<&ProtocolVersion>) -> bool {
     version.is_some_and(|version| !version.has_initialize())
 }
 
-/// A file in the form that MCP has for its media type.
+/// A file in MCP's form for its media type.
 fn embedded(file: &UpstreamFile) -> ContentBlock {
     let UpstreamFile {
         media_type,
@@ -331,7 +331,7 @@ fn embedded(file: &UpstreamFile) -> ContentBlock {
         Some("audio") => ContentBlock::audio(data, media_type),
         Some("image") => ContentBlock::image(data, media_type),
         _ => ContentBlock::resource(ResourceContents::BlobResourceContents {
-            // Names what is embedded; the server has no resources to read.
+            // Names the embedded file. The server has no resources to read.
             uri: format!("highlevel:{operation}"),
             mime_type: Some(media_type.clone()),
             blob: data,
@@ -340,7 +340,7 @@ fn embedded(file: &UpstreamFile) -> ContentBlock {
     }
 }
 
-/// What clients show beside the server's name, in itself: a client asks no further address for it.
+/// The icon that clients show beside the server's name. It is embedded, so clients need not fetch it.
 static ICON: LazyLock<Icon> = LazyLock::new(|| {
     let data = BASE64.encode(include_str!("../icon.svg"));
     Icon::new(format!("data:image/svg+xml;base64,{data}"))
@@ -348,7 +348,7 @@ static ICON: LazyLock<Icon> = LazyLock::new(|| {
         .with_sizes(vec!["any".to_owned()])
 });
 
-/// What the server says of itself.
+/// The server's description of itself.
 fn info(endpoint: &Endpoint, is_simulated: bool) -> ServerConfig {
     let name = endpoint.name.as_str();
     let title = if is_simulated {
@@ -367,15 +367,15 @@ fn info(endpoint: &Endpoint, is_simulated: bool) -> ServerConfig {
         .with_instructions(instructions(endpoint, is_simulated))
 }
 
-/// Where a long text of the answer waits until the answer is written. Under stdio there is no such place, and an answer after
-/// notes of progress is a stream.
+/// The place where a long text waits until the answer is written. Under stdio there is none, and an answer after
+/// progress notifications is a stream.
 fn long_text(context: &RequestContext<RoleServer>) -> Option<&LongText> {
     let parts = context.extensions.get::<Parts>();
     let has_progress = context.meta.get_progress_token().is_some();
     parts?.extensions.get().filter(|_| !has_progress)
 }
 
-/// Tells a client that asked for it how far a batch is, where the transport can carry it.
+/// Reports a batch's progress to a client that asked for it, if the transport supports that.
 fn progress(context: &RequestContext<RoleServer>) -> Box<Progress> {
     let Some(token) = context.meta.get_progress_token() else {
         return Box::new(|_, _| {});

@@ -10,8 +10,8 @@ use crate::mcp::Handler;
 /// The tower service of one endpoint.
 pub type Service = StreamableHttpService<Handler, NeverSessionManager>;
 
-/// Stateless, JSON answers. Host and Origin are checked before, in `host`, with errors that say
-/// which setting would allow them.
+/// Stateless, with JSON answers. Host and Origin are checked earlier, in `http::origin`, whose errors name the setting
+/// that would allow them.
 pub fn service(handler: &Handler, largest_request: usize) -> Service {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)

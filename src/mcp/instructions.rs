@@ -1,4 +1,4 @@
-//! A server's description of itself before the first call: only what its own endpoint has.
+//! A server's description of itself before the first call. It names only what its own endpoint has.
 
 use crate::surfaces::toolset::Toolset;
 use crate::surfaces::{Endpoint, Listing};
@@ -7,7 +7,7 @@ use crate::surfaces::{Endpoint, Listing};
 #[cfg(test)]
 const LONGEST: usize = 2_048;
 
-/// Stands before everything where HighLevel is the built-in sandbox.
+/// Precedes everything if HighLevel is the built-in sandbox.
 const SANDBOX: &str =
     "This is a sandbox: made-up records of a simulated HighLevel; no message reaches anybody. ";
 
@@ -103,7 +103,7 @@ mod tests {
     use crate::surfaces::mention::words;
     use crate::surfaces::toolset;
 
-    /// Every endpoint, with and without what writes.
+    /// Every endpoint, with and without writes.
     fn endpoints() -> Vec<Endpoint> {
         let toolsets = toolset::names().map(|name| format!("x/{name}"));
         let own = [
@@ -140,7 +140,7 @@ mod tests {
         }
     }
 
-    /// Where a list is not all there is, the instructions tell every tool that leads to the rest.
+    /// If a list is not complete, the instructions name every tool that leads to the rest.
     #[test]
     fn tools_that_stand_for_many_are_told() {
         for endpoint in endpoints() {

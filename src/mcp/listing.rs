@@ -12,25 +12,25 @@ use crate::surfaces::mention::{unserved, with_titles};
 use crate::surfaces::{Endpoint, Listing, MetaListing, legacy};
 use tool::{Effect, Tool};
 
-/// The list changes with a release only.
+/// The list changes only with a release.
 pub(super) const FRESH_MS: u64 = 3_600_000;
 
-/// From so many tools on a list shows no titles, which cost 6,000 tokens for all and say no more than names, and no
-/// `output`.
+/// Lists of this many tools have no titles, which would cost 6,000 tokens and repeat the names, and no `output`.
 const MANY: usize = 200;
 
-/// The argument that makes an answer short, where a tool lists: beside its own, and the same for all.
+/// The argument that shortens an answer, for tools that return lists. It is beside their own arguments, and the same
+/// for all.
 const OUTPUT: &str = "output";
 const OUTPUT_TEXT: &str = "{fields: [paths], filter: [{field, op, value}], maxItems, allPages}";
 
-/// Tools as lists show them: each made when it is first listed, and the same for every surface.
+/// Tools as lists show them: each is made when it is first listed, and shared by every surface.
 type Parts = LazyLock<Vec<OnceLock<Listed>>>;
 
 static PLAIN: Parts = LazyLock::new(unmade);
 static WITH_OUTPUT: Parts = LazyLock::new(unmade);
 static LEGACY: Parts = LazyLock::new(unmade);
 
-/// The answer to `tools/list`: every tool on one page, for clients that read no second one.
+/// The answer to `tools/list`: every tool on one page, for clients that read no second page.
 pub fn list(endpoint: &Endpoint) -> Result<ListToolsResult, serde_json::Error> {
     let listings: Vec<Listing> = endpoint.list().collect();
     let is_long = listings.len() >= MANY;
@@ -43,12 +43,12 @@ pub fn list(endpoint: &Endpoint) -> Result<ListToolsResult, serde_json::Error> {
     }
     let mut list = ListToolsResult::with_all_items(tools);
     list.ttl_ms = Some(FRESH_MS);
-    // The same for everyone who may ask.
+    // It is the same for everyone who may ask.
     list.cache_scope = Some(CacheScope::Public);
     Ok(list)
 }
 
-/// One tool alone, as a list of few shows it.
+/// One tool alone, in the form of a short list.
 pub fn descriptor(listing: &Listing) -> Result<Value, serde_json::Error> {
     serde_json::to_value(part(listing, false)?)
 }
@@ -57,13 +57,13 @@ fn unmade() -> Vec<OnceLock<Listed>> {
     TOOLS.iter().map(|_| OnceLock::new()).collect()
 }
 
-/// A copy that shares the schema, which is nearly all of it.
+/// A copy that shares the schema, which is most of it.
 fn part(listing: &Listing, is_long: bool) -> Result<Listed, serde_json::Error> {
     let (tool, parts) = match listing {
         Listing::Tool(tool) if is_long => (tool, &PLAIN),
         Listing::Tool(tool) => (tool, &WITH_OUTPUT),
         Listing::Legacy(tool) => (tool, &LEGACY),
-        // As few as are counted on one's fingers.
+        // There are only a few of these.
         Listing::Meta(meta) => return meta_tool(meta),
     };
     let place = TOOLS.binary_search_by(|one| one.name.cmp(tool.name));
@@ -73,7 +73,7 @@ fn part(listing: &Listing, is_long: bool) -> Result<Listed, serde_json::Error> {
     }
     let made = listed(listing, tool, is_long)?;
     if let Some(part) = part {
-        // Another may have made it meanwhile, which is no other.
+        // Another thread may have made an equal one meanwhile.
         let _ = part.set(made.clone());
     }
     Ok(made)
@@ -125,7 +125,7 @@ fn description(tool: &Tool) -> Cow<'static, str> {
     }
 }
 
-/// The tool with the titles of those that its texts name and `endpoint` has not.
+/// The tool, in whose texts titles replace the names of tools that `endpoint` lacks.
 fn in_words_of(endpoint: &Endpoint, listing: &Listing, mut listed: Listed) -> Listed {
     let (Listing::Tool(tool) | Listing::Legacy(tool)) = listing else {
         return listed;
@@ -169,7 +169,7 @@ fn meta_tool(meta: &MetaListing) -> Result<Listed, serde_json::Error> {
         let mut hints = ToolAnnotations::default();
         hints.read_only_hint = Some(told.read_only);
         if !told.read_only {
-            // Whatever it stands for, some of it overwrites, and not twice the same.
+            // Some of its operations overwrite, and a repeat changes something again.
             hints.destructive_hint = Some(true);
             hints.idempotent_hint = Some(false);
         }
@@ -183,8 +183,8 @@ fn object(schema: Value) -> Result<JsonObject, serde_json::Error> {
     serde_json::from_value(schema)
 }
 
-/// What the specification's words say, each said: clients do not agree on what stands for a hint that is absent. The two
-/// that mean nothing for a tool that only reads are left out there.
+/// All hints of the specification are given, because clients disagree on the meaning of missing ones. For a tool that
+/// only reads, the two without a meaning are left out.
 fn hints(tool: &Tool) -> ToolAnnotations {
     let mut hints = ToolAnnotations::default();
     let only_reads = tool.effect == Effect::Read;
@@ -193,12 +193,12 @@ fn hints(tool: &Tool) -> ToolAnnotations {
         hints.destructive_hint = Some(!(tool.effect == Effect::Write && tool.additive));
         hints.idempotent_hint = Some(tool.idempotent);
     }
-    // All but messages stay within the account's own records.
+    // Everything but messages stays within the account's own records.
     hints.open_world_hint = Some(tool.effect == Effect::Send);
     hints
 }
 
-/// The hints that differ from the specification's defaults: on a list of all the others cost 9,000 tokens.
+/// The hints that differ from the specification's defaults. On a list of all tools, the others cost 9,000 tokens.
 fn hints_beside_defaults(tool: &Tool) -> ToolAnnotations {
     let mut hints = hints(tool);
     hints.read_only_hint = hints.read_only_hint.filter(|reads| *reads);

@@ -1,26 +1,26 @@
-//! The text of an answer past the protocol library, which escapes it into JSON a byte at a time: for a list of 100 KB that was
-//! 38 % of a call's instructions. The library writes a mark, and the text is escaped in its place.
+//! Passes the text of an answer around the protocol library, which escapes it into JSON a byte at a time: for a list of
+//! 100 KB that was 38 % of a call's instructions. The library writes a mark, which is replaced by the escaped text.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memchr::memmem;
 
-/// A shorter text is not worth it, in bytes.
+/// Shorter texts are not worth it, in bytes.
 const LEAST: usize = 1 << 10;
 
-/// What the library is given for the text, and what it writes for that. Nothing else writes the same: inside of a string there
-/// is a backslash before each quote.
+/// The text that the library gets, and its form in the output. Nothing else has that form: inside a string a backslash
+/// precedes each quote.
 const MARK: &str = "\u{1}text\u{1}";
 const WRITTEN: &[u8] = br#""text":"\u0001text\u0001""#;
 
 /// Bytes that are escaped at once.
 const PART: usize = 1 << 10;
 
-/// Most bytes that one becomes.
+/// The most bytes that one byte becomes.
 const LONGEST_FORM: usize = 6;
 
-/// What each byte becomes in a string of JSON, and in the last byte how long that is. To look it up and write all eight bytes
-/// takes less than to ask whether a byte has to be escaped: in JSON inside of JSON every sixth has.
+/// The form of each byte in a JSON string, with its length in the last byte. Looking it up and writing all eight bytes
+/// is faster than testing whether a byte must be escaped: in JSON inside JSON every sixth must.
 const FORMS: [u64; 256] = forms();
 
 /// The text of one answer, until the answer is written. Cheap to clone; every clone is the same.
@@ -34,12 +34,12 @@ enum TextState {
     #[default]
     Open,
     Kept(String),
-    /// The library answers without it: what it is given now goes out as it is.
+    /// The library answers without it: any text it gets now is sent unchanged.
     Closed,
 }
 
 impl LongText {
-    /// What the library is given for `text`: the text itself, where it is short, or where nobody would put it in later.
+    /// The text for the library in place of `text`; `text` itself if it is short, or if nothing would insert it later.
     pub(super) fn keep(&self, text: String) -> String {
         let mut state = self.state();
         match *state {
@@ -51,7 +51,7 @@ impl LongText {
         }
     }
 
-    /// The text, if one is kept. From now on none is.
+    /// The stored text, if there is one. From now on none is stored.
     pub fn close(&self) -> Option<String> {
         match std::mem::replace(&mut *self.state(), TextState::Closed) {
             TextState::Kept(text) => Some(text),
@@ -64,7 +64,7 @@ impl LongText {
     }
 }
 
-/// What the library wrote, with `text` in the place of its mark; `None` where it answers something else.
+/// The library's output with `text` in place of its mark; `None` if the mark is missing.
 pub fn fill_in(written: &[u8], text: &str) -> Option<Vec<u8>> {
     let at = memmem::find(written, WRITTEN)?;
     let (before, rest) = written.split_at(at);
@@ -78,14 +78,14 @@ pub fn fill_in(written: &[u8], text: &str) -> Option<Vec<u8>> {
     Some(filled)
 }
 
-/// Adds `text` as it stands in a string of JSON.
+/// Appends `text` as the content of a JSON string.
 fn escape_into(text: &str, out: &mut Vec<u8>) {
     let mut block = [0; LONGEST_FORM * PART + size_of::<u64>()];
     for part in text.as_bytes().chunks(PART) {
         let mut end = 0;
         for byte in part {
             let form = FORMS[usize::from(*byte)].to_le_bytes();
-            // There is room for the longest of all.
+            // There is room for the longest form.
             if let Some(room) = block.get_mut(end..end + form.len()) {
                 room.copy_from_slice(&form);
             }

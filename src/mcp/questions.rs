@@ -1,4 +1,4 @@
-//! Questions to the person at a client of the versions before 2026-07-28, as requests of the server to its client.
+//! Questions to the person at a client of versions before 2026-07-28, as requests of the server to its client.
 
 use std::collections::BTreeMap;
 
@@ -13,25 +13,25 @@ use serde_json::value::RawValue;
 
 use crate::call::{ClientAbilities, ClientAnswer, ClientLine, ClientQuestion, LONGEST_QUESTION};
 
-/// The one method by which a client is asked.
+/// The method by which a client is asked.
 const ASK: &str = "elicitation/create";
 
-/// What a client posts that is more to the host than a request to hand on.
+/// A client's post that the host handles itself.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PostedFrame {
     /// A handshake of a client whose user can be asked.
     Handshake(ClientAbilities),
-    /// What came of a question.
+    /// The answer to a question.
     Answer {
         id: String,
         word: String,
     },
-    /// That a call is given up, by its id as the client writes it.
+    /// The end of a call that its client gave up, by its id in the client's notation.
     Withdrawal(String),
     Other,
 }
 
-/// The members of a frame, as far as they tell what it is.
+/// The members of a frame that identify its kind.
 #[derive(Deserialize)]
 struct FrameMembers<'a> {
     method: Option<String>,
@@ -89,7 +89,7 @@ impl PostedFrame {
                     _ => "error".to_owned(),
                 };
                 Self::Answer {
-                    // An id that is not a text is none of ours.
+                    // Our ids are texts, so another id is none of ours.
                     id: id.unwrap_or_default(),
                     word,
                 }
@@ -99,7 +99,8 @@ impl PostedFrame {
     }
 }
 
-/// How the client can ask its user. One that names neither way has forms: the older way of declaring them.
+/// The ways in which the client can ask its user. A client that names neither has forms: the older way of declaring
+/// them.
 pub(super) fn abilities(declared: &ClientCapabilities) -> ClientAbilities {
     let elicitation = declared.elicitation.as_ref();
     elicitation.map_or(ClientAbilities::default(), |has| ClientAbilities {
@@ -108,7 +109,7 @@ pub(super) fn abilities(declared: &ClientCapabilities) -> ClientAbilities {
     })
 }
 
-/// The question as the protocol puts it; `id` names it where it is answered at a page.
+/// The question in the protocol's form. `id` names it if it is answered at a page.
 pub(super) fn elicit(question: ClientQuestion, id: &str) -> ElicitRequestParams {
     match question.page {
         None => form(question.text),
@@ -121,7 +122,7 @@ pub(super) fn elicit(question: ClientQuestion, id: &str) -> ElicitRequestParams 
     }
 }
 
-/// A form without fields: clients show its text and two buttons, yes and no.
+/// A form without fields: clients show its text with two buttons, yes and no.
 fn form(text: String) -> ElicitRequestParams {
     ElicitRequestParams::FormElicitationParams {
         meta: None,
@@ -130,7 +131,7 @@ fn form(text: String) -> ElicitRequestParams {
     }
 }
 
-/// The way to the person at a client over a connection of its own.
+/// The line to the person at a client over a connection of its own.
 pub(super) fn line(peer: &Peer<RoleServer>) -> ClientLine {
     let peer = peer.clone();
     ClientLine::new(move |question| {
@@ -140,7 +141,7 @@ pub(super) fn line(peer: &Peer<RoleServer>) -> ClientLine {
 }
 
 async fn ask(peer: &Peer<RoleServer>, question: ClientQuestion) -> ClientAnswer {
-    // Its own address names the page.
+    // The page is identified by its own address.
     let id = question.page.clone().unwrap_or_default();
     let request = ServerRequest::ElicitRequest(ElicitRequest::new(elicit(question, &id)));
     let options = PeerRequestOptions::with_timeout(LONGEST_QUESTION);
@@ -174,7 +175,7 @@ pub fn question_frame(id: &str, question: &ClientQuestion) -> String {
     json!({"jsonrpc": "2.0", "id": id, "method": ASK, "params": params}).to_string()
 }
 
-/// Nobody waits for the answer any more: the client may take its question away.
+/// Nobody waits for the answer any more: the client may remove its question.
 pub fn withdrawal_frame(id: &str) -> String {
     let params = json!({"requestId": id, "reason": "The call has ended."});
     json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}).to_string()

@@ -1,4 +1,4 @@
-//! A handler over stdin and stdout, which carries MCP frames and nothing else.
+//! A handler over stdin and stdout, which carry only MCP frames.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use transport::StdioTransport;
 mod lines;
 mod transport;
 
-/// Why serving over stdio ended early.
+/// The reason that serving over stdio ended early.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StdioError(String);
 
-/// What a client over stdio may hold.
+/// The limits of a client over stdio.
 #[derive(Clone, Copy, Debug)]
 pub struct StdioLimits {
-    /// Of one frame.
+    /// Largest frame.
     pub frame_bytes: usize,
-    /// Of frames that are not answered yet; the next one is read when there is room.
+    /// Bytes of unanswered frames. The next frame is read when there is room.
     pub bytes_in_flight: usize,
-    /// Longest wait for calls under way after stdin has ended.
+    /// Longest wait for running calls after stdin has ended.
     pub grace: Duration,
 }
 
-/// Serves until stdin ends, and every request of it is answered.
+/// Serves until stdin ends and every request is answered.
 pub async fn serve(handler: Handler, limits: StdioLimits) -> Result<(), StdioError> {
     let failed = |what: String| StdioError(format!("serving over stdio failed: {what}"));
     let transport = StdioTransport::new(tokio::io::stdin(), tokio::io::stdout(), limits);
@@ -39,8 +39,8 @@ pub async fn serve(handler: Handler, limits: StdioLimits) -> Result<(), StdioErr
                 return ended.map(drop).map_err(|error| failed(error.to_string()));
             }
             Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
-            // What comes before the handshake and is no request ends the library's wait for one, and so does a
-            // handshake that it has refused; the client may go on.
+            // The library stops waiting for a handshake after a frame that is not one, or after refusing one. The
+            // client may still continue.
             Err(
                 ServerInitializeError::ExpectedInitializeRequest(_)
                 | ServerInitializeError::InitializeFailed(_),

@@ -1,7 +1,7 @@
-//! HighLevel's later server: four tools that stand for all operations, by their exact argument forms.
+//! HighLevel's later server: four tools for all operations, with their exact argument forms.
 //!
-//! Names and arguments as reported of `/mcp/anthropic/v2`: writes need an `idempotencyKey`, a dry run
-//! answers `resolvedRequest`. Behind them the same operations, checks and limits as everywhere.
+//! Names and arguments follow reports about `/mcp/anthropic/v2`: writes need an `idempotencyKey`, and a dry run answers
+//! `resolvedRequest`. Operations, checks and limits are the same as everywhere.
 
 mod list;
 mod params;
@@ -90,7 +90,7 @@ struct SearchArguments {
 #[serde(rename_all = "camelCase")]
 struct DescribeArguments {
     operation_id: String,
-    /// Beyond what HighLevel's server takes: the argument to look into, such as `openHours.hours`.
+    /// Beyond HighLevel's server: the argument to look into, such as `openHours.hours`.
     path: Option<String>,
 }
 
@@ -101,9 +101,9 @@ struct ExecuteArguments {
     #[serde(default)]
     params: Params,
     idempotency_key: Option<String>,
-    /// Beyond what HighLevel's server takes: what its own confirmations look like is not known.
+    /// Beyond HighLevel's server, whose own confirmations are unknown.
     confirm: Option<String>,
-    /// Beyond it too: what of the answer comes back.
+    /// Beyond HighLevel's server: the parts of the answer to return.
     output: Option<Output>,
     #[serde(default)]
     dry_run: bool,
@@ -154,7 +154,7 @@ async fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<An
         for list in ["results", "nearest"] {
             operations.extend(hits[list].as_array().cloned().unwrap_or_default());
         }
-        // Each domain is a search of its own: others are not to wait for fifty.
+        // Each domain is a separate search, and other calls must not wait for fifty.
         tokio::task::yield_now().await;
     }
     let operations: Vec<Value> = operations.into_iter().map(by_operation_id).collect();
@@ -162,7 +162,7 @@ async fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<An
     Ok(session.pipeline.fit(told.to_string()))
 }
 
-/// An operation under HighLevel's own word for its name, which stands first.
+/// An operation with HighLevel's own key for its name in front.
 fn by_operation_id(mut told: Value) -> Value {
     let name = told["name"].take();
     let mut renamed = Map::from_iter([("operationId".to_owned(), name)]);
@@ -213,13 +213,13 @@ async fn execute(arguments: Map<String, Value>, session: &Session<'_>) -> Result
     let request = session.request(tool, arguments, options);
     let mut answer = session.pipeline.execute(request).await;
     if dry_run && !answer.is_error {
-        // HighLevel's own name for it.
+        // HighLevel's own key for it.
         answer.text = answer
             .text
             .replacen("\"request\":", "\"resolvedRequest\":", 1);
     }
     if answer.class == Some(FailureClass::Invalid) && answer.did_nothing && !missing.is_empty() {
-        // Where it belongs, which the checks do not know.
+        // The place of an argument, which the checks do not know.
         if let Ok(mut failure) = serde_json::from_str::<Map<String, Value>>(&answer.text) {
             failure.insert("missing".to_owned(), missing.into());
             answer.text = Value::Object(failure).to_string();
@@ -228,8 +228,8 @@ async fn execute(arguments: Map<String, Value>, session: &Session<'_>) -> Result
     Ok(answer)
 }
 
-/// By tool name, or by HighLevel's operationId where only one operation has it. What the rules hide is as unknown here
-/// as what there is not: this surface tells of effects and names before the rules are asked.
+/// Finds an operation by tool name, or by HighLevel's operationId if only one operation has it. Operations that the
+/// rules hide count as unknown: this surface reveals effects and names before the rules are asked.
 fn operation(id: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> {
     let by_id = TOOLS.iter().filter(|tool| tool.operation_id == id);
     let by_id: Vec<_> = by_id.filter(|tool| session.finds(tool)).collect();

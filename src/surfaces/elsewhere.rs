@@ -1,15 +1,15 @@
-//! Leads on from a name that an endpoint does not list: to the tool that runs it, or the endpoint that has it.
+//! Helps with a name that an endpoint does not list: it names the tool that runs it, or the endpoint that has it.
 
 use super::toolset::Toolset;
 use super::{Endpoint, OFFICIAL, USUAL};
 use tool::{Effect, Tool};
 
-/// Endpoints whose tools stand for many.
+/// Endpoints with tools for many operations.
 const WITH_METAS: [&str; 2] = [USUAL, "compat"];
 
 impl Endpoint {
-    /// How to get what `name` stands for, where it is a tool or an operation that `is_visible` lets through and none of
-    /// this endpoint's list.
+    /// The way to call `name`, if it is a tool or an operation that `is_visible` accepts and this endpoint does not
+    /// list.
     pub fn way_to(&self, name: &str, is_visible: impl Fn(&Tool) -> bool) -> Option<String> {
         let Some(tool) = Toolset::find(name) else {
             return self.way_to_meta(name);

@@ -1,7 +1,7 @@
-//! The form of HighLevel's first server: arguments named by their place, answers in an envelope.
+//! The form of HighLevel's first server: argument names that contain their place, and answers in an envelope.
 //!
-//! As users of it report: `query_limit`, `path_contactId`, `body_tags`, and in the text block a JSON text
-//! `{"success", "status", "data", "mcp_trace_id", "tool"}`. It has no published schema.
+//! It follows reports of users: `query_limit`, `path_contactId`, `body_tags`, and in the text block a JSON text
+//! `{"success", "status", "data", "mcp_trace_id", "tool"}`. There is no published schema.
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -49,7 +49,7 @@ impl Surface for Legacy {
     }
 }
 
-/// The advertised schema with every argument under the name that tells its place.
+/// The advertised schema, with every argument under the name that contains its place.
 pub(crate) fn schema(tool: &Tool) -> Value {
     let mut schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
     let renamed = |name: &str| {
@@ -57,7 +57,7 @@ pub(crate) fn schema(tool: &Tool) -> Value {
         argument.map_or_else(|| name.to_owned(), prefixed)
     };
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-        // Here a null empties what it is given for, and nothing of ours is listed.
+        // Here a null empties the argument itself, and none of our own arguments are listed.
         properties.retain(|name, _| tool.arguments.iter().any(|argument| argument.name == name));
         let properties_by_place: Map<String, Value> = std::mem::take(properties)
             .into_iter()

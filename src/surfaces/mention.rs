@@ -1,4 +1,4 @@
-//! Tools that texts name: by their name where an endpoint has them, by their title where it has not.
+//! Tools that texts mention: by name if an endpoint has them, otherwise by title.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use super::toolset::Toolset;
 use crate::catalog::TOOLS;
 use tool::Tool;
 
-/// For each of all tools those that its texts name.
+/// For each tool, the tools that its texts mention.
 static MENTIONS: LazyLock<Vec<Vec<&'static Tool>>> = LazyLock::new(|| {
     let texts = TOOLS.iter().map(|tool| {
         let mut named: Vec<&Tool> = Vec::new();
@@ -28,7 +28,7 @@ static MENTIONS: LazyLock<Vec<Vec<&'static Tool>>> = LazyLock::new(|| {
     texts.collect()
 });
 
-/// Of the tools that the texts of `tool` name those that `endpoint` neither lists nor runs.
+/// The tools mentioned in the texts of `tool` that `endpoint` neither lists nor runs.
 pub fn unserved(endpoint: &Endpoint, tool: &Tool) -> Vec<&'static Tool> {
     let place = TOOLS.binary_search_by(|one| one.name.cmp(tool.name)).ok();
     let named = place.and_then(|place| MENTIONS.get(place));
@@ -36,7 +36,7 @@ pub fn unserved(endpoint: &Endpoint, tool: &Tool) -> Vec<&'static Tool> {
     named.filter(|named| !endpoint.has(named)).collect()
 }
 
-/// The text of an answer that failed, whose remedies name no tool that `endpoint` has not.
+/// The text of a failed answer, without names of tools that `endpoint` lacks.
 pub fn remedied(endpoint: &Endpoint, text: String) -> String {
     let named = words(&text).filter_map(Toolset::find);
     let unserved: Vec<&Tool> = named.filter(|tool| !endpoint.has(tool)).collect();
@@ -52,7 +52,7 @@ pub fn remedied(endpoint: &Endpoint, text: String) -> String {
     }
 }
 
-/// Changes the remedies of all failures in an answer, for a batch has several and an envelope one inside.
+/// Changes the remedies of all failures in an answer: a batch has several, and an envelope one inside.
 fn change_remedies(answer: &mut Value, unserved: &[&Tool]) -> bool {
     let mut has_changed = false;
     if let (Some(_), Some(remedy)) = (answer.get("class"), answer.get("remedy")) {
@@ -76,7 +76,7 @@ fn change_remedies(answer: &mut Value, unserved: &[&Tool]) -> bool {
 /// `text` with the titles of `unserved` instead of their names.
 pub fn with_titles<'t>(text: &'t str, unserved: &[&Tool]) -> Cow<'t, str> {
     let mut changed = Cow::Borrowed(text);
-    // One name may be the beginning of another: whole words only, the longest first.
+    // One name may be the beginning of another, so only whole words are compared, the longest first.
     for word in words(text) {
         if let Some(tool) = unserved.iter().find(|tool| tool.is_called(word)) {
             changed = Cow::Owned(replace_word(&changed, word, &format!("\"{}\"", tool.title)));
@@ -85,7 +85,7 @@ pub fn with_titles<'t>(text: &'t str, unserved: &[&Tool]) -> Cow<'t, str> {
     changed
 }
 
-/// What may be the name of a tool in `text`.
+/// The words of `text` that may be names of tools.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|letter: char| !is_of_name(letter));
     words.filter(|word| word.contains('_'))

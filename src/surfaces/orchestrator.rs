@@ -1,4 +1,4 @@
-//! The small list behind which every operation stands: search, one call tool for each effect, locations.
+//! The short list that reaches every operation: a search, one call tool per effect, and locations.
 
 mod call;
 mod list;
@@ -18,18 +18,18 @@ use tool::{Effect, Tool};
 
 pub(crate) use locations::list as locations;
 
-/// The tools that stand for all operations.
+/// The tools for all operations.
 pub(crate) struct Orchestrator {
     read_only: bool,
 }
 
-/// Which operations a call tool runs.
+/// The operations that a call tool runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallToolKind {
     Read,
     Write,
     Send,
-    /// Destructive, money and what writes or sends in bulk.
+    /// Destructive operations, money, and bulk writes or sends.
     Destructive,
 }
 
@@ -121,7 +121,7 @@ fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, 
 }
 
 impl CallToolKind {
-    /// In the order in which they are declared.
+    /// In the order of declaration.
     pub(super) const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Send, Self::Destructive];
 
     /// The call tool that runs `tool`.
@@ -135,7 +135,7 @@ impl CallToolKind {
         }
     }
 
-    /// The effect of most that it runs, as it names that itself.
+    /// The effect of most of its operations, which is also its name.
     pub fn effect(self) -> Effect {
         match self {
             Self::Read => Effect::Read,

@@ -1,4 +1,4 @@
-//! Finds operations by what people say: the index of the build, filters, and the answer's text.
+//! Finds operations by people's words: the index of the build, filters, and the answer's text.
 
 mod form;
 mod level;
@@ -19,29 +19,29 @@ pub(crate) use form::{allowed_values, fields, forms, is_list, is_required, items
 /// Most intents in one search.
 const MOST_QUERIES: usize = 5;
 
-/// Most characters of one query: what ranking takes grows with its words.
+/// Longest query in characters: the time of ranking grows with its words.
 const LONGEST_QUERY: usize = 400;
 
-/// Hits for each intent, where the caller does not say.
+/// Hits for each intent, unless the caller gives a number.
 const USUAL_LIMIT: usize = 5;
 const MOST_HITS: usize = 20;
 
 /// Most returned fields that are named.
 const MOST_RETURNED: usize = 20;
 
-/// Bytes of description and arguments where an operation is told in full: with the rest at most 500 tokens, as a test
-/// counts them.
+/// Bytes of description and arguments if an operation is shown in full. With the rest this is at most 500 tokens, by a
+/// test's count.
 const LARGEST_SCHEMA: usize = 1_200;
 
 /// Most operations that one call shows by name.
 const MOST_NAMED: usize = 20;
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    // The build wrote it; a test reads it.
+    // The build wrote it, and a test parses it.
     serde_json::from_str(SEARCH_INDEX).unwrap_or_default()
 });
 
-/// What a search asks for.
+/// The arguments of a search.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Search {
@@ -53,11 +53,11 @@ pub struct Search {
     pub effect: Option<EffectName>,
     pub limit: Option<usize>,
     pub detail: Detail,
-    /// Of the operations shown by name, what is inside the argument or field that stands there.
+    /// For operations shown by name: the path of an argument or field to look into.
     pub path: Option<String>,
 }
 
-/// An effect as callers name it.
+/// An effect in callers' words.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EffectName {
@@ -77,7 +77,7 @@ pub enum Detail {
     Schema,
 }
 
-/// The answer to a search among the tools that `is_served` lets through, or what is wrong with it.
+/// The answer to a search among the tools that pass `is_served`. Fails if the search is faulty.
 pub fn search(search: &Search, is_served: impl Fn(&Tool) -> bool) -> Result<Value, String> {
     if search.queries.is_empty() && search.operations.is_empty() {
         return Err(
@@ -148,7 +148,7 @@ pub fn search(search: &Search, is_served: impl Fn(&Tool) -> bool) -> Result<Valu
     Ok(Value::Object(answer))
 }
 
-/// Toolsets of one document's tools, which is what the index calls a domain.
+/// Toolsets of one document's tools, which the index calls domains.
 fn domains() -> impl Iterator<Item = (&'static str, &'static str)> {
     TOOLSETS
         .iter()
@@ -156,8 +156,7 @@ fn domains() -> impl Iterator<Item = (&'static str, &'static str)> {
         .filter(|(name, _)| TOOLS.iter().any(|tool| tool.document == *name))
 }
 
-/// The operations for a query: `results`, or, where none does it, a `hint` that says so and the
-/// `nearest`.
+/// The operations for a query as `results`; if none fits, a `hint` that says so, and the `nearest` ones.
 fn find(query: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Map<String, Value> {
     let limit = search.limit.unwrap_or(USUAL_LIMIT).clamp(1, MOST_HITS);
     let is_wanted = |number: usize| {
@@ -233,7 +232,7 @@ pub fn shown(tool: &Tool, detail: Detail) -> Value {
     shown
 }
 
-/// One operation with where each of its arguments goes: as HighLevel's own server describes it.
+/// One operation with the place of each argument, as HighLevel's own server describes it.
 pub fn shown_by_place(tool: &Tool) -> Value {
     let mut shown = head(tool);
     shown["description"] = json!(tool.description);
@@ -262,7 +261,7 @@ pub fn shown_by_place(tool: &Tool) -> Value {
     shown
 }
 
-/// What is inside an argument of one operation, or inside a field of one.
+/// The inside of an argument of one operation, or of a field.
 pub fn inside(tool: &Tool, path: &str) -> Value {
     match level::inside(tool, path, LARGEST_SCHEMA) {
         Ok(fields) => json!({"name": tool.name, "path": path, "fields": fields}),
@@ -270,7 +269,7 @@ pub fn inside(tool: &Tool, path: &str) -> Value {
     }
 }
 
-/// What every detail says of an operation.
+/// The facts about an operation at every detail.
 fn head(tool: &Tool) -> Value {
     let mut head = json!({"name": tool.name, "effect": tool.effect.name()});
     if tool.deprecated {
@@ -282,7 +281,7 @@ fn head(tool: &Tool) -> Value {
     head
 }
 
-/// The bytes that description and fields of the answer leave for arguments.
+/// The bytes that are left for arguments beside description and answer fields.
 fn room_beside(tool: &Tool) -> usize {
     LARGEST_SCHEMA.saturating_sub(tool.description.len())
 }

@@ -1,4 +1,4 @@
-//! Endpoints by name, and names that are nearly one.
+//! Endpoints by name, and misspelt names.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Some of all tools, in the order of their names: made of what is ready for every toolset.
+//! Some of all tools, in the order of their names, built from the prepared parts of every toolset.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use crate::catalog::TOOLS;
 use tool::{Effect, Tool};
 
-/// Stands for every toolset.
+/// The name for every toolset.
 const ALL: &str = "all";
 
-/// The places of a toolset's tools among all, ascending, by the toolset's name.
+/// The indexes of a toolset's tools among all, ascending, by the toolset's name.
 static PLACES_BY_TOOLSET: LazyLock<BTreeMap<&str, Vec<usize>>> = LazyLock::new(|| {
     let mut toolsets = BTreeMap::from([(ALL, (0..TOOLS.len()).collect::<Vec<usize>>())]);
     for (place, tool) in TOOLS.iter().enumerate() {
@@ -20,7 +20,7 @@ static PLACES_BY_TOOLSET: LazyLock<BTreeMap<&str, Vec<usize>>> = LazyLock::new(|
     toolsets
 });
 
-/// The place of a tool among all by each of its names.
+/// The index of a tool among all, by each of its names.
 static PLACES_BY_NAME: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
     let names = TOOLS.iter().enumerate().flat_map(|(place, tool)| {
         let names = std::iter::once(&tool.name).chain(tool.aliases);
@@ -31,7 +31,7 @@ static PLACES_BY_NAME: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
 
 /// Some of all tools.
 pub struct Toolset {
-    /// Places among all tools, ascending.
+    /// Indexes among all tools, ascending.
     places: Vec<usize>,
 }
 
@@ -52,7 +52,7 @@ impl Toolset {
         }
     }
 
-    /// One tool by itself, by any of its names.
+    /// A single tool, by any of its names.
     pub fn with_tool(name: &str) -> Option<Self> {
         let place = *PLACES_BY_NAME.get(name)?;
         Some(Self {
@@ -60,7 +60,7 @@ impl Toolset {
         })
     }
 
-    /// The tool of this name, among all; other names of a tool count.
+    /// The tool of this name among all, by any of its names.
     pub fn find(name: &str) -> Option<&'static Tool> {
         TOOLS.get(*PLACES_BY_NAME.get(name)?)
     }
@@ -69,7 +69,7 @@ impl Toolset {
         self.places.iter().map(|place| &TOOLS[*place])
     }
 
-    /// The tool that has this name; other names of a tool count.
+    /// The tool of this name, by any of its names.
     pub fn get(&self, name: &str) -> Option<&'static Tool> {
         let place = PLACES_BY_NAME.get(name)?;
         self.places.binary_search(place).ok()?;

@@ -1,4 +1,4 @@
-//! The process's activity now and in the last hour, for operators. It is kept in memory alone.
+//! The process's activity now and in the last hour, for operators. It is kept only in memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,12 +10,12 @@ use super::latencies::Latencies;
 use super::usage::CallerUsage;
 use crate::minutes::Minutes;
 
-/// Calls under way that are known one by one. The server has places for fewer; what is beyond runs unlisted.
+/// Most running calls that are listed. The server has places for fewer; further ones run unlisted.
 const MOST_KNOWN: usize = 1_000;
 
-/// Calls under way, and the last hour.
+/// Running calls, and the last hour.
 pub struct Activity {
-    /// When the process began to count.
+    /// The time since when the process counts.
     pub since: Timestamp,
     under_way: Mutex<UnderWay>,
     minutes: Minutes<CallMinute>,
@@ -25,15 +25,15 @@ pub struct Activity {
 #[derive(Default)]
 struct UnderWay {
     last: u64,
-    /// By numbers that grow: the oldest call stands first.
+    /// By ascending numbers: the oldest call is first.
     calls: BTreeMap<u64, CallUnderWay>,
 }
 
-/// A call that has not ended.
+/// A running call.
 #[derive(Clone, Debug)]
 pub struct CallUnderWay {
     pub tool: &'static str,
-    /// As the audit names the caller.
+    /// The audit's name of the caller.
     pub who: String,
     /// Alias or id, once it is known.
     pub location: Option<String>,
@@ -44,16 +44,16 @@ pub struct CallUnderWay {
 #[derive(Clone, Debug, Default)]
 pub struct CallMinute {
     pub worked: u32,
-    /// They wait for somebody to agree.
+    /// Calls that wait for somebody's consent.
     pub asked: u32,
-    /// Rules, pauses and missing rights.
+    /// Refused by rules, pauses or missing rights.
     pub refused: u32,
-    /// At a limit of HighLevel's, by this server or by HighLevel.
+    /// Stopped at a limit of HighLevel's, by this server or by HighLevel.
     pub limited: u32,
     pub failed: u32,
-    /// Their clients left.
+    /// Calls whose clients left.
     pub cancelled: u32,
-    /// Of those that HighLevel answered, from the arguments to the answer.
+    /// Durations of the calls that HighLevel answered, from the arguments to the answer.
     pub latencies: Latencies,
 }
 
@@ -69,7 +69,7 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// A call begins; by this number it is known until it ends.
+    /// Adds a running call. Returns its number.
     pub(super) fn begin(&self, tool: &'static str, who: String, since: Instant) -> Option<u64> {
         let mut under_way = self.under_way();
         if under_way.calls.len() >= MOST_KNOWN {
@@ -113,7 +113,7 @@ impl Activity {
         });
     }
 
-    /// The calls that began longest ago, at most `most`, and how many there are beside them.
+    /// The oldest running calls, at most `most`, and the number of the others.
     pub fn calls(&self, most: usize) -> (Vec<CallUnderWay>, usize) {
         let under_way = self.under_way();
         let calls: Vec<_> = under_way.calls.values().take(most).cloned().collect();
@@ -121,7 +121,7 @@ impl Activity {
         (calls, beside)
     }
 
-    /// The callers who called most in the last hour, with their calls, at most `most`, and how many there are beside them.
+    /// The callers with the most calls in the last hour, at most `most`, and the number of the others.
     pub fn busiest(&self, most: usize) -> (Vec<(String, u32)>, usize) {
         self.usage.busiest(most)
     }
@@ -150,12 +150,12 @@ impl CallMinute {
         }
     }
 
-    /// All that ended.
+    /// All calls that ended.
     pub fn calls(&self) -> u32 {
         self.worked + self.asked + self.refused + self.limited + self.failed + self.cancelled
     }
 
-    /// Adds another minute's.
+    /// Adds the numbers of another minute.
     pub fn merge(&mut self, other: &Self) {
         self.worked += other.worked;
         self.asked += other.asked;

@@ -1,26 +1,26 @@
-//! Which clients came last, for a person who connects one and waits for it. It is kept in memory alone.
+//! The clients that arrived last, for a person who connects one and waits. They are kept only in memory.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashlink::LruCache;
 use jiff::Timestamp;
 
-/// Callers of whom the last arrival is known. There may be more connections than that; the oldest are forgotten.
+/// Most callers whose last arrival is known. There may be more connections; the oldest are forgotten.
 const MOST: usize = 1_000;
 
-/// Longest name of a client that is kept, in letters: it is the client's own word.
+/// Longest stored name of a client, in characters: the client chooses it.
 const LONGEST_NAME: usize = 64;
 
-/// What a caller did last: it greeted the server, or called a tool.
+/// The last action of a caller: a handshake, or a call of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// As the client calls itself, where it does.
+    /// The client's own name, if it gives one.
     pub client: Option<String>,
     pub tool: Option<String>,
     pub at: Timestamp,
 }
 
-/// By the caller, as the audit names it.
+/// By the audit's name of the caller.
 pub struct Arrivals(Mutex<LruCache<String, Arrival>>);
 
 impl Default for Arrivals {
@@ -30,7 +30,7 @@ impl Default for Arrivals {
 }
 
 impl Arrivals {
-    /// `client`: its name. `tool`: what it calls, if anything; its name is one of ours.
+    /// `client`: its name. `tool`: the called tool, if any; its name is one of ours.
     pub fn note(&self, who: String, client: Option<&str>, tool: Option<&str>) {
         self.note_at(who, client, tool, Timestamp::now());
     }
@@ -38,7 +38,7 @@ impl Arrivals {
     fn note_at(&self, who: String, client: Option<&str>, tool: Option<&str>, at: Timestamp) {
         let mut known = self.known();
         let before = known.get(&who);
-        // Older clients say their name once, in the greeting.
+        // Older clients give their name once, in the handshake.
         let named_before = before.and_then(|before| before.client.clone());
         let client = client.map(|name| name.chars().take(LONGEST_NAME).collect());
         let arrival = Arrival {
@@ -49,7 +49,7 @@ impl Arrivals {
         known.insert(who, arrival);
     }
 
-    /// The last one at `first` or later, of those callers that `counts` holds for.
+    /// The last arrival since `first` among the callers that pass `counts`.
     pub fn last(
         &self,
         first: Timestamp,

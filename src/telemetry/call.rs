@@ -7,14 +7,14 @@ use super::metrics::{CallLabels, EffectLabel};
 use super::traces::CallSpan;
 use super::{CallEnd, Parent, Telemetry};
 
-/// Watches a call until `end`; dropped before, the call was cancelled.
+/// Watches a call until `end`. If it is dropped before, the call was cancelled.
 pub struct CallWatch {
     telemetry: Telemetry,
     tool: &'static str,
     effect: &'static str,
     location: Option<String>,
     start: Instant,
-    /// Among the calls under way.
+    /// Its number among the running calls.
     number: Option<u64>,
     #[cfg(feature = "otlp")]
     span: Option<CallSpan>,
@@ -46,14 +46,14 @@ impl CallWatch {
         }
     }
 
-    /// The location that the call under way is for.
+    /// Sets the location of the running call.
     pub fn locate(&self, location: &str) {
         if let Some(number) = self.number {
             self.telemetry.activity.locate(number, location);
         }
     }
 
-    /// The location that the call was for.
+    /// Sets the location for the end of the call.
     pub fn located(&mut self, location: &str) {
         self.location = Some(location.to_owned());
     }
@@ -90,7 +90,7 @@ impl CallWatch {
             location = self.location,
             outcome,
             status = end.status,
-            // To the microsecond: more digits are noise of the arithmetic.
+            // To the microsecond: further digits are arithmetic noise.
             duration_ms = (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0,
             retries = end.retries,
             trace_id = end.trace_id,

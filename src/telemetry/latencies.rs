@@ -1,4 +1,4 @@
-//! Durations of calls: counts in buckets, each at most a quarter wider than the one before.
+//! Durations of calls, as counts in buckets, each at most a quarter wider than the one before.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use std::time::Duration;
 const BUCKETS: usize = 64;
 const IN_A_DOUBLING: u64 = 4;
 
-/// Unit of the buckets: a quarter of about a millisecond, which is as wide as the first.
+/// Unit of the buckets: about a quarter of a millisecond, the width of the first bucket.
 const UNIT_MICROS: u64 = 256;
 
-/// Counts of durations. Of fixed size.
+/// Counts of durations, of fixed size.
 #[derive(Clone, Debug)]
 pub struct Latencies([u32; BUCKETS]);
 
@@ -32,7 +32,7 @@ impl Latencies {
         }
     }
 
-    /// What `percent` of the durations did not exceed, too long by a quarter at most; `None` where there are none.
+    /// The duration that `percent` of the calls did not exceed, at most a quarter too long; `None` if there are none.
     pub fn percentile(&self, percent: u64) -> Option<Duration> {
         let all: u64 = self.0.iter().copied().map(u64::from).sum();
         let wanted = (all * percent).div_ceil(100).max(1);
@@ -53,7 +53,7 @@ fn bucket(took: Duration) -> usize {
     usize::try_from(doubling * IN_A_DOUBLING + within).unwrap_or(BUCKETS - 1)
 }
 
-/// Where the next bucket begins.
+/// The start of the next bucket.
 fn end(bucket: usize) -> Duration {
     let next = bucket as u64 + 1;
     let (doubling, within) = (next / IN_A_DOUBLING, next % IN_A_DOUBLING);

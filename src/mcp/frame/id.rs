@@ -1,34 +1,34 @@
-//! Finds the id of a frame in its bytes as they come, whatever else is wrong with the frame.
+//! Finds the id of a frame in its bytes as they arrive, whatever else is wrong with the frame.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::FrameId;
 
-/// Longest id that is found, in bytes.
+/// Longest id, in bytes.
 const LONGEST_ID: usize = 4 << 10;
 
-/// Longest way to write the key `id`, each letter as an escape.
+/// Longest spelling of the key `id`, with each letter as an escape.
 const LONGEST_KEY: usize = 14;
 
-/// Takes bytes and keeps the id alone.
+/// Consumes bytes and keeps only the id.
 #[derive(Debug, Default)]
 pub(in crate::mcp) struct IdScanner {
     state: ScanState,
-    /// Brackets that are open.
+    /// The number of open brackets.
     depth: usize,
-    /// What of a key or an id has come.
+    /// The bytes of a key or an id so far.
     text: Vec<u8>,
     id: Option<FrameId>,
 }
 
-/// What the next byte belongs to.
+/// The context of the next byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum ScanState {
-    /// Nothing of the object yet.
+    /// Before the object.
     #[default]
     Before,
-    /// Between strings and the like; `key`: a string here is a key of the frame.
+    /// Between strings and other tokens; `key`: a string here is a key of the frame.
     Between { key: bool },
     /// In a string: a key of the frame, its id, or another.
     Inside { role: ScannedText, escaped: bool },
@@ -57,7 +57,7 @@ impl IdScanner {
         }
     }
 
-    /// The first id of the frame. A number that may go on is none.
+    /// The first id of the frame. A number that may continue does not count.
     pub(in crate::mcp) fn finish(self) -> Option<FrameId> {
         self.id
     }
@@ -83,7 +83,7 @@ impl IdScanner {
                     self.text = vec![byte];
                     Number
                 }
-                // No id, or an object, in which nothing is one.
+                // Not an id, or an object, inside which nothing is one.
                 _ => self.between(byte, false),
             },
             Number => match byte {
@@ -140,7 +140,7 @@ impl IdScanner {
         ScanState::Inside { role, escaped }
     }
 
-    /// One byte beyond the longest is kept, to tell what is too long.
+    /// One byte beyond the limit is kept, to detect ids that are too long.
     fn keep(&mut self, byte: u8) {
         if self.text.len() <= LONGEST_ID {
             self.text.push(byte);
@@ -155,7 +155,7 @@ impl IdScanner {
     fn found(&mut self) -> ScanState {
         let text = std::mem::take(&mut self.text);
         let short = (text.len() <= LONGEST_ID).then_some(text);
-        // What not every reader of JSON takes, such as 1e400 or half a character, nobody could read in an answer.
+        // Some readers of JSON refuse values such as 1e400 or a lone surrogate, so an answer could not repeat them.
         let is_readable = |text: &Vec<u8>| match serde_json::from_slice(text) {
             Ok(Value::Number(number)) => number.as_f64().is_some(),
             read => read.is_ok(),

@@ -1,8 +1,8 @@
-//! Under which id a frame that is no request is answered, and how.
+//! The ids under which a frame that is not a request is answered, and the answers.
 
 use super::*;
 
-/// One frame, and the ids and the code of its refusal; `None`: it has no answer.
+/// One frame, with the ids and the code of its refusal; `None`: it gets no answer.
 struct FrameRow {
     frame: &'static [u8],
     expected: Option<(i32, &'static [&'static str])>,
@@ -36,7 +36,7 @@ fn check(row: &FrameRow) {
 #[test]
 fn what_is_no_json_is_answered_under_its_id() {
     let rows: &[(&[u8], &[&str])] = &[
-        // Half a character, raw control characters, bytes that are no UTF-8, a number that is none.
+        // A lone surrogate, raw control characters, bytes that are not UTF-8, an invalid number.
         (
             br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"query":"caf\ud83d"}}"#,
             &["7"],
@@ -47,7 +47,7 @@ fn what_is_no_json_is_answered_under_its_id() {
             br#"{"params":{"id":3,"limit":+1,"list":[{"id":4}]},"id":7}"#,
             &["7"],
         ),
-        // The id stands last, as the TypeScript SDK writes it, and after texts that look like one.
+        // The id is last, as in the TypeScript SDK, and comes after texts that look like one.
         (
             br#"{"method":"x","params":{"a":"\",\"id\":5","b":"\ud83d"},"jsonrpc":"2.0","id":7}"#,
             &["7"],
@@ -56,7 +56,7 @@ fn what_is_no_json_is_answered_under_its_id() {
         (br#"{"\u0069d":8,"b":"\ud83d"}"#, &["8"]),
         (br#"{"id":"a\"b","b":"\ud83d"}"#, &[r#""a\"b""#]),
         (b"\xEF\xBB\xBF {\"id\":7,", &["7"]),
-        // Cut off: the id is whole, or it may go on.
+        // Truncated: the id is complete, or may continue.
         (br#"{"jsonrpc":"2.0","id":7,"meth"#, &["7"]),
         (br#"{"jsonrpc":"2.0","id":7"#, &[]),
         (br#"{"jsonrpc":"2.0","id":"seven"#, &[]),

@@ -1,4 +1,4 @@
-//! Lines of a stream, each as long as it may be; of a longer one, the id.
+//! Lines of a stream up to a maximum length; of a longer line only the id.
 
 use std::io;
 
@@ -10,20 +10,20 @@ use crate::mcp::frame::id::IdScanner;
 /// Bytes that are read at once. A frame may be megabytes.
 const CHUNK: usize = 64 << 10;
 
-/// Reads lines. What a dropped future has read is kept for the next one.
+/// Reads lines. Bytes that a dropped future has read are kept for the next one.
 pub(crate) struct BoundedLines<R> {
     input: BufReader<R>,
     most: usize,
     line: Vec<u8>,
-    /// In a line that is too long.
+    /// Set inside a line that is too long.
     skipped: Option<IdScanner>,
 }
 
 #[derive(Debug)]
 pub(crate) enum BoundedLine {
-    /// Without its end.
+    /// Without its line break.
     Whole(Vec<u8>),
-    /// What was longer, with the id of its frame.
+    /// A longer line, with the id of its frame.
     TooLong(Option<FrameId>),
     End,
 }
@@ -38,7 +38,7 @@ impl<R: AsyncRead + Unpin> BoundedLines<R> {
         }
     }
 
-    /// The next line; the last one counts without a line break.
+    /// The next line. The last one counts without a line break.
     pub(crate) async fn next(&mut self) -> io::Result<BoundedLine> {
         loop {
             let available = self.input.fill_buf().await?;

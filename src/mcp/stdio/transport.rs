@@ -1,4 +1,4 @@
-//! Requests from lines, answers as lines: what rmcp's own reader drops is answered here.
+//! Requests from lines and answers as lines. Frames that rmcp's own reader drops are answered here.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -23,7 +23,7 @@ use crate::mcp::frame::{FrameFault, FrameId, FrameRefusal};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Both ends of the program. Every clone is the same: the library gives a transport up when a handshake fails.
+/// Both ends of the stream. Every clone is the same, because the library drops a transport when a handshake fails.
 pub(super) struct StdioTransport<R, W>(Arc<StdioTransportInner<R, W>>);
 
 struct StdioTransportInner<R, W> {
@@ -34,33 +34,33 @@ struct StdioTransportInner<R, W> {
 
 struct StdinReader<R> {
     lines: BoundedLines<R>,
-    /// Answers to frames that are no requests, on their way.
+    /// Answers to frames that are not requests, being written.
     refusing: Option<JoinHandle<()>>,
-    /// When the wait for calls under way is over; stdin has ended.
+    /// The end of the wait for running calls, after stdin has ended.
     until: Option<Instant>,
 }
 
 struct StdoutWriter<W> {
     writer: tokio::sync::Mutex<W>,
     open: Mutex<OpenRequests>,
-    /// An open request is answered.
+    /// Notified when an open request is answered.
     answered: Notify,
 }
 
-/// Requests that are not answered yet, by the number under which the library has them: it knows one request for an id,
-/// and a client may send two before the first is answered.
+/// Unanswered requests, by the number that the library sees: it keeps one request per id, but a client may send two of
+/// the same id.
 #[derive(Default)]
 struct OpenRequests {
     last: i64,
     requests: HashMap<i64, OpenRequest>,
-    /// Questions to the client that it has not answered, no more than there are open requests.
+    /// Questions that the client has not answered: at most as many as open requests.
     questions: HashSet<RequestId>,
 }
 
 struct OpenRequest {
-    /// As its client calls it.
+    /// The client's id.
     id: RequestId,
-    /// Of its frame.
+    /// Size of its frame.
     bytes: usize,
 }
 
@@ -106,18 +106,18 @@ where
         async move { output.send(message).await }
     }
 
-    /// The library drops this future whenever something else happens; what was read is kept.
+    /// The library drops this future whenever something else happens, so bytes already read are kept.
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         let inner = &*self.0;
         let mut input = inner.input.lock().await;
         loop {
             if let Some(refusing) = &mut input.refusing {
-                // It fails by a panic alone, of which the log tells.
+                // It fails only by a panic, which is logged.
                 let _ = refusing.await;
                 input.refusing = None;
             }
             if let Some(until) = input.until {
-                // Nobody is left to answer them, and their calls end in words.
+                // Nobody is left to answer them, and their calls end with a sentence.
                 if let Some(id) = inner.output.take_question() {
                     let gone = ErrorData::internal_error("stdin has ended", None);
                     return Some(JsonRpcMessage::error(gone, Some(id)));
@@ -165,7 +165,7 @@ where
     }
 }
 
-/// The message of a line; `None` where nobody waits for an answer.
+/// The message of a line; `None` if nobody expects an answer.
 fn read(line: &[u8]) -> Result<Option<ClientJsonRpcMessage>, FrameRefusal> {
     let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     let line = line.trim_ascii();
@@ -191,7 +191,7 @@ fn read(line: &[u8]) -> Result<Option<ClientJsonRpcMessage>, FrameRefusal> {
 }
 
 impl<W: AsyncWrite + Unpin> StdoutWriter<W> {
-    /// Counts a request as open, under a number of its own.
+    /// Registers a request as open, under a number of its own.
     fn open(&self, message: ClientJsonRpcMessage, bytes: usize) -> Option<ClientJsonRpcMessage> {
         let mut open = self.open_requests();
         match message {
@@ -207,7 +207,7 @@ impl<W: AsyncWrite + Unpin> StdoutWriter<W> {
                     &mut notification.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
-                    // The library does not answer what is cancelled. The newest is the only one, mostly.
+                    // The library does not answer cancelled requests. The newest is usually the only one.
                     let found = open.requests.iter().filter(|(_, one)| one.id == *id);
                     let number = found.map(|(number, _)| *number).max()?;
                     open.requests.remove(&number);
@@ -230,14 +230,14 @@ impl<W: AsyncWrite + Unpin> StdoutWriter<W> {
         }
     }
 
-    /// Any question that is not answered, as one that will not be.
+    /// Any unanswered question, which will get no answer.
     fn take_question(&self) -> Option<RequestId> {
         let mut open = self.open_requests();
         let id = open.questions.iter().next()?.clone();
         open.questions.take(&id)
     }
 
-    /// What goes out may be a question, or the end of the wait for its answer.
+    /// Notes whether an outgoing message is a question, or the end of the wait for its answer.
     fn note_question(&self, message: &ServerJsonRpcMessage) {
         match message {
             JsonRpcMessage::Request(request) => {

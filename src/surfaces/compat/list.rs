@@ -1,4 +1,4 @@
-//! The four tools as clients see them, and what each of them takes.
+//! The four tools as clients see them, with the arguments of each.
 
 use std::sync::{Arc, LazyLock};
 
@@ -17,7 +17,7 @@ pub(super) const EXECUTE: &str = "execute_operation";
 pub(super) static LIST: LazyLock<Vec<Arc<MetaListing>>> =
     LazyLock::new(|| metas().into_iter().map(Arc::new).collect());
 
-/// What each of the four takes.
+/// The arguments of each of the four.
 pub(super) struct CompatArguments {
     pub list_locations: OwnArguments,
     pub search: OwnArguments,
@@ -45,7 +45,7 @@ pub(super) static OWN: LazyLock<CompatArguments> = LazyLock::new(|| {
         "body": {"type": ["object", "array"]},
         "locationId": text,
     });
-    // Arguments of the operation may stand beside these.
+    // Arguments of the operation may be beside these.
     let params = json!({"type": "object", "properties": params, "additionalProperties": true});
     let execute = json!({
         "operationId": text,

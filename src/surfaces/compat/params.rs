@@ -1,5 +1,5 @@
-//! The arguments of one call as HighLevel's later server takes them, by their place, or beside each other: by the names
-//! that this server describes, or by HighLevel's own.
+//! The arguments of one call in the form of HighLevel's later server: by place or side by side, under the names that
+//! this server describes or under HighLevel's own.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::{Argument, Place, Tool, nearest};
 
-/// Where arguments stand in `params`.
+/// The places of arguments in `params`.
 const PLACES: [&str; 3] = ["path", "query", "body"];
 
 #[derive(Debug, Default, Deserialize)]
@@ -19,13 +19,13 @@ pub(super) struct Params {
     query: Map<String, Value>,
     body: Value,
     location_id: Option<String>,
-    /// What stands in no place.
+    /// Arguments outside the places.
     #[serde(flatten)]
     flat: Map<String, Value>,
 }
 
 impl Params {
-    /// The arguments of `tool` by names that it knows; what it does not know stays as it was sent.
+    /// The arguments of `tool` under its known names. Unknown ones stay as they were sent.
     pub(super) fn arguments(self, tool: &Tool) -> Result<Map<String, Value>, Failure> {
         let mut arguments = Map::new();
         let body = match self.body {
@@ -66,7 +66,7 @@ impl Params {
     }
 }
 
-/// What must be given and `arguments` lack, by where it belongs in `params`.
+/// The required arguments that `arguments` lack, by their place in `params`.
 pub(super) fn missing_by_place(tool: &Tool, arguments: &Map<String, Value>) -> Map<String, Value> {
     let shown: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
     let required = shown["required"].as_array().into_iter().flatten();
@@ -87,7 +87,7 @@ pub(super) fn missing_by_place(tool: &Tool, arguments: &Map<String, Value>) -> M
     missing
 }
 
-/// Fails where an object that is not an argument seems to be one of the places.
+/// Fails if an object that is not an argument looks like one of the places.
 fn check_flat(tool: &Tool, sent: &str, value: &Value) -> Result<(), Failure> {
     let near = nearest(sent, PLACES.map(|name| (name, name)));
     match near.filter(|_| value.is_object() && find(tool, sent).is_none()) {
@@ -102,7 +102,7 @@ fn check_flat(tool: &Tool, sent: &str, value: &Value) -> Result<(), Failure> {
     }
 }
 
-/// What the pipeline calls the argument `sent` of `place`.
+/// The pipeline's name of the argument `sent` in `place`.
 fn name_in(tool: &Tool, place: &str, sent: &str) -> String {
     let by_place = format!("{place}_{sent}");
     match find(tool, &by_place) {
@@ -140,14 +140,15 @@ mod tests {
     use super::*;
     use crate::catalog::TOOLS;
 
-    /// The argument that the checks will take `name` for.
+    /// The argument that the checks will understand by `name`.
     fn meant<'t>(tool: &'t Tool, name: &str) -> Option<&'t Argument> {
         let mut arguments = tool.arguments.iter();
         let own = arguments.find(|argument| argument.name == name);
         own.or_else(|| find(tool, name))
     }
 
-    /// Under every name that is described or HighLevel's own, in its place, and under the described one anywhere.
+    /// Arguments are accepted in their place under every described name and HighLevel's own, and anywhere under the
+    /// described name.
     #[test]
     fn every_argument_is_taken_as_it_is_described() {
         for tool in TOOLS {

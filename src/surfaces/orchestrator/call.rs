@@ -1,5 +1,5 @@
-//! One operation through a call tool: the right one for its effect, confirmed, once for each key, or for each row of a
-//! read.
+//! One operation through a call tool: checks that the tool fits the effect, and runs it confirmed, once per key, or for
+//! each row of a read.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -22,7 +22,7 @@ use tool::Tool;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct CallArguments {
-    /// A confirm alone needs none: it runs what was previewed under it.
+    /// Not needed with a confirm alone, which runs the request previewed under it.
     operation: Option<String>,
     #[serde(default)]
     arguments: Map<String, Value>,
@@ -37,12 +37,12 @@ struct CallArguments {
     dry_run: bool,
     idempotency_key: Option<String>,
     confirm: Option<String>,
-    /// For whoever reads the conversation; nothing depends on it.
+    /// For readers of the conversation; nothing depends on it.
     #[expect(dead_code, reason = "taken, and read by people only")]
     reason: Option<String>,
 }
 
-/// What `each` holds beside what it shares with `output`.
+/// The members of `each` besides those shared with `output`.
 #[derive(Debug, Deserialize)]
 struct EachArguments {
     operation: String,
@@ -52,10 +52,10 @@ struct EachArguments {
     bind: BTreeMap<String, String>,
 }
 
-/// Members of `each` that are read as those of `output` are.
+/// Members of `each` that are parsed like those of `output`.
 const EACH_OUTPUT: [&str; 3] = ["filter", "maxItems", "allPages"];
 
-/// The same arguments for every call tool: what one lists is what it is mostly called with.
+/// Every call tool accepts the same arguments, but lists only its usual ones.
 static ARGUMENTS: LazyLock<[OwnArguments; 4]> = LazyLock::new(|| {
     let text = json!({"type": "string"});
     let schema = json!({
@@ -99,14 +99,14 @@ pub(super) async fn run(
             let what = "Nothing was sent: items and each exclude each other.";
             return Err(Failure::new(FailureClass::Invalid, what));
         }
-        // What was shown is what runs, whatever is given beside.
+        // The previewed request runs, whatever else is given.
         Some(_) if given.confirm.is_some() && !given.dry_run => {
             let confirm = given.confirm.unwrap_or_default();
             return run_prepared(kind, &confirm, given.output, session).await;
         }
         Some(each) => Some(read_each(each, session)?),
     };
-    // A confirm with nothing but its operation's name is meant as one alone.
+    // A confirm with only its operation's name is meant as a confirm alone.
     let is_bare = given.arguments.is_empty() && given.items.is_none() && each.is_none();
     if let (true, false, Some(confirm)) = (is_bare, given.dry_run, &given.confirm)
         && let Ok(prepared) = session
@@ -142,7 +142,7 @@ pub(super) async fn run(
     Ok(session.pipeline.execute(request).await)
 }
 
-/// What was previewed under this confirm, where this tool is the one that runs it.
+/// The request previewed under this confirm, if this tool runs its operation.
 async fn run_prepared(
     kind: CallToolKind,
     confirm: &str,
@@ -196,7 +196,7 @@ fn read_each(mut given: Map<String, Value>, session: &Session<'_>) -> Result<Eac
     })
 }
 
-/// The operation, where this tool is the one that runs it.
+/// The operation, if this tool runs it.
 fn operation(
     kind: CallToolKind,
     name: &str,
@@ -205,7 +205,7 @@ fn operation(
     let mut served = TOOLS.iter().filter(|tool| session.serves(tool));
     let Some(tool) = served.find(|tool| tool.is_called(name)) else {
         let shown: String = name.chars().take(LONGEST_NAME).collect();
-        // A name that the rules deny is no help, and nobody's to hear.
+        // A name that the rules deny would not help, and must not be revealed.
         let near = nearest(name, |tool| session.finds(tool));
         let remedy = match near {
             Some(near) => format!("Did you mean {near}?"),
@@ -215,7 +215,7 @@ fn operation(
         return Err(Failure::new(FailureClass::Invalid, what).with_remedy(remedy));
     };
     let right = CallToolKind::of_tool(tool);
-    // What the rules deny is refused with the rule, not with a hint that there is such a tool.
+    // A denied operation is refused with the rule, not with a hint that such a tool exists.
     if right == kind || !session.finds(tool) {
         return Ok(tool);
     }

@@ -15,7 +15,7 @@ const ITEMS_TEXT: &str = "up to 100 calls, merged over arguments";
 const EACH_TEXT: &str =
     "one call per row of a read: {operation, arguments, filter, maxItems, bind: {argument: field}}";
 
-/// `output` in words: as a schema it costs 95 tokens more.
+/// `output` in words: as a schema it costs 95 more tokens.
 const OUTPUT_TEXT: &str = "{fields: [dotted paths], [\"*\"] for all; \
      texts end at 300 characters, named ones at 20,000; filter: [{field, op, value}], \
      op = != > >= < <= before after contains in exists not_*; format: json, table, csv; maxItems: 500; \
@@ -96,7 +96,7 @@ fn search_schema() -> Value {
 }
 
 fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str) -> MetaListing {
-    // Each word costs as often as there are call tools: what holds for all of them is said of one or two.
+    // Each word costs as many times as there are call tools, so common facts are given on one or two only.
     let is_first = matches!(kind, CallToolKind::Read | CallToolKind::Write);
     let mut properties = json!({
         "operation": {"type": "string"},

@@ -1,4 +1,4 @@
-//! Which locations a credential reaches, as far as HighLevel says.
+//! The locations that a credential reaches, as far as HighLevel lists them.
 
 use serde_json::{Map, Value, json};
 
@@ -13,10 +13,10 @@ use crate::upstream::failure::FailureClass;
 use crate::upstream::{Caller, Failure};
 use tool::Tool;
 
-/// What is told of each location.
+/// The shown fields of each location.
 const FIELDS: [&str; 6] = ["id", "name", "companyId", "city", "country", "timezone"];
 
-/// What is told of locations that a list does not show.
+/// The note on locations that a list does not show.
 const FURTHER: &str = "Name a location that is not shown by its alias or id in `location`.";
 
 /// The server's locations that the caller may name, and those of its own account.
@@ -30,7 +30,7 @@ pub(crate) async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
         .collect();
     let Some(account) = &principal.account else {
         let mut locations = reachable;
-        // Beyond the server's settings only who may act for the agency is told.
+        // Only a caller that may act for the agency sees more than the server's settings.
         if principal.scope == LocationScope::All && session.pipeline.may_use_agency(principal) {
             installed(session, &snapshot.locations, &mut locations).await;
         }
@@ -63,7 +63,7 @@ pub(crate) async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
     Ok(answer)
 }
 
-/// As many of the locations as one answer holds.
+/// As many locations as fit into one answer.
 fn list_within(mut answer: Value, mut locations: Vec<Value>, most: usize) -> Answer {
     let all = locations.len();
     loop {
@@ -81,8 +81,8 @@ fn list_within(mut answer: Value, mut locations: Vec<Value>, most: usize) -> Ans
     }
 }
 
-/// Adds the locations that the server's companies have and its settings do not: they cannot be called
-/// before they have an alias.
+/// Adds the locations of the server's companies that the settings lack: they cannot be called before they have an
+/// alias.
 async fn installed(session: &Session<'_>, accounts: &Accounts, locations: &mut Vec<Value>) {
     let Ok(every) = operation("/oauth/installedLocations") else {
         return;
@@ -95,7 +95,7 @@ async fn installed(session: &Session<'_>, accounts: &Accounts, locations: &mut V
             configured: None,
             home: None,
         };
-        // As the same caller, of which only the account is another.
+        // The same caller, with another account.
         let asks = session.context;
         let context = CallContext {
             principal: Principal {
@@ -166,7 +166,7 @@ async fn of_company(session: &Session<'_>) -> Result<Answer, Failure> {
     if answer.is_error {
         answer.text = hinted(&answer.text);
     } else if let Ok(mut told) = serde_json::from_str::<Map<String, Value>>(&answer.text) {
-        // The tool that lists locations takes no page.
+        // The tool that lists locations has no paging.
         if let (Some(_), Some(note)) = (told.shift_remove("next"), told.get_mut("_cut")) {
             note["next"] = json!(FURTHER);
         }
@@ -209,7 +209,7 @@ fn operation(path: &str) -> Result<&'static Tool, Failure> {
     })
 }
 
-/// A token of one location may not list locations; which one it belongs to, nobody can ask.
+/// A token of one location may not list locations, and nothing can tell which location it belongs to.
 fn hinted(text: &str) -> String {
     let Ok(mut failure) = serde_json::from_str::<Map<String, Value>>(text) else {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! Which call tool runs what.
+//! The operations of each call tool.
 
 use super::CallToolKind;
 use crate::catalog::TOOLS;

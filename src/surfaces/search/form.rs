@@ -1,14 +1,14 @@
-//! The form of a value by its schema, as TypeScript would say it: its type, its values, the fields inside it.
+//! The form of a value by its schema, in the style of TypeScript: its type, its values, the fields inside it.
 
 use serde_json::Value;
 
-/// Longest enum that a signature writes out.
+/// Longest enum in a signature.
 const LONGEST_ENUM: usize = 5;
 
-/// Most values of an enum where an operation is told in full.
+/// Most values of an enum if an operation is shown in full.
 const MOST_VALUES: usize = 12;
 
-/// `name?: type`; a text needs no type.
+/// `name?: type`; texts have no type.
 pub(super) fn field(name: &str, is_required: bool, kind: &str) -> String {
     let optional = if is_required { "" } else { "?" };
     match kind {
@@ -25,7 +25,7 @@ pub(crate) fn is_required(schema: &Value, name: &str) -> bool {
     names.any(|one| one == name)
 }
 
-/// The type of a value, with the fields inside it down to `depth`; `{…}` for those further in.
+/// The type of a value, with the fields inside it down to `depth`; `{…}` for deeper ones.
 pub(crate) fn type_text(schema: &Value, depth: usize) -> String {
     let forms = forms(schema);
     if let Some(values) = values(&forms) {
@@ -61,7 +61,7 @@ pub(crate) fn type_text(schema: &Value, depth: usize) -> String {
     }
 }
 
-/// The fields inside a value, or inside each item of a list, of whatever form.
+/// The fields inside a value, or inside each item of a list, in any of its forms.
 pub(crate) fn fields(schema: &Value) -> Vec<(&str, &Value)> {
     let mut fields: Vec<(&str, &Value)> = Vec::new();
     let known = forms(schema)
@@ -76,7 +76,7 @@ pub(crate) fn fields(schema: &Value) -> Vec<(&str, &Value)> {
     fields
 }
 
-/// What the items of a list are, where it may be one.
+/// The schema of a list's items, if the value may be a list.
 pub(crate) fn items(schema: &Value) -> Option<&Value> {
     let mut items = forms(schema)
         .into_iter()
@@ -84,7 +84,7 @@ pub(crate) fn items(schema: &Value) -> Option<&Value> {
     items.find(|items| items.is_object())
 }
 
-/// Whether a value is a list, and no text could be meant.
+/// Whether a value is a list, and cannot be a text.
 pub(crate) fn is_list(schema: &Value) -> bool {
     let is_text = |form: &&Value| match &form["type"] {
         Value::Array(kinds) => kinds.iter().any(|kind| kind == "string"),
@@ -93,7 +93,7 @@ pub(crate) fn is_list(schema: &Value) -> bool {
     items(schema).is_some() && !forms(schema).iter().any(is_text)
 }
 
-/// Which numbers are taken, where the schema bounds them.
+/// The allowed range of a number, if the schema limits it.
 pub(super) fn bounds(schema: &Value) -> Option<String> {
     match (schema.get("minimum"), schema.get("maximum")) {
         (Some(least), Some(most)) => Some(format!("{least} to {most}")),
@@ -103,7 +103,7 @@ pub(super) fn bounds(schema: &Value) -> Option<String> {
     }
 }
 
-/// The type alone, as a signature has it.
+/// Only the type, for a signature.
 pub(super) fn kind(schema: &Value) -> String {
     if let Some(values) = schema["enum"].as_array()
         && values.len() <= LONGEST_ENUM
@@ -132,7 +132,7 @@ fn one(kind: &str, schema: &Value) -> String {
     }
 }
 
-/// A schema and the branches of its alternatives and of its parts, however deep.
+/// A schema with the branches of its alternatives and its parts, at any depth.
 pub(crate) fn forms(schema: &Value) -> Vec<&Value> {
     let mut forms = vec![schema];
     for key in ["allOf", "anyOf"] {
@@ -142,19 +142,19 @@ pub(crate) fn forms(schema: &Value) -> Vec<&Value> {
     forms
 }
 
-/// The values that are taken, where only some are.
+/// The allowed values, if the schema limits them.
 pub(crate) fn allowed_values(schema: &Value) -> Vec<&Value> {
     values(&forms(schema)).unwrap_or_default()
 }
 
-/// The values of the first enum, but for a null.
+/// The values of the first enum, without null.
 fn values<'s>(forms: &[&'s Value]) -> Option<Vec<&'s Value>> {
     let mut enums = forms.iter().filter_map(|form| form.get("enum")?.as_array());
     let values = enums.next()?.iter().filter(|value| !value.is_null());
     Some(values.collect())
 }
 
-/// A value as a program has it; apostrophes, for quotes cost a backslash each in an answer.
+/// A value as a literal. It uses apostrophes, because quotes cost a backslash each in an answer.
 fn literal(value: &Value) -> String {
     match value {
         Value::String(text) => format!("'{text}'"),

@@ -1,32 +1,33 @@
-//! One level of what an operation takes, told as fully as its room allows: the first arguments most, the last by name.
+//! One level of an operation's arguments, in as much detail as fits: most for the first arguments, only names for the
+//! last.
 
 use serde_json::Value;
 
 use super::form::{bounds, field, fields, is_required, items, type_text};
 use tool::{Tool, nearest};
 
-/// How deep fields are told inside an argument, where there is room.
+/// The depth to which fields inside an argument are shown, if there is room.
 const DEEPEST: usize = 2;
 
-/// How fully one field is told.
+/// The amount of detail of one field.
 const NAME: usize = 0;
 const TYPE: usize = 1;
 const TEXT: usize = 2;
 
-/// One field of a level: by its name alone, then ever more fully.
+/// One field of a level, at increasing detail from its name alone.
 struct ShownField {
     tellings: Vec<String>,
 }
 
-/// The arguments that `is_wanted` lets through: `{contactId, tags?: string[] /* … */, …dnd?}`. What has no type is a
-/// text; behind `…` stand names alone, and `{…}` is what a path tells.
+/// The arguments that pass `is_wanted`: `{contactId, tags?: string[] /* … */, …dnd?}`. An argument without a type is a
+/// text. After `…` there are only names, and a path shows the inside of `{…}`.
 pub(super) fn arguments(tool: &Tool, room: usize, is_wanted: impl Fn(&str) -> bool) -> String {
     let (shown, checked) = schemas(tool);
     let properties = shown["properties"].as_object().into_iter().flatten();
     let arguments = properties
         .filter(|(name, _)| is_wanted(name))
         .map(|(name, told)| {
-            // The list may show less of an argument than there is; what is checked here alone is only there.
+            // The list may show less of an argument than it takes. Arguments that are only checked are left out.
             let whole = checked["properties"].get(name).unwrap_or(told);
             let text = told["description"].as_str().map(str::to_owned);
             ShownField::new(name, is_required(&shown, name), whole, text)
@@ -34,13 +35,13 @@ pub(super) fn arguments(tool: &Tool, room: usize, is_wanted: impl Fn(&str) -> bo
     write_fields(&arguments.collect::<Vec<_>>(), room)
 }
 
-/// What is inside the argument, or the field of one, that stands at `path`, such as `openHours.hours`.
+/// The inside of the argument or field at `path`, such as `openHours.hours`.
 pub(super) fn inside(tool: &Tool, path: &str, room: usize) -> Result<String, String> {
     let (shown, checked) = schemas(tool);
     let mut at = &checked;
     let mut way = tool.name.to_owned();
     for step in path.split('.') {
-        // As errors have it: `openHours[0].hours`.
+        // As in errors: `openHours[0].hours`.
         let step = step.split('[').next().unwrap_or_default();
         let known = fields(items_of(at));
         let Some((name, next)) = known.iter().find(|(name, _)| *name == step) else {
@@ -62,13 +63,13 @@ pub(super) fn inside(tool: &Tool, path: &str, room: usize) -> Result<String, Str
     })
 }
 
-/// The schemas that are shown and checked.
+/// The shown and the checked schema.
 fn schemas(tool: &Tool) -> (Value, Value) {
     let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     (parsed(tool.advertised_schema), parsed(tool.check_schema))
 }
 
-/// What a list holds, however many lists stand in each other; anything else is itself.
+/// The items of a list, however deeply lists are nested; any other schema unchanged.
 fn items_of(schema: &Value) -> &Value {
     match items(schema) {
         Some(items) if fields(schema).is_empty() => items_of(items),
@@ -84,7 +85,7 @@ fn depth_of_lists(schema: &Value) -> usize {
 }
 
 fn unknown(step: &str, holder: &str, known: &[(&str, &Value)], shown: &Value) -> String {
-    // What is not shown is no help.
+    // Arguments that are not shown are no help.
     let is_argument = |name: &str| shown["properties"].get(name).is_some();
     let is_top = known.iter().any(|(name, _)| is_argument(name));
     let names = known.iter().map(|(name, _)| *name);
@@ -114,7 +115,7 @@ impl ShownField {
     }
 }
 
-/// All of `fields`, each as fully as there is room: first the types of all, then their texts, then what is inside them.
+/// All of `fields`, with as much detail as fits: first the types of all, then their texts, then their inside.
 fn write_fields(fields: &[ShownField], room: usize) -> String {
     let mut fully = vec![NAME; fields.len()];
     let mut taken: usize = fields

@@ -1,17 +1,18 @@
-//! An operation's arguments in one line, as TypeScript would say it.
+//! An operation's arguments in one line, in the style of TypeScript.
 
 use serde_json::Value;
 
 use super::form::{field, is_required, kind};
 use tool::{Role, Rule, Tool};
 
-/// Most arguments in a signature; the others are counted.
+/// Most arguments in a signature. The others are counted.
 const MOST_ARGUMENTS: usize = 7;
 
-/// So many that may be left out are shown at least, however many must be given.
+/// The least number of optional arguments that are shown, however many are required.
 const LEAST_OPTIONAL: usize = 2;
 
-/// `(contactId, limit?: number, …3)`: what has no type is a text. What the connection fills in is left out.
+/// `(contactId, limit?: number, …3)`: an argument without a type is a text. Arguments that the connection fills in are
+/// left out.
 pub(super) fn signature(tool: &Tool) -> String {
     let schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
     let is_filled = |name: &str| {
@@ -27,7 +28,7 @@ pub(super) fn signature(tool: &Tool) -> String {
     let (needed, optional): (Vec<_>, Vec<_>) = properties
         .filter(|(name, _)| !is_filled(name))
         .partition(|(name, _)| is_required(&schema, name));
-    // What must be given is never left out.
+    // Required arguments are never left out.
     let room = MOST_ARGUMENTS.saturating_sub(needed.len());
     let room = room.max(LEAST_OPTIONAL);
     let left = optional.len().saturating_sub(room);

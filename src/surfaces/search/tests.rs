@@ -1,4 +1,4 @@
-//! What search finds, and what its answers cost.
+//! The results of searches, and the size of their answers.
 
 use super::*;
 
@@ -62,7 +62,7 @@ fn five_hits_fit_their_budget() {
     assert!(mean <= 250 && p99 <= 600, "{mean} {p99}");
 }
 
-/// Described in full, by place, or one level of it: an answer about one operation costs at most 500 tokens.
+/// In full, by place, or one level: an answer about one operation costs at most 500 tokens.
 #[test]
 fn one_operation_fits_its_budget_at_every_level() {
     fn count(what: &str, mut costs: Vec<(usize, String)>, over: &mut Vec<(usize, String)>) {
@@ -93,7 +93,7 @@ fn one_operation_fits_its_budget_at_every_level() {
     assert!(over.is_empty(), "{} over: {over:?}", over.len());
 }
 
-/// Every path that leads to what has something inside.
+/// Every path to something with an inside.
 fn paths(tool: &Tool) -> Vec<String> {
     fn add(schema: &Value, path: &str, paths: &mut Vec<String>) {
         let mut holder = schema;
@@ -116,7 +116,7 @@ fn paths(tool: &Tool) -> Vec<String> {
     paths
 }
 
-/// What stands in the error of a wrong path leads on, and so does what a level shows of those further in.
+/// The error of a wrong path leads to a right one, and a level shows the names of deeper fields.
 #[test]
 fn a_path_shows_what_is_inside() {
     #[track_caller]
@@ -176,7 +176,7 @@ fn a_path_shows_what_is_inside() {
     assert!(search(&alone, |_| true).is_err());
 }
 
-/// Every operation that HighLevel retires says so, and what to call instead.
+/// Every operation that HighLevel retires says so, with its replacement.
 #[test]
 fn what_is_retired_says_so_in_every_detail() {
     let mut retired = 0;
@@ -196,7 +196,7 @@ fn what_is_retired_says_so_in_every_detail() {
     assert_eq!(retired, 3 * 18);
 }
 
-/// What people change is in the one line; what must be given always is.
+/// The line has the arguments that people change, and always the required ones.
 #[test]
 fn signatures_show_what_people_change() {
     #[track_caller]
@@ -328,11 +328,11 @@ fn what_no_operation_does_is_said() {
     check("list refunded transactions", None);
     check("find duplicate contacts", None);
     check("add contact to workflow", None);
-    // Of several queries each is told for itself.
+    // Each of several queries has its own results.
     let answer = ask(&["charge a card", "create invoice"], Detail::Names);
     assert!(answer["searches"][0]["nearest"].is_array(), "{answer}");
     assert!(answer["searches"][1]["results"].is_array(), "{answer}");
-    // What is wanted narrows the nearest too.
+    // The wanted effect also limits the nearest ones.
     let asked = Search {
         queries: vec!["refund a payment".to_owned()],
         domain: Some("invoices".to_owned()),
