@@ -40,5 +40,5 @@ pub use tenant_id::TenantId;
 pub(crate) use tokens::{agency_refusal, unusable};
 pub use transport::Transport;
 
-/// Stands for a credential: its HMAC under a key of the store, or of this process where there is none.
+/// Identifies a credential: its HMAC under a key of the store, or of this process if there is no store.
 pub type Digest = [u8; 32];

@@ -1,4 +1,4 @@
-//! A line of the log for people: the time, what happened, and no more than a terminal has room for.
+//! A line of the log for people: the time, the event, and only as much as a terminal has room for.
 
 use std::fmt::{self, Debug, Write};
 
@@ -13,18 +13,18 @@ const RED: &str = "31";
 const YELLOW: &str = "33";
 const GREEN: &str = "32";
 
-/// Letters of a call's line, so that a terminal of 80 columns breaks none.
+/// Width of a call's line in characters, so that a terminal of 80 columns does not wrap it.
 const WIDTH: usize = 79;
 
-/// What of a location's id is always shown.
+/// Least number of characters shown of a location's id.
 const SHORTEST_ID: usize = 8;
 
 pub(super) struct HumanLine {
-    /// Lines of a day are near each other, and colours are shown.
+    /// Without the date, and in colours.
     pub is_terminal: bool,
 }
 
-/// The fields of an event, as texts.
+/// The fields of an event as texts.
 #[derive(Default)]
 struct EventTexts {
     message: String,
@@ -90,7 +90,7 @@ impl EventTexts {
         found.map(|(_, text)| text.as_str())
     }
 
-    /// Of the end of a call what stands before its outcome, the outcome, and what stands after it.
+    /// For the end of a call: the text before its outcome, the outcome, and the text after it.
     fn call(&self, width: usize) -> Option<(String, String, String)> {
         let tool = self.field("tool")?;
         let outcome = self.field("outcome")?;
@@ -106,7 +106,7 @@ impl EventTexts {
         Some((format!("{tool} {location}"), outcome.to_owned(), after))
     }
 
-    /// The message, why, and what else there is to know.
+    /// The message, the reason, and the remaining fields.
     fn sentence(&self) -> String {
         let why = self.field("reason").or_else(|| self.field("error"));
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
@@ -149,7 +149,7 @@ fn duration(ms: f64) -> String {
     }
 }
 
-/// `id` in at most `most` letters.
+/// `id` in at most `most` characters.
 fn shortened(id: &str, most: usize) -> String {
     if id.chars().count() <= most {
         return id.to_owned();
@@ -158,13 +158,13 @@ fn shortened(id: &str, most: usize) -> String {
     begin + "…"
 }
 
-/// Texts of callers on one line: what moves the cursor, or turns the order of letters round, is spelt out.
+/// Callers' texts on one line. Characters that move the cursor or reverse text are written as escapes.
 fn visible(text: &str) -> String {
     let mut seen = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
             '"' | '\'' | '\\' => seen.push(letter),
-            // A String takes everything.
+            // Writing to a String never fails.
             letter => drop(write!(seen, "{}", letter.escape_debug())),
         }
     }
@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    /// What `log` leaves on a screen, without the time.
+    /// The output of `log` on a screen, without the time.
     #[track_caller]
     fn check(log: impl FnOnce(), expected: &str) {
         let screen = Screen::default();

@@ -1,7 +1,7 @@
-//! The log on stderr: lines go to a thread of its own, many at a time, and are dropped and counted where nobody reads.
+//! The log on stderr. A separate thread writes lines in batches; lines that nobody reads are dropped and counted.
 //!
-//! One write a line costs a system call and a wake of whoever reads: a tenth of a call's CPU time. At 5,000 lines a second
-//! the library alone takes 8 µs of CPU a line; with a pause after each batch it is 1.3 µs.
+//! One write per line costs a system call and wakes the reader: a tenth of a call's CPU time. At 5,000 lines a second
+//! the library alone takes 8 µs of CPU per line; with a pause after each batch it is 1.3 µs.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,15 +22,16 @@ use crate::config::{Log, LogFormat};
 /// Longest time that a line waits for others.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Lines and bytes that wait; those beyond are dropped. At 5,000 lines a second this is a second of a reader's pause.
+/// Most waiting lines and bytes. Further ones are dropped. At 5,000 lines a second this bridges a reader's pause of a
+/// second.
 const MOST_LINES: usize = 4096;
 const MOST_BYTES: usize = 1 << 20;
 
 /// Longest time that the end of the process waits for a reader.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
-/// There is one stderr, so there is one way to it. The guard is kept to the end of the process: dropped before a full
-/// pipe, it would write to stdout, which belongs to MCP frames.
+/// The only writer to stderr. Its guard is kept to the end of the process: if dropped before a full pipe, it would
+/// write to stdout, which is for MCP frames.
 static STDERR: OnceLock<(LineSender, WorkerGuard)> = OnceLock::new();
 
 /// Starts logging; a second call changes nothing.
@@ -38,7 +39,7 @@ pub(super) fn start(settings: &Log) -> Result<(), String> {
     if STDERR.get().is_some() {
         return Ok(());
     }
-    // Below `warn` the libraries say what they do with every request, which is not for this log.
+    // Below `warn` the libraries log every request, which is not for this log.
     let level: LevelFilter = settings
         .level
         .name()
@@ -46,7 +47,7 @@ pub(super) fn start(settings: &Log) -> Result<(), String> {
         .map_err(|error| format!("{error}"))?;
     let filter = Targets::new()
         .with_default(LevelFilter::WARN)
-        // Warns of every error that a client gets, in the form of its own types; each has a line of ours.
+        // rmcp warns of every error that a client gets, in its own types. Each has a line of ours.
         .with_target("rmcp", LevelFilter::ERROR)
         .with_target("highlevel_mcp", level)
         .with_target("state", level);
@@ -70,51 +71,51 @@ pub(super) fn start(settings: &Log) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes the lines that wait: before the process ends. Gives up on a reader that does not read.
+/// Writes the waiting lines, before the process ends. Gives up if the reader does not read.
 pub fn flush() {
     if let Some((writer, _)) = STDERR.get() {
         writer.flush(LAST_PAUSE);
     }
 }
 
-/// Lines that were dropped since the process began.
+/// The number of dropped lines since the start of the process.
 pub(super) fn dropped_lines() -> usize {
     let writer = STDERR.get();
     writer.map_or(0, |(writer, _)| writer.dropped())
 }
 
-/// Takes lines and never waits. Cheap to clone; every clone sends to the same thread.
+/// Accepts lines and never waits. Cheap to clone; every clone sends to the same thread.
 #[derive(Clone)]
 struct LineSender {
     sender: NonBlocking,
-    /// Of lines that the full channel dropped.
+    /// Counts lines that the full channel dropped.
     overflow: ErrorCounter,
     tally: Arc<Tally>,
 }
 
-/// What both sides of the channel count.
+/// Counters that both sides of the channel share.
 #[derive(Default)]
 struct Tally {
     sent: AtomicUsize,
     written: AtomicUsize,
-    /// Bytes of lines that are not written yet.
+    /// Bytes of unwritten lines.
     waiting: AtomicUsize,
-    /// Lines that did not fit by their bytes.
+    /// Lines that were dropped because of their bytes.
     dropped: AtomicUsize,
     /// The thread that writes.
     writer: OnceLock<Thread>,
-    /// A reader was waited for in vain.
+    /// A wait for the reader was in vain.
     is_stuck: AtomicBool,
 }
 
-/// What the thread writes to: gathers lines while it pauses after each flush.
+/// The thread's writer. It collects lines during a pause after each flush.
 struct BatchWriter<W: Write> {
     out: BufWriter<W>,
     tally: Arc<Tally>,
-    /// Lines in `out` that are not flushed.
+    /// Unflushed lines in `out`.
     taken: usize,
     bytes: usize,
-    /// Lines whose loss is in the log.
+    /// Dropped lines that the log already mentions.
     noted: usize,
 }
 
@@ -146,7 +147,7 @@ impl LineSender {
         self.overflow.dropped_lines() + self.tally.dropped.load(Ordering::Relaxed)
     }
 
-    /// Waits until every line that was taken is written, at most `longest`.
+    /// Waits until every accepted line is written, for at most `longest`.
     fn flush(&self, longest: Duration) {
         let started = Instant::now();
         let tally = &self.tally;
@@ -168,7 +169,7 @@ impl LineSender {
         tally.is_stuck.store(false, Ordering::Relaxed);
     }
 
-    /// One event's line, whole.
+    /// Sends the whole line of one event.
     fn send(&self, line: &[u8]) {
         let waiting = self.tally.waiting.load(Ordering::Relaxed);
         if waiting + line.len() > MOST_BYTES {
@@ -178,10 +179,10 @@ impl LineSender {
         self.tally.waiting.fetch_add(line.len(), Ordering::Relaxed);
         self.tally.sent.fetch_add(1, Ordering::Release);
         let before = self.overflow.dropped_lines();
-        // It never fails, it counts.
+        // It never fails, but counts what it drops.
         let _ = self.sender.clone().write(line);
         if self.overflow.dropped_lines() > before {
-            // Another's line may have been dropped at the same moment: then the bytes count a little less than they are.
+            // Another thread's line may have been dropped at the same moment: then the counter is a little too low.
             let less = |waiting: usize| Some(waiting.saturating_sub(line.len()));
             let _ = self
                 .tally
@@ -191,7 +192,7 @@ impl LineSender {
     }
 }
 
-/// Takes one event's line.
+/// Receives one event's line.
 struct LineWriter<'a>(&'a LineSender);
 
 impl Write for LineWriter<'_> {
@@ -214,7 +215,7 @@ impl<'a> MakeWriter<'a> for LineSender {
 }
 
 impl<W: Write> Write for BatchWriter<W> {
-    /// Nobody is told where stderr cannot be written: there is no other place.
+    /// If stderr cannot be written, there is no other place to report it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let _ = self.out.write_all(line);
         self.taken += 1;
@@ -222,7 +223,7 @@ impl<W: Write> Write for BatchWriter<W> {
         Ok(line.len())
     }
 
-    /// The lines that come during the pause go out together, and wake nobody.
+    /// Lines that arrive during the pause are written together, and wake nobody.
     fn flush(&mut self) -> io::Result<()> {
         let _ = self.out.flush();
         let tally = &self.tally;
@@ -254,7 +255,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes what it gets, while nobody holds the gate.
+    /// Keeps what is written, and blocks while the gate is held.
     #[derive(Clone, Default)]
     struct Pipe(Arc<Mutex<Vec<u8>>>);
 
@@ -269,7 +270,7 @@ mod tests {
         }
     }
 
-    /// `lines` of `length` bytes while nobody reads: how many arrive once somebody does.
+    /// Sends `lines` of `length` bytes while nobody reads, and counts those that arrive later.
     fn check(lines: usize, length: usize, most: usize) {
         let pipe = Pipe::default();
         let (sender, _guard) = LineSender::start(pipe.clone());
@@ -297,7 +298,7 @@ mod tests {
     #[test]
     fn lines_that_nobody_reads_are_dropped_and_counted() {
         check(100, 100, 100);
-        // What is in the buffer before the pipe has left the channel.
+        // Bytes in the buffer before the pipe have left the channel.
         check(20_000, 100, MOST_LINES + 2 * (1 << 16) / 100);
         check(1_000, 10_000, MOST_BYTES / 10_000);
     }

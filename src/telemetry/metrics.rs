@@ -1,4 +1,4 @@
-//! Counts for Prometheus. Every label takes one of a few values known beforehand; none names a tenant.
+//! Counters for Prometheus. Every label has a few fixed values, and none names a tenant.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -10,10 +10,10 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::telemetry::log;
 
-/// In seconds: from an answer out of the same house to the longest wait for HighLevel.
+/// In seconds: from an answer within one network to the longest wait for HighLevel.
 const BUCKETS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
-/// Everything that is counted.
+/// All counters.
 pub struct Metrics {
     registry: Registry,
     pub calls: Family<CallLabels, Counter>,
@@ -46,7 +46,7 @@ pub struct AnswerLabel {
     pub status: u16,
 }
 
-/// Of the only one, by its settings.
+/// The only Valkey, by its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ValkeyLabel {
     pub address: String,
@@ -68,8 +68,8 @@ impl Metrics {
         }
     }
 
-    /// How instances share their windows at this moment: how many there are, and of the Valkey, if there is one, whether it
-    /// answers and how often it went away.
+    /// How instances share their windows at this moment: the number of instances, and for the Valkey, if there is one,
+    /// whether it answers and the number of its outages.
     pub fn share(&self, instances: u32, valkey: Option<(String, bool, u64)>) {
         self.instances.set(instances.into());
         if let Some((address, is_up, outages)) = valkey {
@@ -80,7 +80,7 @@ impl Metrics {
         }
     }
 
-    /// A client was answered over HTTP.
+    /// Counts an answer over HTTP.
     pub fn answered(&self, status: u16) {
         self.answers.get_or_create(&AnswerLabel { status }).inc();
     }

@@ -1,4 +1,4 @@
-//! Traces of calls in the OpenTelemetry form: one span a call, below the client's own where it names one.
+//! Traces of calls in the OpenTelemetry form: one span per call, below the client's own span if it names one.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span};
 
 use super::{CallEnd, Parent};
 
-/// Longest time that the last spans are given to leave.
+/// Longest time for sending the last spans.
 const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// Makes spans and sends them.
@@ -23,13 +23,13 @@ pub(super) struct Traces {
     tracer: SdkTracer,
 }
 
-/// The span of a call that is under way.
+/// The span of a running call.
 pub(super) struct CallSpan(Span);
 
 impl Traces {
-    /// To a collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`.
+    /// Sends to a collector that accepts OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`.
     pub(super) fn to(endpoint: &str) -> Result<Self, String> {
-        // An error means that one is installed already.
+        // An error means that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let exporter = SpanExporter::builder()
             .with_http()
@@ -48,7 +48,7 @@ impl Traces {
         Ok(Self { provider, tracer })
     }
 
-    /// The span of one call; names and attributes are those of OpenTelemetry's conventions for MCP.
+    /// The span of one call. Names and attributes follow OpenTelemetry's conventions for MCP.
     pub(super) fn begin(
         &self,
         tool: &'static str,

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use crate::minutes::{MinuteRing, minute_number};
 
-/// Callers that are counted one by one, each in a quarter of a kilobyte. Those beyond are not, until others rest for an hour.
+/// Most callers that are counted individually, at a quarter of a kilobyte each. Further ones are not counted until
+/// others were idle for an hour.
 const MOST_CALLERS: usize = 1_000;
 
 /// The calls of the last hour, by caller.
@@ -18,7 +19,7 @@ pub(super) struct CallerUsage {
 #[derive(Default)]
 struct CallerCounts {
     by_caller: HashMap<String, MinuteRing<u32>>,
-    /// The minute in which callers who rest were last looked for.
+    /// The minute of the last search for idle callers.
     swept: usize,
 }
 
@@ -38,7 +39,7 @@ impl CallerUsage {
         counts.count(who, number);
     }
 
-    /// Those who called most, with their calls, at most `most`, and how many there are beside them.
+    /// The callers with the most calls, at most `most`, and the number of the others.
     pub(super) fn busiest(&self, most: usize) -> (Vec<(String, u32)>, usize) {
         let number = minute_number(self.since);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The server's own locations: what each is called, and the credential that reaches it.
+//! The server's own locations: their names, and the credentials that reach them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use tool::nearest;
 #[derive(Clone, Debug, Default)]
 pub struct Accounts {
     all: BTreeMap<String, Arc<Account>>,
-    /// Those of the settings that can be used.
+    /// The usable companies of the settings.
     companies: BTreeMap<String, Company>,
-    /// What is wrong with settings of locations and companies, in sentences for the operator.
+    /// Faults in the settings of locations and companies, as sentences for the operator.
     faults: Vec<String>,
 }
 
-/// One of them.
+/// One location with its account.
 #[derive(Clone, Debug)]
 pub struct Account {
     pub configured: Arc<ConfiguredLocation>,
@@ -36,12 +36,12 @@ pub struct Account {
 /// Longest alias, in characters.
 const LONGEST_ALIAS: usize = 40;
 
-/// A location that HighLevel does not have: its ids are letters and digits.
+/// An id that no location of HighLevel's has: its ids are letters and digits.
 const NO_LOCATION: &str = "no-such-location";
 
 impl Accounts {
-    /// A location whose alias, id or secret is not usable keeps its alias and its rules, and no call gets there: the
-    /// others go on, and nothing acts in the wrong one.
+    /// A location with an unusable alias, id or secret keeps its alias and its rules, but no call reaches it. The
+    /// others work, and nothing acts in the wrong location.
     pub fn new(config: &Config, oauth: &Oauth, store: &Store) -> Self {
         let (companies, mut faults) = companies(config, oauth, store);
         let mut aliases: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -109,13 +109,12 @@ impl Accounts {
         }
     }
 
-    /// What is wrong with settings of locations and companies: a sentence each, which names the section.
+    /// Faults in the settings of locations and companies: one sentence each, which names the section.
     pub fn faults(&self) -> &[String] {
         &self.faults
     }
 
-    /// Whether the settings have the location twice, so that nobody knows which rules hold there, whatever token a call
-    /// brings.
+    /// Whether the settings have the location twice, so that its rules are ambiguous, whatever token a call brings.
     pub fn is_doubled(&self, location: &TenantId) -> bool {
         let twins = self.iter().filter(|account| {
             account.configured.stored.is_none() && account.configured.location == *location
@@ -132,7 +131,7 @@ impl Accounts {
         self.all.get(alias).map(Arc::as_ref)
     }
 
-    /// The operator's, by the id that HighLevel has for it: the settings' before one that was connected.
+    /// The operator's location of this id at HighLevel: that of the settings before a connected one.
     pub fn of_location(&self, location: &str) -> Option<&Account> {
         let shared = self.iter().filter(|account| {
             account.configured.owner().is_none() && account.configured.location.as_str() == location
@@ -140,8 +139,8 @@ impl Accounts {
         shared.min_by_key(|account| account.configured.stored.is_some())
     }
 
-    /// The same settings with `connected` in place of the locations that were connected before. An alias of the settings
-    /// stays theirs. Calls under way to what has not changed go on.
+    /// The same settings, with `connected` in place of the connected locations. An alias of the settings stays theirs.
+    /// Calls in unchanged locations go on.
     pub fn with_connected(&self, connected: Vec<Account>) -> Self {
         let settings = self.all.iter();
         let settings = settings.filter(|(_, account)| account.configured.stored.is_none());
@@ -170,7 +169,7 @@ impl Accounts {
         }
     }
 
-    /// Whether calls in the location of this alias go on by `other` as they do here.
+    /// Whether running calls in the location of this alias may go on under `other`.
     pub fn is_same_in(&self, other: &Self, alias: &str) -> bool {
         match (self.all.get(alias), other.all.get(alias)) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
@@ -178,12 +177,12 @@ impl Accounts {
         }
     }
 
-    /// A company of the settings, by its alias there; `None` where it cannot be used, too.
+    /// A company of the settings by its alias there; `None` also if it cannot be used.
     pub fn company(&self, alias: &str) -> Option<&Company> {
         self.companies.get(alias)
     }
 
-    /// Those whose tokens reach any of the locations.
+    /// The companies whose tokens reach any of the locations.
     pub fn companies(&self) -> Vec<&Company> {
         let mut companies: Vec<&Company> = Vec::new();
         for account in self.iter() {
@@ -203,7 +202,7 @@ impl Accounts {
 }
 
 impl Account {
-    /// Itself, as one of the settings beside those that were connected.
+    /// The same location of the settings, with the connected locations that its alias hides.
     fn shadowing(self: &Arc<Self>, connected: &[Self]) -> Arc<Self> {
         let own = &self.configured;
         let others = connected.iter().map(|other| other.configured.as_ref());
@@ -230,7 +229,7 @@ impl Account {
             && self.credential.identity() == other.credential.identity()
     }
 
-    /// Acts in this location and in no other.
+    /// A caller that acts only in this location.
     pub fn caller(&self) -> Caller {
         Caller {
             credential: self.credential.clone(),
@@ -242,7 +241,7 @@ impl Account {
     }
 }
 
-/// Whether `text` can stand in a path and in a policy.
+/// Whether `text` is allowed in a path and in a policy.
 pub(crate) fn is_alias(text: &str) -> bool {
     let plain = |byte: u8| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
@@ -250,7 +249,7 @@ pub(crate) fn is_alias(text: &str) -> bool {
     (1..=LONGEST_ALIAS).contains(&text.len()) && text.bytes().all(plain)
 }
 
-/// What reaches a location, and the company it is of, where one does.
+/// The credential of a location, with the location's company if it has one.
 type Reaching = (Credential, Option<TenantId>);
 
 fn credential(
@@ -286,7 +285,7 @@ fn credential(
     }
 }
 
-/// By alias, `None` where one cannot be used; and what is wrong with those. Their pairs are read when they are used.
+/// The companies by alias, `None` if one cannot be used, and their faults. Their pairs are read at first use.
 fn companies<'a>(
     config: &'a Config,
     oauth: &Oauth,

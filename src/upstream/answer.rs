@@ -1,4 +1,4 @@
-//! Reads what HighLevel answers to the end, and takes it only where it is whole: JSON, a file, or nothing where that is
+//! Reads HighLevel's answers to the end, and accepts only complete ones: JSON, a file, or an empty body where that is
 //! an answer.
 
 use std::error::Error;
@@ -19,15 +19,15 @@ use tool::{Effect, Tool};
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
-    /// HighLevel's own id of the call, where a header tells it.
+    /// HighLevel's own id of the call, if a header has it.
     pub trace_id: Option<String>,
-    /// JSON text; what is to be said of the file, where it is one.
+    /// JSON text; for a file, its description.
     pub body: String,
-    /// What is not JSON: a recording, an image, a text.
+    /// An answer that is not JSON: a recording, an image, a text.
     pub file: Option<UpstreamFile>,
     /// Attempts beyond the first.
     pub retries: u8,
-    /// The body's bytes, given back when the answer is dropped.
+    /// The charge for the body's bytes, released on drop.
     pub charge: Charge,
 }
 
@@ -47,13 +47,13 @@ impl UpstreamFile {
     }
 }
 
-/// When an answer that found no room may be asked for again.
+/// The wait before an answer without room is requested again.
 const ROOM_AFTER: Duration = Duration::from_secs(1);
 
-/// No more room is made before bytes have come, whatever an answer announces.
+/// At most this much is allocated before bytes have arrived, whatever an answer announces.
 const MOST_AT_FIRST: usize = 256 * 1024;
 
-/// The decompressed body, up to `most` bytes, charged as they come.
+/// The decompressed body, up to `most` bytes, charged as they arrive.
 pub async fn body(
     tool: &Tool,
     response: &mut Response,
@@ -89,7 +89,7 @@ pub async fn body(
     Ok(body)
 }
 
-/// The answer came and found no room.
+/// The answer arrived and had no room.
 fn crowded(tool: &Tool, full: Full) -> Failure {
     match answered_badly(tool) {
         FailureClass::UnknownOutcome => Failure::new(
@@ -108,7 +108,7 @@ fn crowded(tool: &Tool, full: Full) -> Failure {
     }
 }
 
-/// Why there is no head of an answer, and what became of the request.
+/// The reason that an answer has no head, and the fate of the request.
 pub fn unanswered(tool: &Tool, error: &reqwest::Error) -> (Failure, Outcome) {
     if error.is_connect() || was_never_written(error) {
         let mut failure = Failure::new(
@@ -127,7 +127,7 @@ pub fn unanswered(tool: &Tool, error: &reqwest::Error) -> (Failure, Outcome) {
     (incomplete(tool, error), outcome)
 }
 
-/// No answer, or not all of one.
+/// No answer, or only a part of one.
 fn incomplete(tool: &Tool, error: &reqwest::Error) -> Failure {
     let what = if error.is_timeout() {
         "HighLevel did not answer in time"
@@ -150,14 +150,14 @@ fn incomplete(tool: &Tool, error: &reqwest::Error) -> Failure {
     Failure::new(class, sentence).with_remedy(remedy)
 }
 
-/// The cause that says most: reqwest's own words name only the step that failed.
+/// The most specific cause: reqwest's own words name only the failed step.
 pub fn innermost(error: &reqwest::Error) -> String {
     causes(error)
         .last()
         .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// hyper gives up requests that wait for a connection which turns out to be closed.
+/// hyper drops requests that wait for a connection which turns out to be closed.
 fn was_never_written(error: &reqwest::Error) -> bool {
     causes(error).any(|cause| {
         let hyper = cause.downcast_ref::<hyper::Error>();
@@ -165,7 +165,7 @@ fn was_never_written(error: &reqwest::Error) -> bool {
     })
 }
 
-/// reqwest calls every fault of a body a decoding fault; those of the connection are hyper's.
+/// reqwest calls every error of a body a decoding error. Those of the connection are hyper's.
 fn lost_connection(error: &reqwest::Error) -> bool {
     causes(error).any(|cause| cause.is::<hyper::Error>())
 }
@@ -184,7 +184,7 @@ pub fn answered_badly(tool: &Tool) -> FailureClass {
     }
 }
 
-/// A 2xx answer, if it is one: proxies answer 200 with a page of HTML. `content_type` is the header as it came.
+/// A 2xx answer, if it is genuine: proxies answer 200 with an HTML page. `content_type` is the raw header.
 pub fn accepted(
     tool: &Tool,
     status: u16,
@@ -217,7 +217,7 @@ pub fn accepted(
     }
     let what = match json_text(body) {
         _ if is_blank => "is empty",
-        // Writes answer `true` or a text; what reads does where its document describes no answer.
+        // Writes may answer `true` or a text; reads only if their document describes no answer.
         Ok(body) if tool.effect != Effect::Read || takes_anything(tool, &body) => {
             return Ok(reply(body, None));
         }
@@ -237,8 +237,8 @@ pub fn accepted(
     Err(failure)
 }
 
-/// Whether nothing is an answer: the document describes none, or the status says so. A bare 200 where JSON is due may be
-/// a proxy's.
+/// Whether an empty body is an answer: the document describes none, or the status says so. A bare 200 in place of JSON
+/// may be a proxy's.
 fn may_be_empty(tool: &Tool, status: u16) -> bool {
     let is_write = tool.effect != Effect::Read;
     tool.may_answer_nothing()
@@ -246,10 +246,10 @@ fn may_be_empty(tool: &Tool, status: u16) -> bool {
         || is_write && matches!(status, 201 | 202)
 }
 
-/// Whether the answer of this media type is to be handed on as it is. `text` is its body.
+/// Whether the answer of this media type is passed on unchanged. `text` is its body.
 fn is_file(tool: &Tool, media_type: &str, text: &[u8]) -> bool {
     match ContentKind::of_media_type(media_type) {
-        // Servers label JSON as anything.
+        // Some servers label JSON as another type.
         ContentKind::Text | ContentKind::Binary => {
             tool.answers_media().is_some() || !text.starts_with(b"{") && !text.starts_with(b"[")
         }
@@ -263,7 +263,7 @@ fn is_file(tool: &Tool, media_type: &str, text: &[u8]) -> bool {
     }
 }
 
-/// `body` as JSON, repaired where that makes it JSON, or what it is instead.
+/// `body` as JSON, repaired if necessary. Fails with a description of what it is instead.
 fn json_text(body: Vec<u8>) -> Result<String, &'static str> {
     let check = |text: &str| serde_json::from_str::<IgnoredAny>(text);
     let text = match String::from_utf8(body) {
@@ -282,7 +282,7 @@ fn json_text(body: Vec<u8>) -> Result<String, &'static str> {
     }
 }
 
-/// Whether `json` is what a read may answer.
+/// Whether a read may answer `json`.
 fn takes_anything(tool: &Tool, json: &str) -> bool {
     tool.answer_media.is_none() || json.trim_start().starts_with(['{', '['])
 }

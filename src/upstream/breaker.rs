@@ -1,10 +1,11 @@
-//! Stops asking where every call fails: after failures in a row, one call every five seconds tries.
+//! Stops calls while all of them fail: after consecutive failures, one call every five seconds is let through as a
+//! test.
 //!
-//! There are two kinds. The one for the host counts what only a host that is down does: no connection, or a gateway's
-//! page instead of an answer; it opens when several callers saw that, so that none can shut the others out. Each
-//! window (a location's, or a token's) has one of its own, which also counts HighLevel's own failures (5xx in JSON).
-//! These may come from one wrong id or one broken operation, over and over: so they open it only when several
-//! operations failed, and nothing succeeded between.
+//! There are two kinds. The host's breaker counts only failures of a host that is down: no connection, or a gateway's
+//! page instead of an answer. It opens once several callers have seen that, so that none can shut the others out. Each
+//! window (a location's, or a token's) has its own breaker, which also counts HighLevel's own failures (5xx in JSON).
+//! One wrong id or one broken operation may cause these repeatedly. So they open it only if several operations failed,
+//! and nothing succeeded in between.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,13 +15,13 @@ use tokio::time::Instant;
 
 use crate::upstream::failure::{Failure, FailureClass};
 
-/// So many failures, and no success between them.
+/// Failures without a success in between that open it.
 const IN_A_ROW: u32 = 5;
 
-/// So many different witnesses must have seen them.
+/// The number of different witnesses that must have seen them.
 const WITNESSES: usize = 3;
 
-/// From one probe to the next.
+/// The interval between probes.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Counts failures by witness: callers or operations.
@@ -30,18 +31,18 @@ struct BreakerState<W> {
     failures: u32,
     /// Failures that need no witness.
     evident: u32,
-    /// Different ones; no more than are needed.
+    /// Different witnesses, at most as many as are needed.
     witnesses: Vec<W>,
-    /// When the next probe may go; `None` while closed.
+    /// The time of the next probe; `None` while closed.
     next_probe: Option<Instant>,
 }
 
-/// What an answer, or none, says of the host.
+/// What an answer, or its absence, shows about the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Health {
-    /// It answered, whatever it answered to this tenant.
+    /// It answered, whatever the answer.
     Up,
-    /// HighLevel failed over this call. The host is up.
+    /// HighLevel failed on this call. The host is up.
     Failing,
     /// No connection, or a gateway that cannot reach HighLevel.
     Down,
@@ -51,7 +52,7 @@ impl Health {
     pub(super) fn of_answer(status: StatusCode, is_json: bool) -> Self {
         match status.as_u16() {
             ..=499 => Self::Up,
-            // Of Cloudflare, 520 to 530 are its own.
+            // 520 to 530 are Cloudflare's own.
             502..=504 | 520..=530 if !is_json => Self::Down,
             _ => Self::Failing,
         }
@@ -76,7 +77,7 @@ impl<W> Default for BreakerState<W> {
 }
 
 impl<W: PartialEq> Breaker<W> {
-    /// Whether a call could go now: for who has to do more before it goes.
+    /// Whether a call could be sent now, for callers that must do more before it.
     pub fn check(&self) -> Result<(), Duration> {
         let now = Instant::now();
         match self.state().next_probe {
@@ -85,12 +86,12 @@ impl<W: PartialEq> Breaker<W> {
         }
     }
 
-    /// Whether calls are stopped, but for one that tries now and then.
+    /// Whether calls are stopped, except for probes.
     pub fn is_open(&self) -> bool {
         self.state().next_probe.is_some()
     }
 
-    /// Whether a call may go; else how long until one may try.
+    /// Admits a call, or fails with the time until a probe.
     pub fn admit(&self) -> Result<(), Duration> {
         let mut state = self.state();
         let Some(next) = state.next_probe else {
@@ -100,7 +101,7 @@ impl<W: PartialEq> Breaker<W> {
         if now < next {
             return Err(next - now);
         }
-        // This one is the probe; whatever becomes of it, the next comes no sooner.
+        // This call is the probe. Whatever its result, the next comes no sooner.
         state.next_probe = Some(now + PAUSE);
         Ok(())
     }
@@ -110,7 +111,7 @@ impl<W: PartialEq> Breaker<W> {
         *self.state() = BreakerState::default();
     }
 
-    /// A call failed; without a witness the failure speaks for itself.
+    /// A call failed. Without a witness the failure is evident by itself.
     pub fn fail(&self, witness: Option<W>) {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
@@ -133,7 +134,7 @@ impl<W: PartialEq> Breaker<W> {
     }
 }
 
-/// What a call is told that may not go because the host is down.
+/// The error for a call while the host is down.
 pub(super) fn host_is_down(wait: Duration) -> Failure {
     Failure::new(
         FailureClass::Upstream,
@@ -143,7 +144,7 @@ pub(super) fn host_is_down(wait: Duration) -> Failure {
     .with_retry_after(wait)
 }
 
-/// What a call is told that may not go because all calls of its window fail.
+/// The error for a call while all calls of its window fail.
 pub(super) fn scope_is_down(wait: Duration) -> Failure {
     Failure::new(
         FailureClass::Upstream,

@@ -1,4 +1,4 @@
-//! On whose behalf a call goes to HighLevel: credential, location, company.
+//! The account of a call to HighLevel: credential, location, company.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -16,40 +16,40 @@ pub struct Caller {
     pub credential: Credential,
     pub location: Option<LocationBinding>,
     pub company: Option<TenantId>,
-    /// The location, where it is one of the server's own.
+    /// The configured location, if it is one of the server's own.
     pub configured: Option<Arc<ConfiguredLocation>>,
-    /// The location that the server's settings give to the credential. No client can name it.
+    /// The location that the server's settings give the credential. No client can name it.
     pub home: Option<TenantId>,
 }
 
-/// What the caller may use at HighLevel.
+/// The caller's right at HighLevel.
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// A private integration token or an OAuth access token.
     Token(Arc<Token>),
-    /// A company whose tokens the server renews, and exchanges for those of its locations.
+    /// A company whose tokens the server renews and exchanges for those of its locations.
     Company(Company),
     /// A location whose tokens the server renews.
     Install(LocationInstall),
-    /// Nothing: the settings of a location are wrong, for this reason, which is the operator's to hear.
+    /// None: the settings of a location are faulty, for this reason, which only the operator may see.
     Unusable(Arc<str>),
-    /// None: requests can be shown by it, and nothing can be sent, for there is nothing to send it with.
+    /// None: requests can be shown but not sent.
     Absent,
 }
 
-/// A token of HighLevel, and its digest once somebody asked for that: one call asks several times.
+/// A HighLevel token, with its digest once that was computed: one call needs it several times.
 #[derive(Debug)]
 pub struct Token {
     secret: SecretString,
     digest: OnceLock<Digest>,
 }
 
-/// How firmly a call is bound to a location.
+/// How strictly a call is bound to a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocationBinding {
     /// Every other location is refused.
     Pin(TenantId),
-    /// Used where the arguments name none.
+    /// Used if the arguments name none.
     Default(TenantId),
 }
 
@@ -62,7 +62,7 @@ impl LocationBinding {
 }
 
 impl Caller {
-    /// Nobody, at a location and a company of no meaning: for looking at a request before there is an account.
+    /// A placeholder account with a meaningless location and company, to show a request before there is an account.
     pub fn nobody() -> Self {
         Self {
             credential: Credential::Absent,
@@ -84,7 +84,7 @@ impl Caller {
 }
 
 impl Credential {
-    /// Takes what looks like a HighLevel credential: `pit-…` or a JWT of three base64url parts.
+    /// Accepts what looks like a HighLevel credential: `pit-…` or a JWT of three base64url parts.
     pub fn parse(token: &str) -> Option<Self> {
         let plain = |part: &str| {
             !part.is_empty()
@@ -102,12 +102,12 @@ impl Credential {
         })
     }
 
-    /// The same over a secret.
+    /// The same for a secret.
     pub fn from_secret(token: &SecretString) -> Option<Self> {
         Self::parse(token.expose_secret())
     }
 
-    /// Why `token`, which [`Self::parse`] does not take, is none: what people paste beside it, or instead.
+    /// The reason that [`Self::parse`] refuses `token`: what people paste by mistake.
     pub fn problem(token: &str) -> &'static str {
         let first = token.split_whitespace().next().unwrap_or_default();
         if token.is_empty() {
@@ -131,7 +131,7 @@ impl Credential {
         matches!(self, Self::Token(token) if token.secret.expose_secret().starts_with("pit-"))
     }
 
-    /// What tells it from others, for HMACs only: a token is a secret.
+    /// The text that identifies it, only for HMACs: a token is a secret.
     pub fn identity(&self) -> Cow<'_, str> {
         match self {
             Self::Token(token) => Cow::Borrowed(token.secret.expose_secret()),
@@ -142,7 +142,7 @@ impl Credential {
         }
     }
 
-    /// Its digest: `digest` of its identity, the same for every caller of this process.
+    /// `digest` of its identity, the same for every caller of this process.
     pub fn digest(&self, digest: impl Fn(&str) -> Digest) -> Digest {
         match self {
             Self::Token(token) => *token.digest.get_or_init(|| digest(&self.identity())),
@@ -152,7 +152,7 @@ impl Credential {
         }
     }
 
-    /// What its token says of itself, where it is a JWT.
+    /// The claims of its token, if that is a JWT.
     pub fn claims(&self) -> Option<Claims> {
         match self {
             Self::Token(token) => Claims::parse(token.secret.expose_secret()),

@@ -4,14 +4,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-/// The claims that are known of HighLevel's tokens; a private integration token has none.
+/// The known claims of HighLevel's tokens. A private integration token has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// `Location` or `Company`.
     pub auth_class: Option<String>,
     /// Id of that location or company.
     pub auth_class_id: Option<String>,
-    /// The app that the token was given to.
+    /// The app that the token was issued to.
     pub source_id: Option<String>,
     /// Seconds since 1970.
     pub expires: Option<i64>,
@@ -19,7 +19,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// `None` where `token` is no JWT whose second part is a JSON object.
+    /// `None` if `token` is not a JWT whose second part is a JSON object.
     pub fn parse(token: &str) -> Option<Self> {
         let payload = token.split('.').nth(1)?;
         let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;

@@ -1,8 +1,8 @@
-//! OAuth credentials of companies, and of locations that installed the app: their tokens, renewed in time, and the tokens of
-//! a company's locations.
+//! OAuth credentials of companies, and of locations that installed the app: their tokens, renewed in time, and the
+//! tokens of a company's locations.
 //!
-//! HighLevel renews a pair of tokens by making another and giving up the old one. Whoever loses the new one must
-//! install the app again; so the store has it before anybody uses it, and one process at a time renews.
+//! HighLevel renews a token pair by issuing a new one and revoking the old one. If the new one is lost, the app must be
+//! installed again. So the store has it before anybody uses it, and one process at a time renews.
 
 mod consent_page;
 mod file;
@@ -39,21 +39,21 @@ pub use minter::Minter;
 pub use oauth::{App, Oauth};
 use renewal::{PairSource, Renewal};
 
-/// So many tokens of locations are kept for a company.
+/// Most location tokens that are kept for a company.
 const MOST: usize = 2000;
 
-/// What an operator says of a company.
+/// An operator's settings for a company.
 #[derive(Clone, Debug)]
 pub struct CompanyAppSettings {
     pub company_id: TenantId,
-    /// Of the app that is installed for the company.
+    /// The client id of the app that is installed for the company.
     pub client_id: String,
     pub client_secret: SecretString,
-    /// What `POST /oauth/token` answered when it was installed; the store takes it over.
+    /// The answer of `POST /oauth/token` at the installation. The store takes it over.
     pub pair_file: PathBuf,
 }
 
-/// A company whose app this server is. Cheap to clone.
+/// A company that installed this server's app. Cheap to clone.
 #[derive(Clone)]
 pub struct Company {
     renewal: Arc<Renewal>,
@@ -61,7 +61,7 @@ pub struct Company {
 }
 
 impl Company {
-    /// Fails where a setting cannot be right.
+    /// Fails if a setting cannot be right.
     pub fn new(oauth: &Oauth, store: &Store, settings: CompanyAppSettings) -> Result<Self, String> {
         let of = settings.company_id.as_str();
         if settings.client_id.is_empty() {
@@ -85,7 +85,7 @@ impl Company {
         }))
     }
 
-    /// What both have that each needs for itself.
+    /// A value that both have but must not share.
     pub fn clash(&self, other: &Self) -> Option<&'static str> {
         if self.id() == other.id() {
             return Some("company_id");
@@ -109,22 +109,23 @@ impl Company {
         self.renewal.holder.id()
     }
 
-    /// Of the app that is installed for it.
+    /// The client id of the app that is installed for it.
     pub fn client_id(&self) -> &str {
         &self.renewal.app.client_id
     }
 
-    /// Of that app, as HighLevel's lists name it.
+    /// The id of that app in HighLevel's lists.
     pub fn app_id(&self) -> &str {
         app_id(self.client_id())
     }
 
-    /// The company's own token, good for five minutes at least unless HighLevel gives no other.
+    /// The company's own token, valid for at least five minutes unless HighLevel gives no other.
     pub async fn token(&self) -> Result<SecretString, Failure> {
         self.renewal.token().await
     }
 
-    /// HighLevel refused `token`, which [`Self::token`] gave. Whether asking again gives another one.
+    /// Notes that HighLevel refused `token`, which [`Self::token`] returned. Returns whether another request gives a
+    /// different one.
     pub fn refused(&self, token: &SecretString) -> bool {
         self.renewal.refused(token)
     }
@@ -146,14 +147,15 @@ impl Company {
         self.minted.token(location.clone(), mint).await
     }
 
-    /// HighLevel refused `token`, which [`Self::location_token`] gave. Whether asking again gives another one.
+    /// Notes that HighLevel refused `token`, which [`Self::location_token`] returned. Returns whether another request
+    /// gives a different one.
     pub fn forget(&self, location: &TenantId, token: &SecretString) -> bool {
         self.minted.forget(location, token)
     }
 }
 
-/// The app's id: a client id seems to be that and, behind a hyphen, what tells the app's keys apart (never checked against
-/// HighLevel).
+/// The app's id: a client id seems to consist of that and, after a hyphen, a part that distinguishes the app's keys
+/// (never checked against HighLevel).
 fn app_id(client_id: &str) -> &str {
     client_id.split_once('-').map_or(client_id, |(app, _)| app)
 }

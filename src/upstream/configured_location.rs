@@ -4,38 +4,38 @@ use jiff::tz::TimeZone;
 
 use crate::upstream::tenant_id::TenantId;
 
-/// What the server calls a location of its own.
+/// The server's own data of a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfiguredLocation {
     pub alias: String,
     pub name: String,
     pub location: TenantId,
-    /// Its time zone, where the settings say it.
+    /// Its time zone, if the settings have one.
     pub timezone: Option<TimeZone>,
-    /// Where somebody connected it, and it does not stand in the settings.
+    /// Set if somebody connected it, and it is not in the settings.
     pub stored: Option<StoredLocation>,
-    /// Owners of others that were connected under this alias before the settings had it: persons, or the operator. What
-    /// was said of those is not said of this one.
+    /// Owners of locations that were connected under this alias before the settings had it: persons, or the operator.
+    /// Rights to those do not apply to this one.
     pub shadows: Vec<Option<String>>,
 }
 
-/// What of a connected location stands in the store.
+/// The stored data of a connected location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredLocation {
-    /// Of the location.
+    /// Id of the location.
     pub id: String,
-    /// Of what reaches it at HighLevel.
+    /// Id of the credential that reaches it.
     pub credential: String,
-    /// The person whose alone it is; `None`: the operator's.
+    /// The person to whom alone it belongs; `None`: the operator.
     pub owner: Option<String>,
-    /// HighLevel refused its token lately.
+    /// HighLevel refused its token recently.
     pub is_refused: bool,
-    /// It appeared by itself, where an app was installed.
+    /// It appeared automatically, because an app was installed.
     pub is_install: bool,
 }
 
 impl ConfiguredLocation {
-    /// The person whose alone it is.
+    /// The person to whom alone it belongs.
     pub fn owner(&self) -> Option<&str> {
         self.stored.as_ref()?.owner.as_deref()
     }

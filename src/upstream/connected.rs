@@ -12,7 +12,7 @@ use crate::upstream::configured_location::{ConfiguredLocation, StoredLocation};
 use crate::upstream::tenant_id::TenantId;
 use state::vault::{CredentialKind, CredentialStatus, VaultLocation};
 
-/// As the store has them, each with the token that it sealed. One that cannot be used is left out: it stops no other.
+/// The stored locations, each with its unsealed token. An unusable one is left out and does not affect the others.
 pub(crate) fn accounts(
     rows: Vec<(VaultLocation, Option<SecretString>)>,
     installs: Option<&Installs>,

@@ -1,10 +1,10 @@
-//! Media types of answers: which one an answer has, and what it is good for.
+//! Media types of answers, and how each is handled.
 
-/// What stands in an answer, by its media type.
+/// The content of an answer, by its media type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ContentKind {
     Json,
-    /// What a proxy answers in place of HighLevel: HTML or XML.
+    /// HTML or XML, which a proxy answers in place of HighLevel.
     Page,
     Text,
     /// Audio, an image, a document.
@@ -29,8 +29,8 @@ impl ContentKind {
     }
 }
 
-/// The media type of the header `content_type`, in lower case and without its parameters; `documented` where there is
-/// none, or where it says no more than that there are bytes.
+/// The media type of the header `content_type`, in lower case and without parameters; `documented` if it is missing, or
+/// says only that there are bytes.
 pub(super) fn media_type(content_type: Option<&str>, documented: Option<&str>) -> String {
     let told = content_type.unwrap_or_default();
     let told = told.split(';').next().unwrap_or_default();
@@ -43,7 +43,7 @@ pub(super) fn media_type(content_type: Option<&str>, documented: Option<&str>) -
     }
 }
 
-/// The header `Accept` of a request whose answer is of the media type `documented`; errors are JSON.
+/// The `Accept` header of a request whose answer has the media type `documented`. Errors are JSON.
 pub(super) fn accept(documented: &str) -> String {
     format!("{documented}, application/json;q=0.9, */*;q=0.1")
 }

@@ -1,4 +1,4 @@
-//! HighLevel's message in a refusal, whatever the shape of the answer.
+//! HighLevel's message in a refusal, for any shape of the answer.
 
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
@@ -20,10 +20,10 @@ const LONGEST_CODE: usize = 100;
 /// Most sentences of a list that are passed on.
 const MOST_SENTENCES: usize = 20;
 
-/// A list of faults may hold lists of faults; deeper than this nobody nests them.
+/// Lists of faults may be nested; nobody nests them deeper than this.
 const DEEPEST: usize = 6;
 
-/// Where a sentence stands, the one that says most first.
+/// The members with a sentence, the most informative first.
 const SENTENCES: [&str; 6] = [
     "message",
     "error_description",
@@ -33,26 +33,26 @@ const SENTENCES: [&str; 6] = [
     "detail",
 ];
 
-/// Where lists of faults stand beside the sentence.
+/// The members with lists of faults, beside the sentence.
 const LISTS: [&str; 5] = ["errors", "details", "validationErrors", "issues", "data"];
 
-/// Where a fault says what it is about.
+/// The members that name the subject of a fault.
 const SUBJECTS: [&str; 4] = ["property", "field", "path", "param"];
 
 /// An error answer, without the secrets that it repeats.
 #[derive(Debug, Default)]
 pub(super) struct UpstreamErrorBody {
     pub message: Option<String>,
-    /// The sentences that the message is made of, whole: what an error means is read from these.
+    /// The complete sentences of the message. The meaning of an error is derived from these.
     pub sentences: Vec<String>,
-    /// OAuth's own word for what is wrong; empty where there is none.
+    /// OAuth's own error code; empty if there is none.
     pub oauth_code: String,
-    /// HighLevel's own word for what is wrong, such as `OPPORTUNITY_NO_DUPLICATE`.
+    /// HighLevel's own error code, such as `OPPORTUNITY_NO_DUPLICATE`.
     pub code: Option<String>,
-    /// Facts about the error, such as the record that exists already.
+    /// Facts about the error, such as the existing record.
     pub meta: Option<Map<String, Value>>,
     pub trace_id: Option<String>,
-    /// It comes from what stands before HighLevel, not from its API.
+    /// It comes from a proxy in front of HighLevel, not from its API.
     pub html: bool,
     /// It is JSON, and so comes from HighLevel's API.
     pub json: bool,
@@ -113,7 +113,7 @@ impl UpstreamErrorBody {
         }
     }
 
-    /// Message, code, facts and trace id into a failure of this status.
+    /// Adds message, code, facts and trace id to a failure of this status.
     pub(super) fn add_to(self, failure: &mut Failure, status: StatusCode) {
         failure.status = Some(status.as_u16());
         failure.message = self.message;
@@ -127,7 +127,7 @@ impl UpstreamErrorBody {
     }
 }
 
-/// A page of HTML in place of an answer.
+/// An HTML page in place of an answer.
 pub(super) fn proxy(class: FailureClass, status: StatusCode) -> Failure {
     let sentence = format!(
         "A proxy before HighLevel answered {} with a page of HTML.",
@@ -142,7 +142,7 @@ pub(super) fn proxy(class: FailureClass, status: StatusCode) -> Failure {
     Failure::new(class, sentence).with_remedy(remedy)
 }
 
-/// Some text of HighLevel's, no longer than may be told.
+/// A text of HighLevel's, up to the maximum length.
 pub(super) fn redact(text: &str, secrets: &[&SecretString]) -> String {
     without(text, secrets)
         .chars()
@@ -160,8 +160,8 @@ fn without(text: &str, secrets: &[&SecretString]) -> String {
     text
 }
 
-/// The sentences of an error: a text, a list of them, or an object that holds one under a usual name, with the lists
-/// of faults beside it.
+/// The sentences of an error: a text, a list of texts, or an object with a text under a usual name, and its lists of
+/// faults.
 fn collect_sentences(value: &Value, depth: usize, sentences: &mut Vec<String>) {
     if depth > DEEPEST || sentences.len() >= MOST_SENTENCES {
         return;
@@ -185,14 +185,14 @@ fn collect_sentences(value: &Value, depth: usize, sentences: &mut Vec<String>) {
 
 fn collect_fault(fields: &Map<String, Value>, depth: usize, sentences: &mut Vec<String>) {
     let start = sentences.len();
-    // One of them is enough: `error` beside a message is the status in words.
+    // One of them is enough: `error` beside a message is only the status in words.
     for value in SENTENCES.iter().filter_map(|key| fields.get(*key)) {
         collect_sentences(value, depth + 1, sentences);
         if sentences.len() > start {
             break;
         }
     }
-    // What a validator of classes says: the faults of one property, by their kinds.
+    // The form of class-validator: the faults of one property, by kind.
     if let Some(Value::Object(constraints)) = fields.get("constraints") {
         for constraint in constraints.values() {
             collect_sentences(constraint, depth + 1, sentences);
@@ -209,14 +209,14 @@ fn collect_fault(fields: &Map<String, Value>, depth: usize, sentences: &mut Vec<
         .chain(&["children"])
         .filter_map(|key| fields.get(*key))
     {
-        // A single text may be anything, such as a stack of calls.
+        // A single text may be anything, such as a stack trace.
         if value.is_array() || (value.is_object() && sentences.len() == start) {
             collect_sentences(value, depth + 1, sentences);
         }
     }
 }
 
-/// A name, or the way to a field as a list of names and places.
+/// A name, or the path of a field as a list of names and indexes.
 fn subject_text(subject: &Value) -> Option<String> {
     match subject {
         Value::String(name) if !name.is_empty() => Some(name.clone()),
@@ -231,13 +231,13 @@ fn subject_text(subject: &Value) -> Option<String> {
     }
 }
 
-/// `meta` without secrets, and without what is too much of it.
+/// `meta` without secrets, up to the maximum size.
 fn bounded(meta: &Value, secrets: &[&SecretString]) -> Option<Map<String, Value>> {
     let fields = meta.as_object()?;
     let mut size = 2;
     let mut kept = Map::new();
     for (name, value) in fields {
-        // With its name before it, for names tell what is a secret.
+        // With its name, because names show what is a secret.
         let text = mask_secrets(serde_json::json!({ name: value }).to_string());
         let text = without(&text, secrets);
         if size + text.len() > LARGEST_META {

@@ -1,4 +1,4 @@
-//! Reads a cause out of HighLevel's error answers: one row a known error, then one a status.
+//! Derives the cause from HighLevel's error answers: one row per known error, then one per status.
 
 mod existing;
 mod known;
@@ -16,20 +16,20 @@ use crate::upstream::rate_limit::{RateLimitHeaders, retry_after};
 use known::{KnownError, UNKNOWN_TOKEN};
 use tool::{Effect, TokenClass, Tool};
 
-/// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
+/// Wait if a 429 gives none: HighLevel counts in intervals of 10 seconds.
 const USUAL_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What a person does where a token does not reach a location's data, for no model can.
+/// A person's remedy if a token does not reach a location's data. A model can do nothing.
 pub const CONNECT_LOCATION: &str = "An agency's token reaches no location's data, whatever its scopes. A person has to connect each location's own token: one made in that location under Settings, Private Integrations, by `highlevel-mcp locations add`; or the agency's installation of a Marketplace app, whose token is exchanged for those of its locations.";
 
-/// What HighLevel's answer says of the token that was sent.
+/// What HighLevel's answer shows about the token that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenVerdict {
     /// HighLevel knows it, whether or not it may do this.
     Accepted,
     /// HighLevel does not know it.
     Unknown,
-    /// Refused in words that are not known, or before HighLevel looked at it: no acceptance, and a try.
+    /// Refused in unknown words, or before HighLevel looked at it: it does not count as accepted, but as an attempt.
     Doubtful,
     /// Nothing: HighLevel failed, or did not answer.
     Silent,
@@ -52,7 +52,8 @@ impl TokenVerdict {
                 Some(_) => Self::Accepted,
                 None => Self::Doubtful,
             },
-            // Too many calls of a location: whose token it is was not looked at, and a good one is no try.
+            // Too many calls of a location: HighLevel did not look at the token, and for a valid one it is no failed
+            // attempt.
             408 | 429 => Self::Silent,
             200..=299 | 400..=499 if is_json => Self::Accepted,
             400..=499 => Self::Doubtful,
@@ -60,7 +61,7 @@ impl TokenVerdict {
         }
     }
 
-    /// As far as an answer of `tool` can tell: one that HighLevel gives without a token says nothing of it.
+    /// What an answer of `tool` can show: an answer that needs no token shows nothing about it.
     pub fn for_operation(self, tool: &Tool) -> Self {
         match self {
             Self::Accepted | Self::Unknown if PUBLIC.contains(&tool.path) => Self::Doubtful,
@@ -69,7 +70,7 @@ impl TokenVerdict {
     }
 }
 
-/// Reads an answer other than 2xx.
+/// Interprets an answer other than 2xx.
 pub fn judge(
     tool: &Tool,
     token: &SecretString,
@@ -82,7 +83,7 @@ pub fn judge(
     let known = KnownError::find(status.as_u16(), said.code.as_deref(), &said.sentences);
     let verdict = TokenVerdict::with_known(status, known, is_json);
     let mut failure = explain(tool, token, (status, headers), known, said);
-    // Who is refused for the token or the limit is refused before anything is done.
+    // A refusal because of the token or the limit comes before anything is done.
     failure.sent = match status.as_u16() {
         429 => false,
         401 | 403 => !is_json,
@@ -91,7 +92,7 @@ pub fn judge(
     (failure, verdict)
 }
 
-/// The failure that an answer other than 2xx is.
+/// The failure of an answer other than 2xx.
 pub fn classify_error(
     tool: &Tool,
     token: &SecretString,
@@ -111,7 +112,7 @@ fn explain(
 ) -> Failure {
     let mut failure = match known {
         _ if said.html => proxy(lost(tool, status), status),
-        // What a failure of HighLevel's says of its cause does not say what became of a write.
+        // The cause of a failure at HighLevel does not show whether a write happened.
         Some(known) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
             Failure::new(known.class, filled(known.sentence, tool))
                 .with_remedy(filled(known.remedy, tool))
@@ -136,7 +137,7 @@ fn explain(
     failure
 }
 
-/// HighLevel's own id of a call, where a header tells it.
+/// HighLevel's own id of a call, if a header has it.
 pub fn trace_id(headers: &HeaderMap, token: &SecretString) -> Option<String> {
     header(headers, "x-trace-id", token)
 }
@@ -155,7 +156,7 @@ fn filled(text: &str, tool: &Tool) -> String {
     .replace(" {agency}", &agency(tool.token))
 }
 
-/// What a token that lacks a scope may be, too.
+/// What else may be wrong with a token that lacks a scope.
 fn agency(takes: TokenClass) -> String {
     match takes {
         TokenClass::Location => format!(" {CONNECT_LOCATION}"),
@@ -163,7 +164,7 @@ fn agency(takes: TokenClass) -> String {
     }
 }
 
-/// How such a token is come by as `takes` wants.
+/// How to get a token of the class `takes`.
 fn connect(takes: TokenClass) -> &'static str {
     match takes {
         TokenClass::Location => CONNECT_LOCATION,
@@ -176,7 +177,7 @@ fn connect(takes: TokenClass) -> &'static str {
     }
 }
 
-/// The kinds of token that HighLevel's security schemes stand for.
+/// The kinds of token that HighLevel's security schemes mean.
 fn kinds(access: &[&str]) -> String {
     let mut kinds: Vec<&str> = access
         .iter()
@@ -194,7 +195,7 @@ fn kinds(access: &[&str]) -> String {
     kinds.join(" or ")
 }
 
-/// After a 5xx, or an answer that is none, nobody knows whether a write happened.
+/// After a 5xx, or an invalid answer, it is unknown whether a write happened.
 fn lost(tool: &Tool, status: StatusCode) -> FailureClass {
     if (status.is_server_error() || status.is_informational()) && tool.effect != Effect::Read {
         FailureClass::UnknownOutcome

@@ -1,4 +1,4 @@
-//! Why a call failed, in words that a model can act on.
+//! The reason that a call failed, in words that a model can act on.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// A failed call. Its JSON is what a client gets, the sentence first.
+/// A failed call. Its JSON is the client's answer, with the sentence first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     #[serde(rename = "error")]
     pub sentence: String,
     pub class: FailureClass,
-    /// What HighLevel said.
+    /// HighLevel's message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     #[serde(flatten)]
@@ -31,48 +31,48 @@ pub struct Failure {
     /// Attempts beyond the first.
     #[serde(skip)]
     pub retries: u8,
-    /// The request left, and HighLevel may have done what it asks.
+    /// The request was sent, and HighLevel may have executed it.
     #[serde(skip)]
     pub sent: bool,
 }
 
-/// What HighLevel says of an error beside its message.
+/// HighLevel's details of an error beside its message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ErrorDetails {
-    /// HighLevel's own word for what is wrong.
+    /// HighLevel's own error code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Facts, such as the record that exists already.
+    /// Facts, such as the existing record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meta: Option<Map<String, Value>>,
 }
 
-/// What kind of cause it is, and so who can do something about it.
+/// The kind of cause, which decides who can fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureClass {
-    /// The token is no valid token.
+    /// The token is not valid.
     Auth,
     /// The token lacks a scope.
     Scope,
-    /// The token is of another kind than the operation takes.
+    /// The token is of another class than the operation accepts.
     TokenClass,
     /// Another location than the caller's.
     Location,
     NotFound,
-    /// The arguments.
+    /// Invalid arguments.
     Invalid,
     Duplicate,
     /// The contact asked not to be disturbed.
     Dnd,
     RateLimited,
-    /// HighLevel, or the way to it.
+    /// HighLevel, or the connection to it.
     Upstream,
     /// It may or may not have happened.
     UnknownOutcome,
     /// Somebody has to agree first.
     NeedsConfirmation,
-    /// Not allowed, whoever asks.
+    /// Not allowed for any caller.
     Refused,
 }
 
@@ -97,14 +97,15 @@ impl Failure {
         self
     }
 
-    /// Rounded up: who comes back a moment too early waits again. `None` where nobody knows.
+    /// Rounded up: a client that comes back a moment too early waits again. `None` if unknown.
     pub fn with_retry_after(mut self, wait: impl Into<Option<Duration>>) -> Self {
         let wait = wait.into();
         self.retry_after_ms = wait.and_then(|wait| wait.as_micros().div_ceil(1000).try_into().ok());
         self
     }
 
-    /// Whether provably nothing happened: the request never left, or HighLevel refused it for the token or the limit.
+    /// Whether provably nothing happened: the request was never sent, or HighLevel refused it because of the token or
+    /// the limit.
     pub fn not_executed(&self) -> bool {
         !self.sent && self.class != FailureClass::UnknownOutcome
     }
@@ -116,7 +117,7 @@ impl Failure {
 }
 
 impl FailureClass {
-    /// As it stands in JSON and in logs.
+    /// Its name in JSON and in logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auth => "auth",

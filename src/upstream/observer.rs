@@ -1,4 +1,4 @@
-//! Keeps HighLevel's answers as they came, for a command that reports on them; no server does.
+//! Keeps HighLevel's raw answers, for a command that reports on them. Servers never use it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,7 +6,7 @@ use reqwest::header::HeaderMap;
 
 use tool::Tool;
 
-/// Most answers that wait to be taken.
+/// Most answers that are kept.
 const MOST: usize = 100;
 
 /// One answer, whatever its status.

@@ -1,4 +1,4 @@
-//! A request to HighLevel on its way: what it is for, and the right to send it.
+//! A request to HighLevel and its target, and the right to send it.
 
 use std::net::IpAddr;
 
@@ -8,48 +8,48 @@ use crate::budget::Budget;
 use crate::upstream::{Caller, Failure, TenantId};
 use tool::Tool;
 
-/// Whose call it is, and what that caller may use.
+/// The caller of a request, and its limits.
 #[derive(Clone, Debug)]
 pub struct Sender {
     pub caller: Caller,
     /// The server knows the caller: by a key, or as its own. Refused tokens do not count against its address.
     pub known: bool,
-    /// It may act with the agency's own token.
+    /// It may use the agency's own token.
     pub agency: bool,
-    /// Where the request came from, as far as that is known.
+    /// The address of the caller, if known.
     pub address: Option<IpAddr>,
-    /// Pays for the answer's bytes.
+    /// The budget for the answer's bytes.
     pub budget: Budget,
 }
 
-/// What is called, and where.
+/// The operation and its location.
 #[derive(Clone)]
 pub struct Target {
-    /// As it is sent: the variant that the settings prefer.
+    /// The variant that is sent, which the settings prefer.
     pub tool: &'static Tool,
     /// Value of the `Version` header.
     pub version: &'static str,
-    /// The location it is for, where that is known.
+    /// The location of the request, if known.
     pub location: Option<TenantId>,
-    /// The request itself names the location, so that HighLevel can judge the token by it.
+    /// The request itself names the location, so HighLevel can judge the token by it.
     pub names_location: bool,
 }
 
-/// A request as it would leave, but for the token. `Transport::outgoing` makes it.
+/// A complete request except for the token. `Transport::outgoing` makes it.
 pub struct Outgoing {
     pub(super) target: Target,
     pub(super) sender: Sender,
     pub(super) request: Request,
 }
 
-/// The right to have requests sent. There is one, and `Transport::take_authority` gives it away once.
+/// The right to have requests sent. There is one, which `Transport::take_authority` gives away once.
 #[derive(Debug)]
 pub struct Authority(());
 
-/// Asked right before each attempt whether the request may still go.
+/// Called right before each attempt, to check whether the request may still be sent.
 pub type Recheck = Box<dyn Fn() -> Result<(), Failure> + Send + Sync>;
 
-/// A request that may be sent, once.
+/// A request that may be sent once.
 pub struct SendPermit {
     outgoing: Box<Outgoing>,
     recheck: Recheck,
@@ -71,7 +71,7 @@ impl Outgoing {
         self.request.url()
     }
 
-    /// `None` where there is no body.
+    /// `None` if there is no body.
     pub fn body(&self) -> Option<&[u8]> {
         self.request.body().and_then(reqwest::Body::as_bytes)
     }
@@ -82,8 +82,8 @@ impl Authority {
         Self(())
     }
 
-    /// Lets a request go. Whoever holds the authority has checked that it may, and `recheck` checks what may have
-    /// changed until it leaves.
+    /// Permits a request. The holder of the authority has checked it; `recheck` checks what may change before it is
+    /// sent.
     pub fn allow(&self, outgoing: Box<Outgoing>, recheck: Recheck) -> SendPermit {
         SendPermit { outgoing, recheck }
     }

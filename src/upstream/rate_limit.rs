@@ -1,5 +1,5 @@
-//! Holds calls to HighLevel's rate limits: one window for each location and app, where a token has proved its
-//! location, and one for each token where it has not.
+//! Keeps calls within HighLevel's rate limits: one window for each location and app, if a token has proved its
+//! location, and otherwise one for each token.
 
 mod daily_quota;
 mod fair_queue;
@@ -39,59 +39,59 @@ pub use wait::{Reason, Wait};
 use shared_window::SharedWindow;
 use valkey::Valkey;
 
-/// Bounds of what is kept. Windows of new tokens are apart: anybody can make up tokens, and no number of them may push
-/// out the window of one that HighLevel accepted.
+/// Bounds on what is kept. Windows of new tokens are separate: anybody can invent tokens, and no number of them may
+/// evict the window of an accepted one.
 const MOST_LOCATIONS: usize = 100_000;
 const MOST_CREDENTIALS: usize = 50_000;
 const MOST_NEW: usize = 10_000;
 
-/// A window without calls is forgotten after so long. What it knew of the day HighLevel's next answer tells again.
+/// A window without calls is dropped after this time. HighLevel's next answer restores its knowledge of the day.
 const LOCATION_IDLE: Duration = Duration::from_hours(1);
 const CREDENTIAL_IDLE: Duration = Duration::from_mins(10);
 const NEW_IDLE: Duration = Duration::from_mins(2);
 
 /// Every window of the process.
 pub struct Limits {
-    /// Names credentials until the store's does.
+    /// Makes digests of credentials until the store's identity does.
     own: Identity,
     shared: OnceLock<Identity>,
     settings: ScopeSettings,
     book: Mutex<RateScopes>,
 }
 
-/// What every scope is made with.
+/// The settings for every scope.
 struct ScopeSettings {
     limits: config::LimitSettings,
     instances: Arc<InstanceCount>,
-    /// Where instances share their windows.
+    /// The server where instances share their windows.
     valkey: OnceLock<Arc<Valkey>>,
 }
 
 struct RateScopes {
     locations: RecentMap<(RateLimitedApp, TenantId), Arc<Scope>>,
     credentials: RecentMap<Digest, Arc<Scope>>,
-    /// Of tokens that HighLevel has not accepted.
+    /// Windows of tokens that HighLevel has not accepted.
     new: RecentMap<Digest, Arc<Scope>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum RateLimitedApp {
-    /// All private integrations of a location count together, as users report.
+    /// All private integrations of a location count together, according to users' reports.
     PrivateIntegration,
     /// `sourceId` of an OAuth token.
     Client(String),
 }
 
-/// One window with what belongs to it.
+/// One window with its queue, retries and breaker.
 pub struct Scope {
     pub gate: Arc<Gate>,
-    /// Retries that are left to its calls.
+    /// The remaining retries of its calls.
     pub retries: RetryBudget,
     /// By the operations that failed.
     pub breaker: Breaker<&'static str>,
 }
 
-/// On whose behalf a call is counted.
+/// The account that a call is counted under.
 pub struct RateLimitAccount {
     pub digest: Digest,
     pub scope: Arc<Scope>,
@@ -99,7 +99,7 @@ pub struct RateLimitAccount {
 }
 
 impl Limits {
-    /// Fails where the system gives no random numbers.
+    /// Fails if the system gives no random numbers.
     pub fn new(settings: &config::LimitSettings) -> Result<Self, String> {
         let mut secret = [0; 32];
         let filled = SystemRandom::new().fill(&mut secret);
@@ -120,30 +120,30 @@ impl Limits {
         })
     }
 
-    /// From now on windows are shared at the Valkey or Redis at `url`, those of `upstream` among themselves. Fails where
-    /// that is no such address.
+    /// From now on windows are shared at the Valkey or Redis at `url`, among instances with the same `upstream`. Fails
+    /// if it is not such an address.
     pub fn share(&self, url: &SecretString, upstream: &str) -> Result<(), String> {
         let prefix = format!("highlevel-mcp:{upstream}");
         let instances = Arc::clone(&self.settings.instances);
         let valkey = Arc::new(Valkey::new(url, prefix, instances)?);
-        // It is told once.
+        // It is set once.
         let _ = self.settings.valkey.set(valkey);
         Ok(())
     }
 
-    /// How many instances share the windows.
+    /// The number of instances that share the windows.
     pub fn instances(&self) -> &InstanceCount {
         &self.settings.instances
     }
 
-    /// Connects to where windows are shared, before the first call needs it.
+    /// Connects to the shared server before the first call needs it.
     pub fn meet_valkey(&self) {
         if let Some(valkey) = self.settings.valkey.get() {
             valkey.meet();
         }
     }
 
-    /// How long that takes to answer, or why it does not; `None` where windows are not shared.
+    /// How long the shared server takes to answer, or the reason that it does not; `None` if windows are not shared.
     pub async fn probe_valkey(&self) -> Option<Result<Duration, String>> {
         match self.settings.valkey.get() {
             Some(valkey) => Some(valkey.probe().await),
@@ -155,7 +155,7 @@ impl Limits {
         self.settings.valkey.get().map(|valkey| valkey.status())
     }
 
-    /// The scope that a call of `credential`, for which `digest` stands, is counted in.
+    /// The scope that counts a call of `credential`, which `digest` identifies.
     pub fn account(
         &self,
         credential: &Credential,
@@ -175,21 +175,21 @@ impl Limits {
         RateLimitAccount { digest, scope, app }
     }
 
-    /// The account's credential proved `location`, where it is counted from now on: its calls so far count there too.
+    /// The account's credential proved `location`, where it is counted from now on, including its earlier calls.
     pub fn join(&self, account: &RateLimitAccount, location: &TenantId) {
         let Some(app) = &account.app else {
             return;
         };
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let scope = book.of_location((app.clone(), location.clone()), &self.settings);
-        // A call that was counted there already has nothing to bring along.
+        // A call that was already counted there adds nothing.
         if !Arc::ptr_eq(&scope, &account.scope) {
             scope.gate.merge(&account.scope.gate);
         }
     }
 
-    /// The windows that were used last, with the locations that they are for, and how many there are beside them. Those of
-    /// tokens that HighLevel has not accepted are nobody's to look at: anybody can make up tokens.
+    /// The most recently used windows with their locations, and the number of the others. Windows of unaccepted tokens
+    /// are not shown: anybody can invent tokens.
     pub fn newest(&self, most: usize) -> (Vec<(Option<TenantId>, Arc<Scope>)>, usize) {
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let locations = book.locations.newest();
@@ -203,12 +203,12 @@ impl Limits {
         (newest, beside)
     }
 
-    /// From now on what stands for a credential is the same in every process that has this identity. Once.
+    /// From now on digests of credentials are the same in every process with this identity. Call it once.
     pub fn name_by(&self, identity: Identity) {
         let _ = self.shared.set(identity);
     }
 
-    /// What stands for `credential`.
+    /// The digest of `credential`.
     pub fn digest(&self, credential: &Credential) -> Digest {
         let identity = self.shared.get().unwrap_or(&self.own);
         credential.digest(|text| identity.digest(text))
@@ -216,7 +216,8 @@ impl Limits {
 }
 
 impl ScopeSettings {
-    /// Has all instances count the scope's calls together, under a digest of what `name` gives: that may be a token.
+    /// Makes all instances count the scope's calls together, under a digest of the result of `name`: that may be a
+    /// token.
     fn share(&self, scope: &Scope, name: impl FnOnce() -> String) {
         let Some(valkey) = self.valkey.get() else {
             return;
@@ -264,7 +265,7 @@ impl RateScopes {
         scope
     }
 
-    /// Not shared: anybody can make up tokens, and each would be a key for a day.
+    /// Not shared: anybody can invent tokens, and each would be a key for a day.
     fn of_new(&mut self, digest: Digest, settings: &ScopeSettings) -> Arc<Scope> {
         if let Some(scope) = self.new.touch(&digest) {
             return Arc::clone(scope);
@@ -285,7 +286,7 @@ impl Scope {
     }
 }
 
-/// A scope that a call holds has another owner than its map.
+/// A scope that a call holds has another owner besides its map.
 fn is_shared(scope: &Arc<Scope>) -> bool {
     Arc::strong_count(scope) > 1
 }
@@ -302,7 +303,7 @@ impl RateLimitedApp {
         }
     }
 
-    /// `None` where the token does not say: then it is an app of its own.
+    /// `None` if the token does not name its app: then it is an app of its own.
     fn new(credential: &Credential) -> Option<Self> {
         match credential {
             Credential::Company(company) => Some(Self::Client(company.client_id().to_owned())),

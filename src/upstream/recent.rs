@@ -1,4 +1,4 @@
-//! A map that forgets what nobody uses: after an idle time, and the longest unused first where it is full.
+//! A map that drops unused entries: after an idle time, and the least recently used first if it is full.
 
 use std::hash::Hash;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use hashlink::LinkedHashMap;
 use tokio::time::Instant;
 
-/// So many idle entries are dropped at each access: more than one access can add.
+/// Idle entries that are dropped at each access: more than one access can add.
 const DROPPED_AT_ONCE: usize = 2;
 
-/// So many entries in use are passed over in search of one to evict.
+/// Entries in use that are skipped while searching for one to evict.
 const PASSED_OVER: usize = 4096;
 
-/// Entries in the order of their last use. Its size is bounded by `most` and the entries that are in use.
+/// Entries in the order of their last use. Its size is bounded by `most` and the number of entries in use.
 pub(super) struct RecentMap<K, V> {
     entries: LinkedHashMap<K, Entry<V>>,
     most: usize,
@@ -36,7 +36,7 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         }
     }
 
-    /// Entries for which `in_use` holds are neither evicted nor expired.
+    /// Entries for which `in_use` is true are neither evicted nor expired.
     pub(super) fn keeping(self, in_use: fn(&V) -> bool) -> Self {
         Self { in_use, ..self }
     }
@@ -72,7 +72,7 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         is_live.then_some(&entry.value)
     }
 
-    /// The key of the only entry; none where there are several.
+    /// The key of the only entry; none if there are several.
     pub(super) fn only(&self) -> Option<&K> {
         let live = |(_, entry): &(&K, &Entry<V>)| entry.used.elapsed() < self.idle;
         let mut newest = self.entries.iter().rev().take_while(live);
@@ -80,7 +80,7 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         newest.next().is_none().then_some(only)
     }
 
-    /// What was used last, first.
+    /// The most recently used first.
     pub(super) fn newest(&self) -> impl Iterator<Item = (&K, &V)> {
         let all = self.entries.iter().rev();
         all.map(|(key, entry)| (key, &entry.value))
@@ -90,7 +90,7 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         self.insert_used(key, value, Instant::now());
     }
 
-    /// The same of an entry that was used at `used`.
+    /// The same for an entry that was last used at `used`.
     pub(super) fn insert_used(&mut self, key: K, value: V, used: Instant) {
         let now = Instant::now();
         self.expire(now);
@@ -109,7 +109,7 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         self.entries.len()
     }
 
-    /// Drops some of what is idle.
+    /// Drops some idle entries.
     fn expire(&mut self, now: Instant) {
         for _ in 0..DROPPED_AT_ONCE {
             let idle = |(_, entry): &(&K, &Entry<V>)| {
@@ -130,7 +130,7 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         }
     }
 
-    /// Drops the entry that was used longest ago, or makes it the newest where it is in use.
+    /// Drops the least recently used entry, or makes it the newest if it is in use.
     fn drop_oldest(&mut self, now: Instant) -> bool {
         let Some((key, mut entry)) = self.entries.pop_front() else {
             return true;

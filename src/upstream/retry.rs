@@ -16,7 +16,7 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// The first retry pauses up to this long, the second up to twice that.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// What became of an attempt that failed, as far as it matters for another one.
+/// The result of a failed attempt, as far as it matters for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Provably not sent: no connection, or the request never reached it.
@@ -27,7 +27,7 @@ pub enum Outcome {
     Unavailable,
     /// The connection broke before the head of an answer.
     Broken,
-    /// Everything else: it would fail again, or nobody may know how often it happens.
+    /// Everything else: it would fail again, or it must not happen more than once.
     Final,
 }
 
@@ -40,8 +40,7 @@ impl Outcome {
         }
     }
 
-    /// Whether a call with this effect may be sent again. What is no read may only where it cannot have
-    /// happened.
+    /// Whether a call with this effect may be sent again. A write may only if it cannot have happened.
     pub fn allows(self, effect: Effect) -> bool {
         match self {
             Self::Unsent | Self::TooMany => true,
@@ -51,16 +50,16 @@ impl Outcome {
     }
 }
 
-/// The pause before the `retry`th retry, from 1: anything up to a bound that doubles, so that clients which
-/// failed together do not come back together.
+/// The pause before the `retry`th retry, from 1: a random time up to a bound that doubles, so that clients which failed
+/// together do not come back together.
 pub(super) fn pause(retry: u8) -> Duration {
     let bound = FIRST_PAUSE * 2u32.saturating_pow(u32::from(retry.saturating_sub(1)));
     bound.min(LONGEST_PAUSE).mul_f64(fastrand::f64())
 }
 
-/// Retries that may be spent: a share of the calls, and a few in reserve for those who call seldom.
+/// A budget of retries: a share of the calls, and a few in reserve for callers with few calls.
 pub struct RetryBudget {
-    /// What one call adds, in thousandths of a retry.
+    /// The amount that one call adds, in thousandths of a retry.
     share: u32,
     most: u32,
     left: Mutex<u32>,
@@ -86,12 +85,12 @@ impl RetryBudget {
         }
     }
 
-    /// One more call.
+    /// Adds one call.
     pub fn earn(&self) {
         self.change(|left| Some((left + self.share).min(self.most)));
     }
 
-    /// One more retry, if there is one left.
+    /// Takes one retry, if any is left.
     pub fn spend(&self) -> bool {
         self.change(|left| left.checked_sub(1000))
     }

@@ -1,4 +1,4 @@
-//! Sends authorised requests: within HighLevel's limits, again where that is safe, and not while HighLevel is down.
+//! Sends authorized requests: within HighLevel's limits, again where that is safe, and not while HighLevel is down.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::upstream::retry::{self, Outcome};
 use crate::upstream::standing::Standing;
 use tool::{Effect, TokenClass};
 
-/// A call under way.
+/// A running call.
 struct Flow<'a> {
     target: &'a Target,
     sender: &'a Sender,
@@ -33,23 +33,23 @@ struct Flow<'a> {
     /// Requests that may have reached HighLevel.
     sent: &'a AtomicU32,
     deadline: Instant,
-    /// What HighLevel last said of the caller's token.
+    /// HighLevel's last verdict on the caller's token.
     verdict: TokenVerdict,
 }
 
 /// An attempt without a usable answer.
 enum AttemptError {
-    /// Nothing was sent, and trying at once would not change that.
+    /// Nothing was sent, and an immediate retry would not change that.
     Refused(Failure),
-    /// Nothing was sent, and the request may not go any more.
+    /// Nothing was sent, and the request may no longer be sent.
     Stopped(Failure),
     /// With the pause that HighLevel asked for.
     Failed(Failure, Outcome, Option<Duration>, TokenVerdict),
 }
 
 impl Transport {
-    /// Sends the request and uses up the right to. Dropping the future ends the call. `sent` grows with every attempt that may
-    /// have reached HighLevel.
+    /// Sends the request and consumes the right to. Dropping the future ends the call. `sent` grows with every attempt
+    /// that may have reached HighLevel.
     pub async fn send(&self, permit: SendPermit, sent: &AtomicU32) -> Result<Reply, Failure> {
         let (outgoing, recheck) = permit.into_parts();
         let Outgoing {
@@ -93,7 +93,7 @@ impl Transport {
         let mut token = self.token(flow).await?;
         let mut was_renewed = false;
         let mut retries = 0;
-        // Why the last attempt failed: says more than why there is no other one.
+        // The failure of the last attempt is more informative than the reason that there is no further one.
         let mut last: Option<Failure> = None;
         loop {
             let attempt = request.try_clone().ok_or_else(|| {
@@ -116,7 +116,7 @@ impl Transport {
                         return Err(failure);
                     }
                     Err(AttemptError::Stopped(refusal)) => {
-                        // Only what may have happened says more.
+                        // Only a request that may have happened is more informative.
                         return Err(last.filter(|last| last.sent).unwrap_or(refusal));
                     }
                     Err(AttemptError::Failed(failure, outcome, asked, verdict)) => {
@@ -133,7 +133,7 @@ impl Transport {
                 shared.tokens.remember(target, sender, digest);
             }
             if failure.class == FailureClass::Auth {
-                // A refused token did nothing: whatever it is, the call may be made with another one.
+                // A call with a refused token did nothing, so it may be made with another token, whatever its effect.
                 let renews = !was_renewed && shared.tokens.renews(target, sender, digest, &token);
                 if renews {
                     was_renewed = true;
@@ -161,7 +161,7 @@ impl Transport {
         }
     }
 
-    /// The token to send. A client's company token that HighLevel refuses to exchange is judged by that.
+    /// The token to send. A client's company token is judged by HighLevel's refusal to exchange it.
     async fn token(&self, flow: &mut Flow<'_>) -> Result<SecretString, Failure> {
         let tokens = &self.shared.tokens;
         let token = tokens.token(flow.target, flow.sender, flow.account.digest);
@@ -179,19 +179,19 @@ impl Transport {
     fn record(&self, flow: &mut Flow<'_>, verdict: TokenVerdict) {
         let verdict = verdict.for_operation(flow.target.tool);
         flow.verdict = verdict;
-        // The server renews a company's tokens: none of them is the credential.
+        // The server renews a company's tokens, so none of them is the credential itself.
         if let Credential::Token(_) = flow.sender.caller.credential {
             self.shared.standings.record(flow.account.digest, verdict);
         }
     }
 
-    /// Takes a success for a proof where HighLevel looks at the location before it.
+    /// Counts a success as a proof if HighLevel checks the location for this operation.
     fn prove(&self, flow: &Flow<'_>) {
         let Some(location) = flow.target.named_location() else {
             return;
         };
         let tool = flow.target.tool;
-        // No agency's token gets there, so that the token is of this location alone.
+        // No agency's token gets there, so the token belongs to this location alone.
         let credential = &flow.sender.caller.credential;
         if tool.proves && tool.token == TokenClass::Location && credential.is_private_integration()
         {
@@ -226,7 +226,7 @@ impl Transport {
             permit.end(SlotOutcome::Unsent);
             return Err(AttemptError::Stopped(refusal));
         }
-        // The host is looked at first: a probe of the scope is not spent where nothing can be sent.
+        // The host is checked first: a probe of the scope is not spent if nothing can be sent.
         let admitted = host.check().map_err(host_down);
         let admitted = admitted.and_then(|()| scope.breaker.admit().map_err(scope_down));
         let admitted = admitted.and_then(|()| host.admit().map_err(host_down));
@@ -276,7 +276,7 @@ impl Transport {
             });
         }
         if !status.is_success() {
-            // Without a body the status says enough.
+            // Without a body the status is enough.
             let body = body.unwrap_or_default();
             let headers = response.headers();
             let (failure, verdict) = errors::judge(tool, token, status, headers, &body);

@@ -1,7 +1,7 @@
 //! HighLevel's verdicts on tokens: accepted or not, and the locations they proved.
 //!
-//! Anybody can make up tokens. A made-up one must cost HighLevel little, and must touch nothing that belongs to a
-//! token that HighLevel accepted: so the two are kept in maps of their own, each with a bound.
+//! Anybody can invent tokens. An invented one must cost HighLevel little, and must not affect anything of an accepted
+//! token. So the two are kept in separate maps, each with a bound.
 
 mod delay;
 mod news;
@@ -25,35 +25,36 @@ use news::{News, Told};
 pub(crate) use seat::Seat;
 use tries::Tries;
 
-/// An accepted token is remembered for so long after HighLevel last accepted it.
+/// An accepted token is remembered for this long after HighLevel last accepted it.
 const ACCEPTED_FOR: Duration = Duration::from_hours(30 * 24);
 
-/// A proof holds for so long after the last proving call.
+/// A proof is valid for this long after the last proving call.
 const PROVEN_FOR: Duration = Duration::from_hours(24);
 
-/// A refused token rests this long at first, and twice as long each time, up to the longest rest.
+/// A refused token first rests this long, and twice as long each time, up to the longest rest.
 const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
-/// An endpoint that let a token in by no read is tried again after so long: its scopes may have been widened.
+/// An endpoint that let a token in by no read is tried again after this time: the token's scopes may have been
+/// extended.
 const KEPT_OUT_FOR: Duration = Duration::from_mins(1);
 
-/// No endpoint of a location has a longer name, in bytes: an alias, and an id in the header.
+/// Longest name of a location's endpoint in bytes: an alias, and an id in the header.
 const LONGEST_ENDPOINT: usize = 128;
 
-/// So long after its last refusal a token's refusals are forgotten.
+/// A token's refusals are forgotten this long after the last one.
 const REFUSED_FOR: Duration = Duration::from_mins(10);
 
-/// Bounds of what is kept: of tokens that HighLevel accepted, of locations for each, and of what anybody can make up.
+/// Bounds on what is kept: tokens that HighLevel accepted, locations of each, and whatever anybody can invent.
 const MOST_ACCEPTED: usize = 100_000;
 const MOST_PROVING: usize = 50_000;
 const MOST_LOCATIONS: usize = 2_000;
 const MOST_STRANGERS: usize = 10_000;
 
-/// Calls of a new token that may be under way at once: it may be made up, and each is a request to HighLevel.
+/// Most running calls of a new token: it may be invented, and each is a request to HighLevel.
 pub(crate) const NEW_CALLS: usize = 4;
 
-/// What HighLevel said of a token so far.
+/// HighLevel's verdict on a token so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// HighLevel has not answered it yet, or called it unknown.
@@ -67,7 +68,7 @@ pub enum Standing {
 pub enum CountedUnder {
     /// The location that the credential proved, or has from the settings.
     Location(TenantId),
-    /// The credential alone: what location a call names proves nothing.
+    /// The credential alone: the location that a call names proves nothing.
     Credential(Digest),
 }
 
@@ -76,7 +77,7 @@ pub enum CountedUnder {
 pub(crate) struct Newcomer {
     pub digest: Digest,
     pub address: Option<IpAddr>,
-    /// The server knows the caller: its refusals do not count against an address.
+    /// The server knows the caller, so its refusals do not count against an address.
     pub known: bool,
 }
 
@@ -89,13 +90,13 @@ pub(crate) struct Standings {
 struct Book {
     accepted: RecentMap<Digest, Told>,
     proofs: RecentMap<Digest, RecentMap<TenantId, Told>>,
-    /// The location that a private integration's token is of; `None` where it proved to be of several.
+    /// The location of a private integration's token; `None` if it proved several.
     homes: RecentMap<Digest, Option<TenantId>>,
     rests: RecentMap<Digest, Rest>,
-    /// Endpoints that let a token in by no read, by the names that their callers gave: a name that is remembered tells
-    /// nothing of whether there is such a location.
+    /// Endpoints that let a token in by no read, by their callers' names: a remembered name does not reveal whether
+    /// such a location exists.
     kept_out: RecentMap<(Digest, String), ()>,
-    /// Calls of new tokens that are under way; closed once the token is accepted.
+    /// Running calls of new tokens; closed once the token is accepted.
     new_calls: RecentMap<Digest, Arc<Semaphore>>,
     /// By IPv4 address or IPv6 network of 64 bits.
     addresses: RecentMap<Option<IpAddr>, Arc<Tries>>,
@@ -110,7 +111,7 @@ struct Rest {
 }
 
 impl Standings {
-    /// `longest_wait`: how long a call waits where too many of new tokens are under way.
+    /// `longest_wait`: how long a call waits while too many of new tokens are running.
     pub(crate) fn new(longest_wait: Duration) -> Self {
         Self {
             longest_wait,
@@ -142,12 +143,12 @@ impl Standings {
         proofs.is_some_and(|locations| locations.peek(location).is_some())
     }
 
-    /// The location that the token proved, where that is one.
+    /// The location that the token proved, if it is exactly one.
     pub(crate) fn only_location(&self, digest: &Digest) -> Option<TenantId> {
         self.book().proofs.peek(digest)?.only().cloned()
     }
 
-    /// Takes what HighLevel's answer said of the token.
+    /// Records the verdict of HighLevel's answer on the token.
     pub(crate) fn record(&self, digest: Digest, verdict: TokenVerdict) {
         let mut book = self.book();
         match verdict {
@@ -168,7 +169,7 @@ impl Standings {
         }
     }
 
-    /// A call succeeded that HighLevel makes only for tokens of `location`. Whether that is news.
+    /// Records a successful call that HighLevel allows only to tokens of `location`. Returns whether that is news.
     pub(crate) fn prove(&self, digest: Digest, location: &TenantId) -> bool {
         let mut book = self.book();
         let known = book.proofs.touch(&digest);
@@ -181,7 +182,7 @@ impl Standings {
         told.is_none()
     }
 
-    /// A call succeeded that HighLevel makes only for a location's own token, and for no agency's.
+    /// Records a successful call that HighLevel allows only to a location's own token, and to no agency's.
     pub(crate) fn settle(&self, digest: Digest, location: &TenantId) {
         let mut book = self.book();
         match book.homes.touch(&digest) {
@@ -197,7 +198,7 @@ impl Standings {
         }
     }
 
-    /// The location that the token is of.
+    /// The location that the token belongs to.
     pub(crate) fn home(&self, digest: &Digest) -> Option<TenantId> {
         self.book().homes.peek(digest)?.clone()
     }
@@ -219,7 +220,7 @@ impl Standings {
                 .is_some()
     }
 
-    /// HighLevel does not let the token into `location`.
+    /// HighLevel does not accept the token for `location`.
     pub(crate) fn disprove(&self, digest: &Digest, location: &TenantId) {
         let mut book = self.book();
         let locations = book.proofs.touch(digest);
@@ -230,7 +231,7 @@ impl Standings {
         }
     }
 
-    /// Whether a call could go now, or would be refused without asking HighLevel.
+    /// Whether a call could be sent now, or would be refused without a request to HighLevel.
     pub(crate) fn check(&self, newcomer: &Newcomer) -> Result<(), Delay> {
         let tries = {
             let mut book = self.book();
@@ -244,7 +245,7 @@ impl Standings {
         tries.check()
     }
 
-    /// Waits until a call of a new token may go; `None` where the token is accepted.
+    /// Waits until a call of a new token may be sent; `None` if the token is accepted.
     pub(crate) async fn enter(
         &self,
         newcomer: &Newcomer,
@@ -261,7 +262,7 @@ impl Standings {
             Ok(Err(_)) => return Ok(None),
             Err(_) => return Err(Delay::crowded()),
         };
-        // Meanwhile another call may have told what the token is.
+        // Meanwhile another call may have shown what the token is.
         self.check(newcomer)?;
         if self.standing(&newcomer.digest) == Standing::Accepted {
             return Ok(None);
@@ -269,7 +270,7 @@ impl Standings {
         Ok(Some(Seat::new(place, tries.enter(patience).await?)))
     }
 
-    /// Where a call of a new token waits.
+    /// The semaphores on which a call of a new token waits.
     fn queues(&self, newcomer: &Newcomer) -> Option<(Arc<Semaphore>, Arc<Tries>)> {
         let mut book = self.book();
         if newcomer.known || book.accepted.peek(&newcomer.digest).is_some() {
@@ -289,7 +290,7 @@ impl Book {
         self.accepted.insert_used(digest, Told::now(), at);
         self.rests.remove(&digest);
         if let Some(calls) = self.new_calls.remove(&digest) {
-            // Whoever waits goes on: the token is new no longer.
+            // Waiting calls go on: the token is no longer new.
             calls.close();
         }
     }
@@ -326,7 +327,7 @@ impl Book {
     fn rest(&mut self, digest: Digest) {
         let now = Instant::now();
         if let Some(rest) = self.rests.touch(&digest) {
-            // Calls that were under way together are refused together: that is one refusal.
+            // Concurrent calls are refused together, which counts as one refusal.
             if rest.until <= now {
                 let pause = FIRST_REST * 2u32.saturating_pow(rest.times.min(16));
                 rest.times = rest.times.saturating_add(1);
@@ -358,7 +359,7 @@ impl Book {
     }
 }
 
-/// What one client has by itself: an IPv4 address, or an IPv6 network of 64 bits.
+/// The address range of one client: an IPv4 address, or an IPv6 network of 64 bits.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

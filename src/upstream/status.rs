@@ -1,22 +1,23 @@
-//! The state of the way to HighLevel at this moment, for operators.
+//! The state of the connection to HighLevel at this moment, for operators.
 
 use super::rate_limit::{GateStatus, ValkeyStatus};
 use super::traffic::TrafficMinute;
 use super::{TenantId, Transport};
 
-/// Windows that are looked at: those that were used last. The lock of all windows is held while so many pointers are copied.
+/// Most windows that are inspected: the most recently used. The lock of all windows is held while this many pointers
+/// are copied.
 const MOST_WINDOWS: usize = 1_000;
 
-/// What is known of HighLevel from memory.
+/// What memory has about HighLevel.
 pub struct UpstreamStatus {
-    /// Calls are stopped, for HighLevel did not answer those before.
+    /// Calls are stopped, because HighLevel did not answer earlier ones.
     pub is_down: bool,
-    /// Those nearest to their end first.
+    /// The fullest first.
     pub windows: Vec<WindowStatus>,
-    /// How many instances share the windows, and where, if anywhere.
+    /// The number of instances that share the windows, and where they do, if anywhere.
     pub instances: u32,
     pub valkey: Option<ValkeyStatus>,
-    /// How many more windows there are that were not looked at.
+    /// The number of windows that were not inspected.
     pub unseen: usize,
     /// The last hour, oldest minute first.
     pub minutes: Vec<TrafficMinute>,
@@ -25,15 +26,15 @@ pub struct UpstreamStatus {
 /// One window of HighLevel's limits.
 #[derive(Clone, Debug)]
 pub struct WindowStatus {
-    /// `None`: of a token whose location is not known.
+    /// `None`: a token's, whose location is unknown.
     pub location: Option<TenantId>,
     pub gate: GateStatus,
-    /// Calls are stopped here, for those before all failed.
+    /// Calls are stopped here, because earlier ones all failed.
     pub is_down: bool,
 }
 
 impl WindowStatus {
-    /// How much of it is used, in thousandths: of the interval or of the day, whichever is more.
+    /// The used part in thousandths: of the interval or of the day, whichever is greater.
     fn used(&self) -> u64 {
         let share = |used: u64, allowed: u64| used.saturating_mul(1_000) / allowed.max(1);
         let gate = &self.gate;
@@ -42,12 +43,12 @@ impl WindowStatus {
 }
 
 impl Transport {
-    /// How many instances share the windows, and where, if anywhere.
+    /// The number of instances that share the windows, and where they do, if anywhere.
     pub fn sharing(&self) -> (u32, Option<ValkeyStatus>) {
         (self.instances().get(), self.shared.limits.valkey())
     }
 
-    /// How it stands, from memory.
+    /// The present state, from memory.
     pub fn status(&self) -> UpstreamStatus {
         let (instances, valkey) = self.sharing();
         let (newest, unseen) = self.shared.limits.newest(MOST_WINDOWS);

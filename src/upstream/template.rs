@@ -1,13 +1,13 @@
-//! Compares the URL that is about to be sent with the path template it was made from.
+//! Compares the URL to be sent with the path template that it was made from.
 //!
-//! Encoding does not stop a value from changing the path: an id of `..` in `/contacts/{id}/tasks` gives
-//! `/tasks`, fully encoded too (`%2E%2E` is a dot segment to the URL parser), and an empty id turns get
-//! and delete into the list endpoint.
+//! Encoding does not stop a value from changing the path: an id of `..` in `/contacts/{id}/tasks` gives `/tasks`, even
+//! fully encoded (`%2E%2E` is a dot segment to the URL parser), and an empty id turns get and delete into the list
+//! endpoint.
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-/// Says what differs where `url` is not `template` below `base`.
+/// Fails with the difference if `url` is not `template` below `base`.
 pub(super) fn check(base: &Url, template: &str, url: &Url) -> Result<(), String> {
     let origin = (url.scheme(), url.host_str(), url.port_or_known_default());
     if origin != (base.scheme(), base.host_str(), base.port_or_known_default()) {
@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(checked.is_ok(), fits, "{url}: {checked:?}");
     }
 
-    /// Every path of every imported document, with values that try to be another path.
+    /// Every path of every imported document, with values that try to become another path.
     #[test]
     fn no_value_makes_one_imported_path_another() {
         let values = [
@@ -85,7 +85,7 @@ mod tests {
                             percent_encoding::NON_ALPHANUMERIC,
                         );
                         for written in [value.to_owned(), encoded.to_string()] {
-                            // It begins the query, which may be there; progenitor writes values encoded.
+                            // It begins the query, which is allowed; progenitor encodes values.
                             if written.contains('?') {
                                 continue;
                             }
@@ -105,7 +105,7 @@ mod tests {
                                 .expect("a segment");
                             let decoded = percent_decode_str(segment).decode_utf8_lossy();
                             let same = percent_decode_str(&written).decode_utf8_lossy();
-                            // The parser of URLs drops line ends; what is left is a value of one segment.
+                            // The URL parser drops line ends. The rest is a value of one segment.
                             assert_eq!(
                                 decoded,
                                 same.replace(['\r', '\n'], ""),

@@ -1,4 +1,4 @@
-//! Which token a call goes with: the caller's own, or that of a location, exchanged for a company's.
+//! Selects the token of a call: the caller's own, or that of a location, exchanged for a company's.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::upstream::permit::{Sender, Target};
 use crate::upstream::recent::RecentMap;
 use tool::{TokenClass, Tool};
 
-/// How long a refusal of a token's class is taken for HighLevel's word.
+/// How long a refusal of a token's class is taken as HighLevel's verdict.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// Most refusals that are remembered.
@@ -24,14 +24,14 @@ const MOST: usize = 10_000;
 /// The tokens of calls, for the whole process.
 pub(super) struct Tokens {
     minter: Minter,
-    /// Tools that HighLevel refused to a token of this class.
+    /// Tools that HighLevel refused to tokens of this class.
     refused: Mutex<RecentMap<ClassRefusal, ()>>,
 }
 
-/// By credential, tool, and whether the token was one of a location that the credential was exchanged for.
+/// By credential, tool, and whether the token was a location's that the credential was exchanged for.
 type ClassRefusal = (Digest, &'static str, bool);
 
-/// Where a call's token comes from.
+/// The source of a call's token.
 #[derive(Debug)]
 enum Source<'a> {
     Own(&'a SecretString),
@@ -51,7 +51,7 @@ impl Tokens {
         }
     }
 
-    /// The token to send, or why none of the caller's would be taken.
+    /// The token to send, or the reason that none of the caller's would be accepted.
     pub(super) async fn token(
         &self,
         target: &Target,
@@ -87,7 +87,7 @@ impl Tokens {
         }
     }
 
-    /// HighLevel refused `token`. Whether asking again gives another one.
+    /// Notes that HighLevel refused `token`. Returns whether another request gives a different one.
     pub(super) fn renews(
         &self,
         target: &Target,
@@ -108,7 +108,7 @@ impl Tokens {
         }
     }
 
-    /// HighLevel said that the tool takes no token of this class.
+    /// HighLevel said that the tool does not accept this class of token.
     pub(super) fn remember(&self, target: &Target, sender: &Sender, digest: Digest) {
         let Ok(source) = source(target, sender) else {
             return;
@@ -134,10 +134,10 @@ fn no_credential() -> Failure {
     Failure::new(FailureClass::Auth, what)
 }
 
-/// By what the token says of itself, what the operation takes, and what the caller may use.
+/// Follows from the token's claims, the operation's needs, and the caller's rights.
 ///
 /// The agency's own token reaches every location of the agency. So a caller that is bound to some never gets it: its
-/// operations go with the token of the location, or not at all.
+/// operations use the location's token, or fail.
 fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Failure> {
     let takes = target.tool.token;
     let refused = |what: &str, remedy: &str| {
@@ -191,8 +191,8 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
     }
 }
 
-/// Why no call gets to a location whose settings are wrong. What is wrong is for its operator, and not for every caller:
-/// it names files of the server's machine.
+/// The error for calls in a location whose settings are faulty. Only the operator may see the fault, because it names
+/// files of the server's machine.
 pub(crate) fn unusable(alias: &str) -> Failure {
     let what = format!("Nothing was sent: the server's settings of {alias} are wrong.");
     Failure::new(FailureClass::Location, what).with_remedy(
@@ -200,7 +200,8 @@ pub(crate) fn unusable(alias: &str) -> Failure {
     )
 }
 
-/// Why a caller who is bound to locations gets no operation of the whole agency, and who may change that.
+/// The error for a caller that is bound to locations and calls an operation of the whole agency, with who may change
+/// that.
 pub(crate) fn agency_refusal(tool: &Tool, is_known: bool) -> Failure {
     let what = format!(
         "Nothing was sent: {} acts on the whole agency, and this connection is bound to its own locations.",
@@ -218,7 +219,7 @@ const UNBIND: &str =
 
 const NAME_LOCATION: &str = "Name the location: give `location`, its alias or id.";
 
-/// What to use instead.
+/// The token to use instead.
 fn other_token(target: &Target) -> &'static str {
     match target.tool.token {
         TokenClass::Agency => {

@@ -1,11 +1,11 @@
-//! The requests that leave for HighLevel, counted.
+//! Counts the requests that are sent to HighLevel.
 
 use reqwest::StatusCode;
 
 /// Requests to HighLevel in one minute.
 #[derive(Clone, Debug, Default)]
 pub struct TrafficMinute {
-    /// Every attempt that left.
+    /// Every attempt that was sent.
     pub requests: u32,
     /// Refused as one too many (429).
     pub limited: u32,

@@ -1,4 +1,4 @@
-//! The one path to HighLevel: what all calls of the process share, and what is known of their tokens.
+//! The one path to HighLevel: the state that all calls of the process share, and HighLevel's verdicts on their tokens.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -52,7 +52,7 @@ pub struct Transport {
     pub(super) shared: Arc<SharedTransport>,
 }
 
-/// What asking for nothing in particular told.
+/// The result of a request for nothing in particular.
 #[derive(Debug)]
 pub struct Reachability {
     pub took: Duration,
@@ -60,7 +60,7 @@ pub struct Reachability {
     pub ahead: Option<i64>,
 }
 
-/// What all calls of the process share.
+/// The state that all calls of the process share.
 pub(super) struct SharedTransport {
     pub tokens: Tokens,
     pub limits: Limits,
@@ -74,7 +74,7 @@ pub(super) struct SharedTransport {
 }
 
 impl Transport {
-    /// Fails where the base URL is no http(s) URL or the client cannot be made.
+    /// Fails if the base URL is not an http(s) URL, or the client cannot be made.
     pub fn new(
         settings: &config::UpstreamSettings,
         limits: &config::LimitSettings,
@@ -84,7 +84,7 @@ impl Transport {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or_else(|| format!("upstream.base_url {base_url:?} is no http or https URL"))?;
-        // An error means that one is installed already.
+        // An error means that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
@@ -115,7 +115,7 @@ impl Transport {
         })
     }
 
-    /// The one that the settings describe, with the windows that instances share.
+    /// The transport of the settings, with the windows that instances share.
     pub fn open(config: &Config) -> Result<Self, String> {
         let transport = Self::new(&config.upstream, &config.limits)?;
         let address = config.windows.address(config);
@@ -126,17 +126,17 @@ impl Transport {
         Ok(transport)
     }
 
-    /// How many instances call HighLevel for the same locations: 1 until somebody says more.
+    /// The number of instances that call HighLevel for the same locations: 1 until it is set.
     pub fn instances(&self) -> &InstanceCount {
         self.shared.limits.instances()
     }
 
-    /// Connects to where instances share their windows, before the first call.
+    /// Connects to the server of shared windows before the first call.
     pub fn meet_valkey(&self) {
         self.shared.limits.meet_valkey();
     }
 
-    /// How long that takes to answer, or why it does not; `None` where windows are not shared.
+    /// How long that server takes to answer, or the reason that it does not; `None` if windows are not shared.
     pub async fn probe_valkey(&self) -> Option<Result<Duration, String>> {
         self.shared.limits.probe_valkey().await
     }
@@ -146,38 +146,38 @@ impl Transport {
         self.shared.observer.get_or_init(Observer::default);
     }
 
-    /// The answers that came since the last time.
+    /// The answers since the last call of this function.
     pub fn take_observations(&self) -> Vec<Observation> {
         let observer = self.shared.observer.get();
         observer.map(Observer::take).unwrap_or_default()
     }
 
-    /// What the generated handlers build requests for.
+    /// The base of the requests that generated handlers build.
     pub fn upstream(&self) -> &RequestBase {
         &self.upstream
     }
 
-    /// Where tokens are renewed and exchanged.
+    /// The endpoints that renew and exchange tokens.
     pub fn oauth(&self) -> Oauth {
         Oauth::new(self.upstream.http.clone(), &self.upstream.base_url)
     }
 
-    /// In which version operations are called that HighLevel has in both.
+    /// The preferred version of operations that HighLevel has in both.
     pub fn preferred(&self) -> VersionPreference {
         self.preferred
     }
 
-    /// How many calls HighLevel takes in one interval.
+    /// The number of calls that HighLevel allows in one interval.
     pub fn calls_per_interval(&self) -> usize {
         self.calls_per_interval
     }
 
-    /// What stands for the caller's credential in this process.
+    /// The digest of the caller's credential in this process.
     pub fn digest(&self, caller: &Caller) -> Digest {
         self.credential_digest(&caller.credential)
     }
 
-    /// The same of a credential.
+    /// The same for a credential.
     pub fn credential_digest(&self, credential: &Credential) -> Digest {
         self.shared.limits.digest(credential)
     }
@@ -187,7 +187,7 @@ impl Transport {
         self.simulated
     }
 
-    /// The right to have requests sent, for the first one who asks.
+    /// The right to have requests sent, for the first caller of this function.
     pub fn take_authority(&self) -> Option<Authority> {
         let mut authority = self
             .shared
@@ -197,7 +197,7 @@ impl Transport {
         authority.take()
     }
 
-    /// `request` as it would leave, but for the token, or why it would not.
+    /// `request` complete except for the token, or the reason that it must not be sent.
     pub fn outgoing(
         &self,
         target: Target,
@@ -205,7 +205,7 @@ impl Transport {
         mut request: Request,
     ) -> Result<Box<Outgoing>, Failure> {
         self.dress(&target, &mut request)?;
-        // Boxed: every stage of a call moves it on.
+        // Boxed: every stage of a call moves it.
         Ok(Box::new(Outgoing {
             target,
             sender,
@@ -213,18 +213,18 @@ impl Transport {
         }))
     }
 
-    /// From now on what stands for a credential is the same in every process on the store. Before the first call: what was
-    /// known before is known no more.
+    /// From now on digests of credentials are the same in every process on the store. Call it before the first call:
+    /// earlier knowledge is lost.
     pub fn name_by(&self, identity: Identity) {
         self.shared.limits.name_by(identity);
     }
 
-    /// What HighLevel said of tokens since the last time, for the other processes on the store.
+    /// HighLevel's verdicts on tokens since the last call, for the other processes on the store.
     pub(crate) fn take_token_news(&self) -> Vec<(Digest, TokenWord)> {
         self.shared.standings.take_news()
     }
 
-    /// Takes what it said to another process, so long ago.
+    /// Records HighLevel's verdict to another process, this long ago.
     pub(crate) fn hear_of_token(&self, digest: Digest, word: TokenWord, ago: Duration) {
         self.shared.standings.hear(digest, word, ago);
     }
@@ -237,32 +237,32 @@ impl Transport {
         self.shared.standings.standing(&self.digest(caller))
     }
 
-    /// Whether the caller's token belongs to `location`, by HighLevel's word or the server's settings.
+    /// Whether the caller's token belongs to `location`, according to HighLevel or the server's settings.
     pub fn is_proven(&self, caller: &Caller, location: &TenantId) -> bool {
         self.is_proven_by(caller, &self.digest(caller), location)
     }
 
-    /// The caller's token was just tried at `endpoint` by every read there is, and let in by none.
+    /// Every read was just tried with the caller's token at `endpoint`, and none let it in.
     pub fn keep_out(&self, caller: &Caller, endpoint: String) {
         self.shared
             .standings
             .keep_out(self.digest(caller), endpoint);
     }
 
-    /// Whether it was, a moment ago.
+    /// Whether that happened a moment ago.
     pub fn is_kept_out(&self, caller: &Caller, endpoint: &str) -> bool {
         self.shared
             .standings
             .is_kept_out(self.digest(caller), endpoint)
     }
 
-    /// What a request of `caller` is counted under that names the location `named`.
+    /// What a request of `caller` that names the location `named` is counted under.
     pub fn counted_under(&self, caller: &Caller, named: Option<&TenantId>) -> CountedUnder {
         self.counted(caller, self.digest(caller), named)
     }
 
-    /// By what the request itself says: HighLevel holds it to that. What else the caller calls its location could be
-    /// another one for each request, and each has its own caps.
+    /// Follows from the request itself, which HighLevel enforces. A location that the caller names elsewhere could
+    /// differ in each request, and each has its own caps.
     pub(super) fn counted(
         &self,
         caller: &Caller,
@@ -276,13 +276,13 @@ impl Transport {
         location.map_or(CountedUnder::Credential(digest), CountedUnder::Location)
     }
 
-    /// The one location that the caller's token belongs to, by HighLevel's word or the server's settings.
+    /// The one location that the caller's token belongs to, according to HighLevel or the server's settings.
     pub fn only_location(&self, caller: &Caller) -> Option<TenantId> {
         self.only_location_of(caller, &self.digest(caller))
     }
 
-    /// The location that the caller's token is of, and no other: by the settings, by what an OAuth token says of itself,
-    /// or because HighLevel let a private integration's token into its data.
+    /// The only location of the caller's token: by the settings, by an OAuth token's claims, or because HighLevel let a
+    /// private integration's token into its data.
     pub fn own_location(&self, caller: &Caller) -> Option<TenantId> {
         if caller.home.is_some() {
             return caller.home.clone();
@@ -295,7 +295,7 @@ impl Transport {
         TenantId::parse(&claims.auth_class_id.filter(|_| is_one)?)
     }
 
-    /// The company that the caller's token is of, by what an OAuth token says of itself.
+    /// The company of the caller's token, by an OAuth token's claims.
     pub fn own_company(&self, caller: &Caller) -> Option<TenantId> {
         let claims = caller.credential.claims()?;
         let is_one = claims.auth_class.as_deref() == Some("Company");
@@ -324,7 +324,7 @@ impl Transport {
         }
     }
 
-    /// Checks the URL that stands in the request, and adds what HighLevel wants with every one, but for the token.
+    /// Checks the URL in the request, and adds the headers that HighLevel requires, except for the token.
     pub(super) fn dress(&self, target: &Target, request: &mut Request) -> Result<(), Failure> {
         template::check(&self.base, target.tool.path, request.url()).map_err(|what| {
             Failure::new(
@@ -347,7 +347,7 @@ impl Transport {
         Ok(())
     }
 
-    /// Asks the base URL for anything, without a credential.
+    /// Sends a request to the base URL, without a credential.
     pub async fn reach(&self) -> Result<Reachability, Failure> {
         let start = Instant::now();
         let request = self

@@ -1,7 +1,7 @@
-//! The file that an operator puts a company's pair of tokens in: the store takes it over, and nothing is written here.
+//! The file in which an operator puts a company's token pair. The store takes it over, and nothing is written here.
 //!
 //! Versions before the store renewed the pair in `pair.json` itself, under the lock `pair.json.lock`, with the intent
-//! and then the new pair in `pair.json.new`. What such a version left there is taken over, too.
+//! and then the new pair in `pair.json.new`. Files that such a version left are taken over, too.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read};
@@ -15,10 +15,10 @@ use super::pair::{Leftover, Pair};
 use crate::config::decode;
 use crate::upstream::failure::{Failure, FailureClass};
 
-/// A pair is some 3 kB.
+/// A pair has some 3 kB.
 const LARGEST: u64 = 256 * 1024;
 
-/// Where a pair is put. Cheap to clone.
+/// The path of a pair. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct PairFile {
     path: Arc<Path>,
@@ -28,9 +28,9 @@ pub(super) struct PairFile {
 /// A pair to be taken over. No older version renews it while this exists.
 pub(super) struct PairFromFile {
     pub pair: Pair,
-    /// What stands for it, and for the pair that the file still holds.
+    /// Its name, and that of the pair that the file still holds.
     pub names: Vec<String>,
-    /// Its renewal was cut off.
+    /// Its renewal was interrupted.
     pub cut_off: bool,
     _lock: Option<File>,
 }
@@ -47,7 +47,7 @@ impl PairFile {
         &self.path
     }
 
-    /// The pair, with what an older version left beside it; `None` where it is known by its name.
+    /// The pair, with the files that an older version left beside it; `None` if its name is already known.
     pub(super) fn read(
         &self,
         is_known: impl Fn(&str) -> bool,
@@ -59,7 +59,7 @@ impl PairFile {
             return Ok(None);
         }
         let lock = lock(&path)?;
-        // It may have been replaced until the lock was free.
+        // It may have been replaced before the lock was free.
         let pair = read_pair(&path)?;
         let name = pair.name();
         let mut taken = PairFromFile {
@@ -83,7 +83,7 @@ impl PairFile {
                     taken.pair = *newer;
                 }
                 Leftover::Torn => taken.cut_off = true,
-                // Another one is of a pair that was replaced since.
+                // Any other one belongs to a pair that has been replaced since.
                 Leftover::Intent(other) => taken.cut_off = other == name,
                 Leftover::Answer(..) => {}
             },
@@ -100,7 +100,7 @@ impl PairFile {
     }
 }
 
-/// Shared, so that several processes may take the pair over at once; an older version locks it for itself.
+/// A shared lock, so that several processes may take the pair over at once. An older version locks exclusively.
 fn lock(path: &Path) -> Result<Option<File>, Failure> {
     let lock_path = beside(path, "lock");
     let lock = match File::open(&lock_path) {
@@ -143,7 +143,7 @@ fn unusable(path: &Path, what: &str) -> Failure {
     )
 }
 
-/// The bytes of a file, and when it was written, in seconds since 1970.
+/// The bytes of a file, with its modification time in seconds since 1970.
 fn read_all(path: &Path) -> io::Result<(Vec<u8>, i64)> {
     let about = fs::metadata(path)?;
     if !about.is_file() {

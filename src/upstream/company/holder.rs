@@ -3,7 +3,7 @@
 use super::pair::Pair;
 use crate::upstream::TenantId;
 
-/// Whom the app is installed for.
+/// The party that the app is installed for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PairHolder {
     Company(TenantId),
@@ -17,7 +17,7 @@ impl PairHolder {
         }
     }
 
-    /// For sentences.
+    /// The noun for sentences.
     pub(super) fn noun(&self) -> &'static str {
         match self {
             Self::Company(_) => "company",
@@ -33,7 +33,7 @@ impl PairHolder {
         }
     }
 
-    /// Whether what the pair says of itself, if anything, agrees.
+    /// Whether the pair's own data, if any, agrees.
     pub(super) fn fits(&self, pair: &Pair) -> bool {
         let member = match self {
             Self::Company(_) => "companyId",

@@ -1,4 +1,4 @@
-//! The operator's Marketplace app where people installed it: for one location, or for a company and its locations.
+//! Installs of the operator's Marketplace app: in one location, or in a company and its locations.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::upstream::failure::Failure;
 use state::StoreError;
 use state::vault::{CredentialKind, MOST_LOCATIONS, NewInstall, Vault, VaultLocation};
 
-/// The installs of one app, each renewed once for the whole process. Cheap to clone.
+/// The installs of one app. The process renews each once. Cheap to clone.
 #[derive(Clone)]
 pub struct Installs {
     oauth: Oauth,
@@ -28,7 +28,7 @@ pub struct Installs {
     credentials: Arc<Mutex<HashMap<String, InstallCredential>>>,
 }
 
-/// What an install gives to its locations.
+/// The credential of an install for its locations.
 #[derive(Clone, Debug)]
 pub enum InstallCredential {
     Company(Company),
@@ -39,13 +39,13 @@ pub enum InstallCredential {
 #[derive(Clone)]
 pub struct LocationInstall(pub(super) Arc<Renewal>);
 
-/// What HighLevel gave for a sign-in. It is kept before it is used.
+/// HighLevel's answer to a sign-in. It is stored before it is used.
 pub struct MarketplaceInstall {
     pub(super) holder: PairHolder,
     company: Option<TenantId>,
-    /// HighLevel's id of who installed it.
+    /// HighLevel's id of the installing user.
     pub user: Option<String>,
-    /// Of a company: where the app may act, as far as HighLevel says so here.
+    /// For a company: the locations where the app may act, as far as HighLevel lists them here.
     pub approved: Vec<TenantId>,
     pub(super) pair: Pair,
 }
@@ -64,12 +64,12 @@ impl Installs {
         &self.app.client_id
     }
 
-    /// As HighLevel's lists and webhooks name the app.
+    /// The app's id in HighLevel's lists and webhooks.
     pub fn app_id(&self) -> &str {
         app_id(&self.app.client_id)
     }
 
-    /// What HighLevel gives for the code with which a person came back to `redirect`.
+    /// HighLevel's answer for the code with which a person returned to `redirect`.
     pub async fn redeem(
         &self,
         code: &SecretString,
@@ -120,12 +120,12 @@ impl Installs {
             pair: install.pair.json(),
         };
         let id = self.vault.put_install(new).await?;
-        // Whatever was held of an earlier install is over.
+        // Data of an earlier install is obsolete.
         self.credentials().remove(&id);
         Ok(id)
     }
 
-    /// What reaches an installed location; `None` of another kind of location.
+    /// The credential of an installed location; `None` for another kind of location.
     pub fn credential(&self, location: &VaultLocation) -> Option<InstallCredential> {
         let holder = match location.kind {
             CredentialKind::Pit => return None,
@@ -137,7 +137,7 @@ impl Installs {
         Some(self.known(&location.credential, holder))
     }
 
-    /// What was just kept, or is to be looked at.
+    /// An install that was just stored, or that is to be synchronised.
     pub fn of_company(&self, credential: &str, company: &TenantId) -> Option<Company> {
         match self.known(credential, PairHolder::Company(company.clone())) {
             InstallCredential::Company(company) => Some(company),
@@ -145,7 +145,7 @@ impl Installs {
         }
     }
 
-    /// The same.
+    /// The same for a location.
     pub fn of_location(&self, credential: &str, location: &TenantId) -> InstallCredential {
         self.known(credential, PairHolder::Location(location.clone()))
     }
@@ -155,7 +155,7 @@ impl Installs {
         if let Some(credential) = known.get(id) {
             return credential.clone();
         }
-        // Those that were removed stay until then; what is still in use is read from the store again.
+        // Removed ones stay until then. Those still in use are read from the store again.
         if known.len() >= usize::try_from(MOST_LOCATIONS).unwrap_or(usize::MAX) {
             known.clear();
         }
@@ -192,17 +192,18 @@ impl LocationInstall {
         self.0.holder.id()
     }
 
-    /// Of the app.
+    /// The client id of the app.
     pub fn client_id(&self) -> &str {
         &self.0.app.client_id
     }
 
-    /// Its token, good for five minutes at least unless HighLevel gives no other.
+    /// Its token, valid for at least five minutes unless HighLevel gives no other.
     pub async fn token(&self) -> Result<SecretString, Failure> {
         self.0.token().await
     }
 
-    /// HighLevel refused `token`, which [`Self::token`] gave. Whether asking again gives another one.
+    /// Notes that HighLevel refused `token`, which [`Self::token`] returned. Returns whether another request gives a
+    /// different one.
     pub fn refused(&self, token: &SecretString) -> bool {
         self.0.refused(token)
     }
@@ -241,7 +242,7 @@ impl MarketplaceInstall {
         })
     }
 
-    /// The location, where the app is installed for one alone.
+    /// The location, if the app is installed for a single one.
     pub fn location(&self) -> Option<&TenantId> {
         match &self.holder {
             PairHolder::Location(location) => Some(location),

@@ -1,4 +1,4 @@
-//! Tokens of locations while they are good: one request for each at a time, and no more than a fixed number kept.
+//! Caches tokens of locations while they are valid: one request for each at a time, and a fixed maximum of entries.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,10 +14,10 @@ use super::pair::{MARGIN, now};
 use super::single_flight::SingleFlight;
 use crate::upstream::failure::Failure;
 
-/// A token that is refused so soon is not at fault: another one would be refused too.
+/// A refusal of a token this young is not the token's fault: another one would be refused too.
 pub(super) const TOO_YOUNG: Duration = Duration::from_secs(60);
 
-/// Tokens by what they are for. In memory only.
+/// Tokens by their purpose. Only in memory.
 pub(super) struct LocationTokenCache<K> {
     book: Mutex<TokenBook<K>>,
 }
@@ -43,7 +43,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> LocationTokenCache<K> {
         }
     }
 
-    /// The token that is kept for `key`, or what `mint` comes to.
+    /// The cached token for `key`, or the result of `mint`.
     pub(super) async fn token(
         self: &Arc<Self>,
         key: K,
@@ -71,7 +71,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> LocationTokenCache<K> {
         flight.wait().await
     }
 
-    /// HighLevel refused `token`. Whether asking again gives another one.
+    /// Notes that HighLevel refused `token`. Returns whether another request gives a different one.
     pub(super) fn forget(&self, key: &K, token: &SecretString) -> bool {
         let mut book = self.book();
         let Some(kept) = book.tokens.peek(key) else {
@@ -104,7 +104,7 @@ impl<K: Clone + Eq + Hash> TokenBook<K> {
         outcome: Result<LocationToken, Failure>,
     ) -> Result<SecretString, Failure> {
         self.flights.remove(&key);
-        // What is over is dropped here and not when it is asked for: nobody may ever do.
+        // Expired tokens are removed here, not on access: they may never be requested again.
         self.tokens.retain(|_, kept| kept.granted.is_good());
         let granted = outcome?;
         let token = granted.token.clone();
@@ -142,7 +142,7 @@ mod tests {
             }
         }
 
-        /// Asks for the token of `key`, whose mint would last `lasts` seconds; `None` fails.
+        /// Requests the token of `key`, whose mint would last `lasts` seconds; `None` fails.
         async fn ask(&self, key: u32, lasts: Option<i64>) -> Result<String, FailureClass> {
             let mints = Arc::clone(&self.mints);
             let mint = async move {
@@ -160,7 +160,7 @@ mod tests {
                 .map_err(|failure| failure.class)
         }
 
-        /// Tokens kept, and flights that are not cleared.
+        /// The numbers of tokens, and of flights that are not cleared.
         fn sizes(&self) -> (usize, usize) {
             let book = self.minted.book();
             (book.tokens.len(), book.flights.len())

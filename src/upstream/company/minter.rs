@@ -1,4 +1,4 @@
-//! Tokens of locations for clients that come with a company's token of their own.
+//! Tokens of locations for clients that bring a company's token of their own.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::upstream::TenantId;
 use crate::upstream::caller::Credential;
 use crate::upstream::failure::{Failure, FailureClass};
 
-/// So many tokens are kept for all clients together.
+/// Most cached tokens of all clients together.
 const MOST: usize = 2000;
 
-/// Exchanges clients' company tokens, and keeps what it gets for the same token. Cheap to clone.
+/// Exchanges clients' company tokens, and caches the results for the same token. Cheap to clone.
 #[derive(Clone)]
 pub struct Minter {
     oauth: Oauth,
@@ -29,12 +29,12 @@ impl Minter {
         }
     }
 
-    /// Whether `credential` is a company's OAuth token, by what it says of itself.
+    /// Whether `credential` is a company's OAuth token, by its claims.
     pub fn takes(credential: &Credential) -> bool {
         company(credential).is_some()
     }
 
-    /// A token of `location` for a client with `credential`, for which `digest` stands.
+    /// A token of `location` for a client with `credential`, which `digest` identifies.
     pub async fn location_token(
         &self,
         digest: Digest,
@@ -60,7 +60,7 @@ impl Minter {
             let granted = oauth
                 .location_token(token.secret(), &company, &asked)
                 .await?;
-            // Who has a token that is over gets nothing for it any more.
+            // A client whose token has expired gets nothing for it any more.
             let expires_at = end.map_or(granted.expires_at, |end| end.min(granted.expires_at));
             Ok(LocationToken {
                 expires_at,
@@ -71,13 +71,13 @@ impl Minter {
         self.minted.token(key, mint).await
     }
 
-    /// HighLevel refused `token` for `location`. Whether asking again gives another one.
+    /// Notes that HighLevel refused `token` for `location`. Returns whether another request gives a different one.
     pub fn forget(&self, digest: Digest, location: &TenantId, token: &SecretString) -> bool {
         self.minted.forget(&(digest, location.clone()), token)
     }
 }
 
-/// The company that a token says it is of, and when it ends.
+/// The company in a token's claims, and the token's expiry.
 fn company(credential: &Credential) -> Option<(TenantId, Option<i64>)> {
     let claims = credential.claims()?;
     if claims.auth_class.as_deref() != Some("Company") {

@@ -1,5 +1,5 @@
-//! The requests to HighLevel's `/oauth/`: the first pair of tokens for a code, a new pair for the last one, a token for
-//! one of a company's locations.
+//! Requests to HighLevel's `/oauth/`: the first token pair for a code, a new pair for the last one, a token for one of
+//! a company's locations.
 
 use std::error::Error;
 use std::time::Duration;
@@ -25,17 +25,17 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Far more than tokens take.
 const LARGEST: usize = 256 * 1024;
 
-/// `/oauth/location-token`, the path of v3, is unknown under this version; this path is known under both.
+/// `/oauth/location-token`, the path of v3, is unknown under this version. This path is known under both.
 const VERSION: &str = "2021-07-28";
 
-/// Where HighLevel gives tokens. Cheap to clone.
+/// HighLevel's token endpoints. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Oauth {
     http: Client,
     base_url: String,
 }
 
-/// The app that tokens belong to.
+/// The app of the tokens.
 #[derive(Clone, Debug)]
 pub struct App {
     pub client_id: String,
@@ -82,7 +82,7 @@ impl Oauth {
         }
     }
 
-    /// What HighLevel gives for the code with which a person came back to `redirect`. The code is used up.
+    /// HighLevel's answer for the code with which a person returned to `redirect`. The code is used up.
     pub(super) async fn redeem(
         &self,
         app: &App,
@@ -110,7 +110,7 @@ impl Oauth {
         ))
     }
 
-    /// Uses up `refresh`: what HighLevel answers is the only pair from now on.
+    /// Uses up `refresh`: HighLevel's answer has the only valid pair from now on.
     pub(super) async fn renew(
         &self,
         app: &App,
@@ -237,7 +237,7 @@ async fn body_of(response: &mut Response) -> Result<Vec<u8>, TokenError> {
     Ok(body)
 }
 
-/// A 2xx answer, if it is one: proxies answer 200 with a page of HTML.
+/// A 2xx answer, if it is genuine: proxies answer 200 with an HTML page.
 fn read(answer: &OauthAnswer) -> Result<Map<String, Value>, Failure> {
     match from_json(&answer.body) {
         Ok(Value::Object(members)) => Ok(members),
@@ -248,7 +248,7 @@ fn read(answer: &OauthAnswer) -> Result<Map<String, Value>, Failure> {
     }
 }
 
-/// HighLevel says success, but nothing can be made of what it answers.
+/// HighLevel reports success, but its answer is unusable.
 pub(super) fn unusable(what: &str) -> Failure {
     Failure::new(
         FailureClass::Upstream,

@@ -1,4 +1,4 @@
-//! Access and refresh token of a company or a location as `/oauth/token` answers them and as they are kept.
+//! Access and refresh token of a company or a location, as `/oauth/token` answers them and as they are stored.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -6,21 +6,21 @@ use serde_json::{Map, Value};
 
 use crate::upstream::Claims;
 
-/// How long before its end a token counts as over, in seconds: a call that starts with it must end with it.
+/// A token counts as expired this many seconds before its end: a call that starts with it must end with it.
 pub(super) const MARGIN: i64 = 300;
 
-/// What HighLevel's tokens live, in seconds, where an answer does not say.
+/// The usual lifetime of HighLevel's tokens in seconds, if an answer does not give one.
 const USUAL_LIFE: i64 = 86_399;
 
 const ACCESS: &str = "access_token";
 const REFRESH: &str = "refresh_token";
-/// Ours: seconds since 1970.
+/// Our own member: seconds since 1970.
 const EXPIRES_AT: &str = "expires_at";
 const EXPIRES_IN: &str = "expires_in";
-/// Of versions before the store: digest of the refresh token that was given for this pair.
+/// Of versions before the store: digest of the refresh token that this pair replaced.
 const REPLACES: &str = "replaces";
 
-/// An access token with its refresh token, and whatever came with them.
+/// An access token with its refresh token, and the other members of the answer.
 #[derive(Clone)]
 pub(super) struct Pair {
     pub access: SecretString,
@@ -30,18 +30,18 @@ pub(super) struct Pair {
     others: Map<String, Value>,
 }
 
-/// What a renewal that was cut off left beside a pair file, by a version before the store.
+/// The file that an interrupted renewal left beside a pair file, by a version before the store.
 pub(super) enum Leftover {
     /// The renewal of the pair of this name was about to be sent.
     Intent(String),
-    /// What HighLevel answered, and the name of the pair that it was asked for.
+    /// HighLevel's answer, and the name of the pair that it replaces.
     Answer(Box<Pair>, Option<String>),
-    /// Written by halves.
+    /// Written only in part.
     Torn,
 }
 
 impl Pair {
-    /// Reads a pair's JSON; `written` is when it was written, in seconds since 1970. Else what is wrong with it.
+    /// Parses a pair's JSON. `written`: the time of writing, in seconds since 1970. Fails with what is wrong.
     pub(super) fn parse(json: &[u8], written: i64) -> Result<Self, &'static str> {
         let value = serde_json::from_slice(json).map_err(|_| "is not JSON")?;
         let Value::Object(members) = value else {
@@ -50,12 +50,12 @@ impl Pair {
         let said = members.get(EXPIRES_AT).and_then(seconds);
         let lasts = members.get(EXPIRES_IN).and_then(seconds);
         let mut pair = Self::from_members(members)?;
-        // The token itself knows best, but nobody vouches for its claims: the earlier of both.
+        // The token itself knows best, but its claims are unverified: the earlier of both.
         let claimed = claimed(&pair.access);
         pair.expires_at = match (said, claimed) {
             (Some(said), Some(claimed)) => said.min(claimed),
             (Some(known), None) | (None, Some(known)) => known,
-            // Nobody knows: it is renewed at once.
+            // Unknown, so it is renewed at once.
             (None, None) => lasts.map_or(0, |lasts| written.saturating_add(lasts)),
         };
         Ok(pair)
@@ -69,14 +69,14 @@ impl Pair {
         Ok(pair)
     }
 
-    /// The pair that HighLevel answered at or after `asked` when this one was to be renewed.
+    /// The pair that HighLevel answered at or after `asked` to the renewal of this one.
     pub(super) fn renewed(
         &self,
         answer: Map<String, Value>,
         asked: i64,
     ) -> Result<Self, &'static str> {
         let mut members = self.others.clone();
-        // RFC 6749: no new refresh token means that the old one goes on.
+        // RFC 6749: without a new refresh token the old one stays valid.
         members.insert(REFRESH.to_owned(), self.refresh.expose_secret().into());
         members.extend(answer);
         Self::given(members, asked)
@@ -99,7 +99,7 @@ impl Pair {
         })
     }
 
-    /// The pair as it is kept.
+    /// The pair as it is stored.
     pub(super) fn json(&self) -> SecretString {
         let mut members = Map::new();
         members.insert(ACCESS.to_owned(), self.access.expose_secret().into());
@@ -109,12 +109,12 @@ impl Pair {
         Value::Object(members).to_string().into()
     }
 
-    /// What stands for the pair: a digest of its refresh token, which no two pairs share.
+    /// Identifies the pair: a digest of its refresh token, which no two pairs share.
     pub(super) fn name(&self) -> String {
         state::sha256(self.refresh.expose_secret())
     }
 
-    /// What came with the tokens under `name`.
+    /// Another member `name` of the answer.
     pub(super) fn other(&self, name: &str) -> Option<&str> {
         self.others.get(name)?.as_str()
     }
@@ -140,7 +140,7 @@ pub(super) fn now() -> i64 {
     Timestamp::now().as_second()
 }
 
-/// The access token of an answer to a request that was sent at `asked`, and when it ends.
+/// The access token of an answer to a request sent at `asked`, and its expiry.
 pub(super) fn granted(answer: &Map<String, Value>, asked: i64) -> Option<(SecretString, i64)> {
     let text = answer.get(ACCESS)?.as_str()?;
     let token = is_token(text).then(|| SecretString::from(text))?;
@@ -159,12 +159,12 @@ fn claimed(token: &SecretString) -> Option<i64> {
     Claims::parse(token.expose_secret())?.expires
 }
 
-/// What can stand in a header and in a form.
+/// Whether the text fits into a header and a form.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// A number, or a text that is one; beyond the range it is the end of it.
+/// A number, or a number as text. Beyond the range it is the nearest bound.
 fn seconds(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| Some(number.as_f64()? as i64)),

@@ -1,5 +1,5 @@
-//! When and how the token of a company, or of a location that installed the app, is renewed: before it ends, one renewal
-//! at a time, and never at the price of the pair.
+//! When and how the token of a company, or of a location that installed the app, is renewed: before it expires, one
+//! renewal at a time, and without ever losing the pair.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ const SOON: Duration = Duration::from_millis(250);
 /// From one look whether it has to the next.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Where the app was installed by a sign-in.
+/// The remedy for an app that was installed by a sign-in.
 const SIGN_IN_AGAIN: &str =
     "Have the person who connected the location sign in at HighLevel again.";
 
@@ -39,17 +39,17 @@ pub(super) struct Renewal {
     pub holder: PairHolder,
     pub app: App,
     pub oauth: Oauth,
-    /// Where the newest pair is, for all processes.
+    /// The place of the newest pair, for all processes.
     pub tokens: AgencyTokens,
     pub source: PairSource,
     pub state: Mutex<RenewalState>,
 }
 
-/// Where the first pair comes from.
+/// The source of the first pair.
 pub(super) enum PairSource {
-    /// A person puts it there.
+    /// A person puts it into a file.
     File(PairFile),
-    /// It was kept when the app was installed, as the credential of this id.
+    /// It was stored when the app was installed, as the credential of this id.
     Install { vault: Vault, credential: String },
     /// It was kept when somebody signed in at the command line.
     Login,
@@ -96,7 +96,7 @@ impl Renewal {
     async fn attempt(self: Arc<Self>) -> Result<SecretString, Failure> {
         let outcome = Arc::clone(&self).renew().await;
         let mut state = self.state();
-        // Before anybody has the outcome: who refuses it must not be given it again.
+        // Cleared before anybody has the outcome: a caller that refuses the token must not get it again.
         state.flight = None;
         match outcome {
             Ok(token) => {
@@ -132,7 +132,7 @@ impl Renewal {
         }
     }
 
-    /// Says what became of the pair of an install, for people.
+    /// Records the status of an install's pair, for people.
     fn report(&self, status: CredentialStatus) {
         if let PairSource::Install { vault, credential } = &self.source {
             // Nothing depends on it: a call finds out for itself.
@@ -148,7 +148,7 @@ impl Renewal {
             {
                 let mut state = self.state();
                 state.take(&pair);
-                // What this process left open is open no more where another one has put a new pair there.
+                // An open renewal of this process is settled once another one has stored a new pair.
                 state.open = kept.is_open;
                 if let Some(token) = state.good() {
                     return Ok(token);
@@ -172,7 +172,7 @@ impl Renewal {
         }
     }
 
-    /// Puts another pair in the place of `pair`; `None` where another process has done so meanwhile.
+    /// Replaces `pair` by a new one; `None` if another process has done so meanwhile.
     async fn replace(
         &self,
         kept: &AgencyPair,
@@ -191,7 +191,7 @@ impl Renewal {
                         .renewed(answer, asked)
                         .map_err(|what| TokenError::unknown(unusable(what)))?,
                     Err(mut missed) => {
-                        // What was open before is still, unless HighLevel says that it is over.
+                        // An open renewal stays open, unless HighLevel says that the pair is dead.
                         let is_over = missed.refresh_token == RefreshTokenState::Dead;
                         if is_over && let Some(remedy) = self.source.remedy() {
                             // After a renewal that was cut off, the pair that took its place is with nobody.
@@ -204,7 +204,7 @@ impl Renewal {
                         let is_untouched = missed.refresh_token == RefreshTokenState::Untouched;
                         if is_over || (is_untouched && !kept.is_open) {
                             self.state().open = false;
-                            // Left there it costs one renewal more.
+                            // If this fails, it costs one further renewal.
                             let _ = lease.give_back().await;
                         }
                         return Err(missed);
@@ -262,7 +262,7 @@ impl Renewal {
 
     async fn newest(&self) -> Result<(AgencyPair, Pair), Failure> {
         let kept = self.tokens.read().await.map_err(unrenewed)?;
-        // Nobody takes a company's row away; that of an install goes with the app.
+        // Nobody deletes a company's row. That of an install is deleted with the app.
         let kept = kept.ok_or_else(|| match &self.source {
             PairSource::File(_) => unrenewed("the store holds no pair".to_owned().into()),
             PairSource::Install { .. } => {
@@ -282,8 +282,7 @@ impl Renewal {
         Ok((kept, pair))
     }
 
-    /// Keeps the pair of the file where it is a new one. What is wrong with a file counts only while there is no other
-    /// pair.
+    /// Stores the file's pair if it is new. A faulty file matters only while there is no other pair.
     async fn take_over_file(self: &Arc<Self>) -> Result<(), Failure> {
         let PairSource::File(file) = &self.source else {
             return Ok(());

@@ -1,15 +1,15 @@
-//! A piece of work that is done once for all who wait for it, and to its end when nobody does any more.
+//! Work that is done once for all who wait for it, and completed even if nobody waits any more.
 
 use tokio::sync::watch;
 
 use crate::upstream::failure::{Failure, FailureClass};
 
-/// Under way or just over. Cheap to clone.
+/// Running or just finished. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct SingleFlight<T>(watch::Receiver<Option<Result<T, Failure>>>);
 
 impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
-    /// Starts `work` in a task of its own: who waits for it may go away.
+    /// Starts `work` in a separate task, so that waiting callers may leave.
     pub(super) fn start(work: impl Future<Output = Result<T, Failure>> + Send + 'static) -> Self {
         let (sender, receiver) = watch::channel(None);
         tokio::spawn(async move {
@@ -24,10 +24,10 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         self.0.has_changed().is_err()
     }
 
-    /// What the work comes to.
+    /// The result of the work.
     pub(super) async fn wait(mut self) -> Result<T, Failure> {
         let outcome = self.0.wait_for(Option::is_some).await;
-        // Without one the task was ended: by a panic, or with the runtime.
+        // Without a result the task was ended by a panic, or with the runtime.
         let outcome = outcome.ok().and_then(|outcome| outcome.clone());
         outcome.unwrap_or_else(|| {
             Err(Failure::new(

@@ -11,27 +11,27 @@ use super::single_flight::SingleFlight;
 use super::token_error::{RefreshTokenState, TokenError};
 use crate::upstream::failure::Failure;
 
-/// From one renewal that failed to the next, where HighLevel asks for no longer pause.
+/// The pause after a failed renewal, unless HighLevel asks for a longer one.
 pub(super) const PAUSE: Duration = Duration::from_secs(5);
 
-/// Longest pause that HighLevel is granted.
+/// Longest pause that HighLevel may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// For 30 seconds HighLevel gives the same new pair for a used refresh token: so often it is asked, should nobody
-/// else do so.
+/// For 30 seconds HighLevel gives the same new pair for a used refresh token. This many attempts are made in that time
+/// even without a caller.
 const INSISTENCE: u32 = 5;
 
 #[derive(Default)]
 pub(super) struct RenewalState {
     pub held: Option<AccessToken>,
-    /// A renewal was sent, and nobody knows what became of it.
+    /// A renewal was sent, and its result is unknown.
     pub open: bool,
-    /// What HighLevel gave for the pair of this generation and could not be put in its place.
+    /// HighLevel's answer for the pair of this generation, which could not be stored yet.
     pub unsaved: Option<(i64, Pair)>,
     pub flight: Option<SingleFlight<SecretString>>,
-    /// HighLevel refused what is held.
+    /// HighLevel refused the present token.
     refused: bool,
-    /// Why the last renewal failed, and when the next may be.
+    /// The failure of the last renewal, and the time of the next attempt.
     failed: Option<(Failure, Instant)>,
     insisted: u32,
 }
@@ -39,12 +39,12 @@ pub(super) struct RenewalState {
 pub(super) struct AccessToken {
     token: SecretString,
     expires_at: i64,
-    /// When HighLevel gave it to this process.
+    /// The time at which HighLevel gave it to this process.
     renewed: Option<Instant>,
 }
 
 impl RenewalState {
-    /// The token that needs no renewal.
+    /// The token, if it needs no renewal.
     pub(super) fn good(&self) -> Option<SecretString> {
         let held = self.held.as_ref().filter(|_| !self.refused && !self.open)?;
         // A token that lives for less than the margin must not be renewed at every call.
@@ -52,13 +52,13 @@ impl RenewalState {
         good.then(|| held.token.clone())
     }
 
-    /// What can be used while no renewal comes to anything.
+    /// The token to use while renewals fail.
     pub(super) fn still(&self) -> Option<SecretString> {
         let held = self.held.as_ref().filter(|_| !self.refused)?;
         (held.expires_at > now()).then(|| held.token.clone())
     }
 
-    /// Why there is no renewal now, with the rest of the pause.
+    /// The reason that there is no renewal now, with the rest of the pause.
     pub(super) fn resting(&self) -> Option<Failure> {
         let (failure, next) = self.failed.as_ref()?;
         let rest = next.saturating_duration_since(Instant::now());
@@ -70,7 +70,7 @@ impl RenewalState {
         (!flight.is_over()).then(|| flight.clone())
     }
 
-    /// Whether there is, or can be, another token than `token`, which HighLevel refused.
+    /// Notes that HighLevel refused `token`. Returns whether there is, or can be, a different one.
     pub(super) fn refuse(&mut self, token: &SecretString) -> bool {
         match &self.held {
             Some(held) if held.is(token) => {
@@ -81,14 +81,14 @@ impl RenewalState {
         }
     }
 
-    /// Uses the pair of the store where it is another than that in use.
+    /// Uses the store's pair if it differs from the present one.
     pub(super) fn take(&mut self, pair: &Pair) {
         if !self.held.as_ref().is_some_and(|held| held.is(&pair.access)) {
             self.hold(pair, None);
         }
     }
 
-    /// Uses what HighLevel just gave.
+    /// Uses a pair that HighLevel has just given.
     pub(super) fn renew(&mut self, pair: &Pair) {
         self.hold(pair, Some(Instant::now()));
     }
@@ -99,7 +99,7 @@ impl RenewalState {
         self.insisted = 0;
     }
 
-    /// Whether to try again though nobody may ask.
+    /// Notes a failure. Returns whether to try again even without a caller.
     pub(super) fn fail(&mut self, missed: &TokenError) -> bool {
         self.open |= missed.refresh_token == RefreshTokenState::Unknown;
         let asked = Duration::from_millis(missed.failure.retry_after_ms.unwrap_or(0));

@@ -12,30 +12,30 @@ use crate::upstream::error_body::{UpstreamErrorBody, proxy};
 use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::rate_limit::retry_after;
 
-/// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
+/// Wait if a 429 gives none: HighLevel counts in intervals of 10 seconds.
 const USUAL_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A request for a token that came to nothing.
+/// A failed request for a token.
 #[derive(Clone, Debug)]
 pub(super) struct TokenError {
     pub failure: Failure,
     pub refresh_token: RefreshTokenState,
 }
 
-/// What became of the refresh token that was sent.
+/// The state of the refresh token that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefreshTokenState {
-    /// What it was before.
+    /// Unchanged.
     Untouched,
     /// It may be used up: for 30 seconds HighLevel gives the same new pair for it again.
     Unknown,
-    /// HighLevel takes it no more.
+    /// HighLevel no longer accepts it.
     Dead,
 }
 
-/// A message that is known; the first row that fits says what it means.
+/// A known message. The first matching row gives its meaning.
 struct KnownRefusal {
-    /// Parts of the message in lower case: all of one of these lists.
+    /// Parts of the message in lower case: every part of one of these lists.
     says: &'static [&'static [&'static str]],
     class: FailureClass,
     ends_refresh_token: bool,
@@ -43,8 +43,8 @@ struct KnownRefusal {
     remedy: &'static str,
 }
 
-/// Only "Location is not active" [E, highlevel-api-docs issue 249] is known word for word; the rest is held to
-/// RFC 6749's codes and to the words that cannot be missing.
+/// Only "Location is not active" [E, highlevel-api-docs issue 249] is known word for word. The others follow RFC 6749's
+/// codes and the words that must occur.
 const OF_RENEWALS: &[KnownRefusal] = &[
     KnownRefusal {
         says: &[&["not active"]],
@@ -75,7 +75,7 @@ const OF_RENEWALS: &[KnownRefusal] = &[
     },
 ];
 
-/// A code that is not known is looked at before the client [M].
+/// An unknown code is checked before the client [M].
 const OF_CODES: &[KnownRefusal] = &[
     KnownRefusal {
         says: &[
@@ -103,7 +103,7 @@ const OF_CODES: &[KnownRefusal] = &[
     },
 ];
 
-/// As messages of other operations are known to read; of this one none is reported.
+/// In the style of other operations' messages; none is reported for this one.
 const OF_LOCATIONS: &[KnownRefusal] = &[
     KnownRefusal {
         says: &[&["not active"]],
@@ -137,7 +137,7 @@ impl TokenError {
     }
 }
 
-/// What fails before HighLevel is asked.
+/// A failure before the request to HighLevel.
 impl From<Failure> for TokenError {
     fn from(failure: Failure) -> Self {
         Self {
@@ -147,7 +147,7 @@ impl From<Failure> for TokenError {
     }
 }
 
-/// Why there is no new pair.
+/// The reason that there is no new pair.
 pub(super) fn of_renewal(
     holder: &PairHolder,
     status: StatusCode,
@@ -157,7 +157,7 @@ pub(super) fn of_renewal(
 ) -> TokenError {
     let said = UpstreamErrorBody::read(body, secrets);
     let refresh_token = match known(&said, OF_RENEWALS) {
-        // A proxy that failed may have asked HighLevel before.
+        // A failing proxy may already have forwarded the request.
         _ if status.is_server_error() || status.is_informational() => RefreshTokenState::Unknown,
         Some(known) if status.is_client_error() && known.ends_refresh_token => {
             RefreshTokenState::Dead
@@ -177,7 +177,7 @@ pub(super) fn of_renewal(
     }
 }
 
-/// Why there is no first pair for a code.
+/// The reason that there is no first pair for a code.
 pub(super) fn of_code(
     status: StatusCode,
     headers: &HeaderMap,
@@ -193,7 +193,7 @@ pub(super) fn of_code(
     failure
 }
 
-/// Why there is no token of `location`.
+/// The reason that there is no token of `location`.
 pub(super) fn of_location(
     status: StatusCode,
     headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! Every shape in which HighLevel says what is wrong.
+//! Every shape of HighLevel's error answers.
 
 use secrecy::SecretString;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Which record stands in the way of a new one, and which tools lead to it.
+//! Names the record that prevents a new one, and the tools that lead to it.
 
 use serde_json::{Map, Value};
 
@@ -9,14 +9,14 @@ use tool::Tool;
 /// Longest id that is repeated, in characters.
 const LONGEST_ID: usize = 100;
 
-/// Tools beside one that makes, changes or upserts a record.
+/// The tools beside one that makes, changes or upserts a record.
 struct Siblings {
     get: Option<&'static str>,
     update: Option<&'static str>,
     upsert: Option<&'static str>,
 }
 
-/// Says in a duplicate's failure which record there is, as far as HighLevel told it, and what to call for it.
+/// Adds the existing record to a duplicate's failure, as far as HighLevel names it, and the tool to call for it.
 pub(super) fn name_existing(failure: &mut Failure, tool: &Tool) {
     let details = failure.details.as_ref();
     let Some(meta) = details.and_then(|details| details.meta.as_ref()) else {
@@ -60,7 +60,7 @@ fn id(meta: &Map<String, Value>) -> Option<(&str, String)> {
         let value = value.as_str().filter(|value| is_id && !value.is_empty())?;
         Some((name.as_str(), excerpt(value)))
     });
-    // Ids of the location and the like stand beside that of the record.
+    // Ids of the location and the like are beside that of the record.
     let mut ids = ids.filter(|(name, _)| !matches!(*name, "locationId" | "companyId" | "traceId"));
     ids.next()
 }

@@ -1,24 +1,24 @@
-//! The errors of HighLevel that are known, what each means, and who reported it.
+//! HighLevel's known errors, the meaning of each, and who reported it.
 
 use crate::upstream::failure::FailureClass;
 
 /// A known error.
 pub(super) struct KnownError {
-    /// HighLevel's own codes for it; a `*` at the end stands for any end.
+    /// HighLevel's own codes for it. A `*` at the end matches any ending.
     pub codes: &'static [&'static str],
-    /// Statuses under which the sentence means this. A code means it under all.
+    /// Statuses under which the sentence has this meaning. A code has it under all.
     pub statuses: &'static [u16],
     /// The whole sentence (see [`super::phrase`]).
     pub phrase: &'static str,
     pub class: FailureClass,
-    /// Our sentence.
+    /// Our own sentence.
     pub sentence: &'static str,
-    /// `{scopes}` and `{access}` stand for what the tool needs, `{connect}` and `{agency}` for what a person does.
+    /// `{scopes}` and `{access}` are replaced by the tool's needs, `{connect}` and `{agency}` by a person's steps.
     pub remedy: &'static str,
-    /// Milliseconds after which another try may help.
+    /// Milliseconds after which another attempt may succeed.
     pub wait_ms: Option<u64>,
-    /// Where somebody reported it; `code:` for what several programs on GitHub compare answers with, or recorded of
-    /// them. None was checked against the live service by us.
+    /// The report; `code:` for answers that several programs on GitHub check for or have recorded. We checked none
+    /// against the live service.
     #[cfg(test)]
     pub source: &'static str,
     /// As it was reported.
@@ -28,10 +28,10 @@ pub(super) struct KnownError {
 
 const NEW_TOKEN: &str = "Check that the whole token was given and that it was not rotated or deleted; make a new one in HighLevel under Settings, Private Integrations.";
 
-/// No longer sentence is known.
+/// Longest known sentence.
 const LONGEST: usize = 500;
 
-/// A 401 in no words, or in words that are not known.
+/// A 401 without words, or in unknown ones.
 pub(super) const UNKNOWN_TOKEN: (&str, &str) = ("HighLevel does not accept the token.", NEW_TOKEN);
 
 macro_rules! known {
@@ -62,9 +62,9 @@ macro_rules! known {
     (@wait $wait:literal) => { Some($wait) };
 }
 
-/// The first that fits holds.
+/// The first match counts.
 pub(super) const KNOWN: &[KnownError] = known! {
-    // First, for a property may have any name.
+    // First, because a property may have any name.
     {
         [400, 422] "property {} should not exist",
         Invalid: "HighLevel does not take a property of this call.",
@@ -380,7 +380,7 @@ pub(super) const KNOWN: &[KnownError] = known! {
 };
 
 impl KnownError {
-    /// The row that `code` or, under this status, one of `sentences` means.
+    /// The row for `code` or, under this status, for one of `sentences`.
     pub(super) fn find(
         status: u16,
         code: Option<&str>,

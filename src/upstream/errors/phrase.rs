@@ -1,13 +1,13 @@
 //! Recognises a sentence of HighLevel's as a whole.
 //!
-//! HighLevel's sentences repeat what callers send: names of properties, ids, texts. A part of one says nothing: `property
-//! dnd should not exist` is about a property. So a known sentence is compared from its first letter to its last, and
-//! what HighLevel fills in stands in holes: `{}` for anything, `{noun}` for one to three words of letters.
+//! HighLevel's sentences repeat what callers send: names of properties, ids, texts. A part of one proves nothing:
+//! `property dnd should not exist` is about a property. So a known sentence is compared from its first letter to its
+//! last, with holes for what HighLevel fills in: `{}` for anything, `{noun}` for one to three words of letters.
 
 /// Most words of a `{noun}`.
 const LONGEST_NOUN: usize = 3;
 
-/// Whether `sentence` is `phrase`, whatever its case and its last stop.
+/// Whether `sentence` matches `phrase`, ignoring case and a final full stop.
 pub(super) fn is_phrase(sentence: &str, phrase: &str) -> bool {
     let words: Vec<&str> = sentence.split_whitespace().collect();
     let sentence = words.join(" ").to_lowercase();

@@ -1,4 +1,4 @@
-//! Every error answer that is known, in every shape it comes in.
+//! Every known error answer, in every shape.
 
 use serde_json::{Value, json};
 
@@ -290,7 +290,7 @@ fn a_token_is_accepted_by_all_but_what_calls_it_unknown() {
     let tool = tools.iter().find(|one| one.name == READ).expect("a tool");
     let token = SecretString::from("pit-secret");
     let page = "<html><title>Blocked</title></html>";
-    // Status, body, what is said of the token, and whether the call may have been executed.
+    // Status, body, verdict on the token, and whether the call may have been executed.
     #[rustfmt::skip]
     let rows: &[(u16, &str, TokenVerdict, bool)] = &[
         (401, r#"{"message":"Invalid JWT"}"#, Unknown, false),

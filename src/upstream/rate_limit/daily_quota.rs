@@ -1,4 +1,4 @@
-//! The calls of one day: own count and HighLevel's, whichever is more.
+//! The calls of one day: our own count or HighLevel's, whichever is greater.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use super::rate_limit_headers::RateLimitHeaders;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// From this share of the day's calls on, in percent, only reads are sent.
+/// Above this percentage of the day's calls, only reads are sent.
 const READS_ONLY_PERCENT: u64 = 95;
 
-/// Counts calls of one day by UTC; HighLevel does not say when its day begins.
+/// Counts the calls of a day in UTC; HighLevel does not say when its day begins.
 pub(super) struct DailyQuota {
     seed: u64,
     limit: u64,
     number: i64,
-    /// Calls of all instances, as somebody last told, and this one's since then.
+    /// Calls of all instances by the last report, and this instance's calls since.
     told: u64,
     own: u64,
-    /// Calls taken since the beginning, and at the call that was last heard of.
+    /// Calls taken since the beginning, and their number at the last call with a report.
     taken: u64,
     heard: u64,
 }
 
-/// Where one call stands in the day.
+/// The place of one call in the day.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QuotaSlot {
     number: i64,
@@ -44,8 +44,8 @@ impl DailyQuota {
         }
     }
 
-    /// How long a call has to wait for the next day; `None` where it may go. Each of `instances` has an equal part of what
-    /// was left when somebody last told how much that is, and one call at least.
+    /// The wait of a call until the next day; `None` if it may be sent. Each of `instances` has an equal part of what
+    /// was left at the last report, and at least one call.
     pub(super) fn wait(&mut self, now: Timestamp, reads: bool, instances: u64) -> Option<Duration> {
         self.begin(now);
         let left = self.allowed(reads).saturating_sub(self.told);
@@ -54,7 +54,7 @@ impl DailyQuota {
         (self.own >= part).then(|| Duration::from_millis(to_midnight.unsigned_abs()))
     }
 
-    /// How many calls of a day there are for reads, or for all else.
+    /// The number of a day's calls for reads, or for everything else.
     pub(super) fn allowed(&self, reads: bool) -> u64 {
         if reads {
             self.limit
@@ -74,7 +74,7 @@ impl DailyQuota {
         }
     }
 
-    /// Takes HighLevel's own count where it is the greater one. One of yesterday says nothing of today.
+    /// Takes HighLevel's own count if it is greater. A report of yesterday says nothing about today.
     pub(super) fn correct(&mut self, turn: QuotaSlot, reported: RateLimitHeaders) {
         if turn.number != self.number {
             return;
@@ -91,13 +91,13 @@ impl DailyQuota {
         }
     }
 
-    /// All instances had made `used` calls when this one knew of all of its own.
+    /// All instances had made `used` calls when this one had reported all of its own.
     pub(super) fn raise(&mut self, now: Timestamp, used: u64) {
         self.begin(now);
         self.tell(used, 0);
     }
 
-    /// The greater count holds: `told`, and `own` calls since.
+    /// The greater count applies: `told`, and `own` calls since.
     fn tell(&mut self, told: u64, own: u64) {
         if told.saturating_add(own) > self.told.saturating_add(self.own) {
             self.told = told;
@@ -105,19 +105,19 @@ impl DailyQuota {
         }
     }
 
-    /// How many calls of the day are used, and how many there are.
+    /// The day's used calls, and its limit.
     pub(super) fn used(&mut self, now: Timestamp) -> (u64, u64) {
         self.begin(now);
         (self.count(), self.limit)
     }
 
-    /// Whether forgetting the day's count could let too many calls through.
+    /// Whether dropping the day's count could let too many calls through.
     pub(super) fn is_half_used(&mut self, now: Timestamp) -> bool {
         self.begin(now);
         self.count() > 0 && self.count().saturating_mul(2) >= self.limit
     }
 
-    /// A call that never left is not counted.
+    /// A call that was never sent is not counted.
     pub(super) fn unsent(&mut self, turn: QuotaSlot) {
         if turn.number == self.number {
             match self.own.checked_sub(1) {

@@ -1,15 +1,15 @@
-//! The queue for the window: one line for each tenant, served in turn.
+//! The queue for a window: one line per tenant, served in turn.
 
 use std::collections::VecDeque;
 
 use super::Digest;
 
-/// At most `depth` tickets in all.
+/// At most `depth` tickets in total.
 pub(super) struct FairQueue {
     depth: usize,
     length: usize,
     next: u64,
-    /// In the order of their turns; no tenant without a ticket.
+    /// In the order of their turns. No tenant is without a ticket.
     tenants: VecDeque<(Digest, VecDeque<QueueTicket>)>,
 }
 
@@ -35,7 +35,7 @@ impl FairQueue {
         self.length
     }
 
-    /// How many would be served before a newcomer of `tenant`, at most.
+    /// The most calls that would be served before a new one of `tenant`.
     pub(super) fn ahead(&self, tenant: Digest) -> u64 {
         let own = self.waiting(tenant);
         let before = |(other, tickets): &(Digest, VecDeque<QueueTicket>)| {
@@ -48,8 +48,8 @@ impl FairQueue {
         self.tenants.iter().map(before).sum::<usize>() as u64
     }
 
-    /// Joins the line. Where it is full, the last call of the tenant with the most waiting ones makes room,
-    /// unless the newcomer's own tenant is that one: `None`.
+    /// Joins the line. If the queue is full, the last call of the tenant with the most waiting calls is dropped, unless
+    /// that is the newcomer's own tenant: `None`.
     pub(super) fn join(&mut self, tenant: Digest) -> Option<QueueTicket> {
         self.make_room(tenant)?;
         let ticket = self.ticket();
@@ -60,7 +60,7 @@ impl FairQueue {
         Some(ticket)
     }
 
-    /// The same for a call that had its turn with this ticket, and could not go: it is first again.
+    /// The same for a call that had its turn with this ticket but could not be sent: it is first again.
     pub(super) fn rejoin(&mut self, tenant: Digest, ticket: QueueTicket) -> Option<QueueTicket> {
         self.make_room(tenant)?;
         let mut tickets = match self.tenants.iter().position(|(other, _)| *other == tenant) {
@@ -73,7 +73,7 @@ impl FairQueue {
         Some(ticket)
     }
 
-    /// That of a call which goes at once.
+    /// A ticket for a call that is sent at once.
     pub(super) fn ticket(&mut self) -> QueueTicket {
         self.next += 1;
         QueueTicket(self.next)
@@ -99,12 +99,12 @@ impl FairQueue {
         own.map(|(_, tickets)| tickets)
     }
 
-    /// Whose turn it is.
+    /// The next ticket.
     pub(super) fn first(&self) -> Option<QueueTicket> {
         self.tenants.front()?.1.front().copied()
     }
 
-    /// The first one goes; its tenant has its next turn after all others.
+    /// Removes the first ticket. Its tenant's next turn comes after all others.
     pub(super) fn serve(&mut self) {
         let Some((tenant, mut tickets)) = self.tenants.pop_front() else {
             return;
@@ -116,7 +116,7 @@ impl FairQueue {
         }
     }
 
-    /// Takes a ticket out, wherever it stands; whether it was still there.
+    /// Removes a ticket from any position. Returns whether it was still there.
     pub(super) fn release(&mut self, ticket: QueueTicket) -> bool {
         let before = self.length;
         for (_, tickets) in &mut self.tenants {

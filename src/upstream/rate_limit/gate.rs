@@ -1,4 +1,4 @@
-//! Lets the calls of one window through: at once, after a short wait in line, or not.
+//! Admits the calls of one window: at once, after a short wait in line, or not at all.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -20,11 +20,11 @@ use crate::upstream::Digest;
 /// The window, the day and the line of all calls that HighLevel counts together.
 pub struct Gate {
     state: Mutex<State>,
-    /// Something changed for those in line.
+    /// Notified if something changed for waiting calls.
     changed: Notify,
     longest_wait: Duration,
     instances: Arc<InstanceCount>,
-    /// Where all instances count the same calls.
+    /// Set if all instances count the same calls.
     shared: OnceLock<SharedWindow>,
 }
 
@@ -38,13 +38,13 @@ struct State {
 /// How instances share one window.
 #[derive(Clone, Copy)]
 enum Sharing<'a> {
-    /// Each has an equal part; there are so many.
+    /// Each of this many instances has an equal part.
     Equal(u64),
-    /// Each call asks for its place in the window of all.
+    /// Each call asks for its place in the common window.
     Exact(&'a SharedWindow),
 }
 
-/// What a call brings along.
+/// The data of a call that asks for a place.
 #[derive(Clone, Copy)]
 struct Applicant {
     tenant: Digest,
@@ -52,25 +52,25 @@ struct Applicant {
     patience: Instant,
 }
 
-/// How a window stands.
+/// The state of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateStatus {
-    /// Of the calls that HighLevel allows in one interval, by its word or ours, whichever is more.
+    /// Used calls of those that HighLevel allows in one interval, by its count or ours, whichever is greater.
     pub used: u64,
     pub allowed: u64,
     pub interval: Duration,
-    /// The same of the day.
+    /// The same for the day.
     pub day_used: u64,
     pub day_allowed: u64,
     /// Calls that wait for a place.
     pub waiting: usize,
-    /// HighLevel asked to wait so long.
+    /// The wait that HighLevel asked for.
     pub pause: Option<Duration>,
-    /// How often HighLevel refused a call as one too many, since the window is known.
+    /// The number of calls that HighLevel refused as one too many, since the window was created.
     pub refused: u64,
 }
 
-/// The right to send one call. Dropped before `end`, the call counts as sent.
+/// The right to send one call. If it is dropped before `end`, the call counts as sent.
 pub struct Permit {
     gate: Arc<Gate>,
     /// `None` once ended.
@@ -78,11 +78,11 @@ pub struct Permit {
     shared: SharedPart,
 }
 
-/// What the call has of the shared window.
+/// The call's state in the shared window.
 enum SharedPart {
-    /// Nothing: this instance keeps to its part.
+    /// Nothing: this instance keeps to its own part.
     Nothing,
-    /// It asks for a place of this name. Dropped now, it was not sent.
+    /// It asks for a place of this name. If it is dropped now, it was not sent.
     Question(String),
     Place(SharedPlace),
 }
@@ -107,7 +107,7 @@ impl Gate {
         }
     }
 
-    /// Calls are counted there too from now on.
+    /// From now on calls are also counted there.
     pub(super) fn share(&self, window: SharedWindow) {
         let mut state = self.state();
         let (calls, rate) = state.window.used_here(Instant::now());
@@ -118,7 +118,7 @@ impl Gate {
         }
     }
 
-    /// Waits for a place where it comes soon enough. Dropping the future gives the place in line back.
+    /// Waits for a place if it comes soon enough. Dropping the future gives up the place in line.
     pub async fn admit(
         self: &Arc<Self>,
         tenant: Digest,
@@ -139,7 +139,7 @@ impl Gate {
         Ok(permit)
     }
 
-    /// Waits for a place in this instance's own window. Whoever brings a ticket had one before.
+    /// Waits for a place in this instance's own window. A call with a ticket had one before.
     async fn admit_here(
         self: &Arc<Self>,
         applicant: Applicant,
@@ -201,7 +201,7 @@ impl Gate {
                 if at > patience.max(now) {
                     return Err(Wait::interval(at - now));
                 }
-                // Not its turn: whoever goes first tells.
+                // It is not its turn: the call that goes first notifies it.
                 if at <= now {
                     patience.max(now + self.longest_wait)
                 } else {
@@ -216,10 +216,10 @@ impl Gate {
         }
     }
 
-    /// Counts the calls of `other` here too, which turned out to belong here.
+    /// Also counts the calls of `other`, which turned out to belong here.
     pub fn merge(&self, other: &Self) {
         let now = Instant::now();
-        // One after the other, never both locks the other way round: only an unproven window is absorbed.
+        // The locks are always taken in this order, because only an unproven window is merged.
         let mut other = other.state();
         let mut state = self.state();
         state.window.merge(&other.window, now);
@@ -231,7 +231,7 @@ impl Gate {
         }
     }
 
-    /// How it stands at this moment.
+    /// Its present state.
     pub fn status(&self) -> GateStatus {
         let mut state = self.state();
         let now = Instant::now();
@@ -250,7 +250,7 @@ impl Gate {
         }
     }
 
-    /// Nothing is counted, under way or waiting, and the day is far from used up.
+    /// Nothing is counted, running or waiting, and most of the day's calls are left.
     pub fn is_idle(&self) -> bool {
         let mut state = self.state();
         state.line.is_empty()
@@ -258,7 +258,7 @@ impl Gate {
             && !state.day.is_half_used(Timestamp::now())
     }
 
-    /// Of a call that `sharing` gives leave to.
+    /// The permit of a call that `sharing` admits.
     fn permit(self: &Arc<Self>, state: &mut State, now: Instant, sharing: Sharing<'_>) -> Permit {
         Permit {
             gate: Arc::clone(self),
@@ -287,7 +287,7 @@ impl Gate {
 }
 
 impl State {
-    /// When a call has a place after `ahead` others.
+    /// The time of a place for a call after `ahead` others.
     fn next(&mut self, now: Instant, ahead: u64, sharing: Sharing<'_>) -> Instant {
         let own = self.window.next(now, ahead, sharing.instances());
         match sharing {
@@ -320,7 +320,7 @@ impl State {
 }
 
 impl Sharing<'_> {
-    /// By how many this instance divides what there is.
+    /// The divisor for this instance's part.
     fn instances(self) -> u64 {
         match self {
             Self::Equal(instances) => instances,
@@ -330,12 +330,12 @@ impl Sharing<'_> {
 }
 
 impl Permit {
-    /// Tells the window what became of the call.
+    /// Tells the window the outcome of the call.
     pub fn end(mut self, ended: SlotOutcome) {
         self.finish(ended);
     }
 
-    /// Asks for the place that all instances share. `None`: there is none, and the call has to wait on.
+    /// Asks for the place in the common window. `None`: there is none, and the call must wait on.
     async fn ask(&mut self, reads: bool) -> Result<Option<()>, Wait> {
         let SharedPart::Question(name) = &self.shared else {
             return Ok(Some(()));
@@ -430,7 +430,7 @@ impl Drop for Permit {
     }
 }
 
-/// A place in line, left when the call is given up.
+/// A place in line, released if the call is given up.
 struct Waiting<'a> {
     gate: &'a Gate,
     ticket: Option<QueueTicket>,

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// Instances that live at this moment, this one among them.
+/// The number of live instances, including this one.
 pub struct InstanceCount {
     live: AtomicU32,
-    /// The share of this instance changed, for calls that wait.
+    /// Notifies waiting calls that this instance's part changed.
     changed: Notify,
 }
 
@@ -22,7 +22,7 @@ impl Default for InstanceCount {
 }
 
 impl InstanceCount {
-    /// From now on the windows of this instance are divided by so many.
+    /// From now on the windows of this instance are divided by this number.
     pub fn set(&self, live: u32) {
         let live = live.max(1);
         if self.live.swap(live, Ordering::Relaxed) != live {
@@ -34,12 +34,12 @@ impl InstanceCount {
         self.live.load(Ordering::Relaxed)
     }
 
-    /// Calls that wait look again.
+    /// Waiting calls check again.
     pub(super) fn wake(&self) {
         self.changed.notify_waiters();
     }
 
-    /// Ends with the next change after this was called.
+    /// Ends at the next change after this call.
     pub(super) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }

@@ -1,4 +1,4 @@
-//! Reads what an answer's headers say of HighLevel's limits and of when to come back.
+//! Reads HighLevel's limits, and the time to wait, from an answer's headers.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
 
-/// No pause is believed that is longer: one odd header must not lock a location out for days.
+/// Longest accepted pause: one odd header must not lock a location out for days.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 const MAX: HeaderName = HeaderName::from_static("x-ratelimit-max");
@@ -15,7 +15,7 @@ const INTERVAL: HeaderName = HeaderName::from_static("x-ratelimit-interval-milli
 const DAILY: HeaderName = HeaderName::from_static("x-ratelimit-limit-daily");
 const DAILY_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-daily-remaining");
 
-/// The `X-RateLimit-*` headers of one answer; what is absent or no whole number is `None`.
+/// The `X-RateLimit-*` headers of one answer. A missing header, or one that is not a whole number, is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RateLimitHeaders {
     /// `X-RateLimit-Max`: calls per interval.
@@ -45,7 +45,7 @@ impl RateLimitHeaders {
     }
 }
 
-/// `Retry-After`, in seconds or as a date: up to an hour, `None` where it is neither.
+/// `Retry-After`, in seconds or as a date, limited to an hour; `None` if it is neither.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = text(headers, &RETRY_AFTER)?;
     let pause = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,4 +1,4 @@
-//! The calls of one interval: an exact sliding window, held down by what HighLevel says is left.
+//! The calls of one interval: an exact sliding window, limited further by HighLevel's count of what is left.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,37 +8,36 @@ use tokio::time::Instant;
 
 use super::rate_limit_headers::RateLimitHeaders;
 
-/// So many calls per interval.
+/// A number of calls per interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rate {
     pub calls: u64,
     pub interval: Duration,
-    /// How much of `calls` is used, in percent.
+    /// The used percentage of `calls`.
     pub percent: u64,
 }
 
-/// Counts calls so that HighLevel never counts more than the rate, whatever each call takes on its way.
+/// Counts calls so that HighLevel never counts more than the rate, however long each call travels.
 ///
-/// HighLevel counts a call somewhere between its start and its answer, and a later call cannot be counted
-/// before it had time to get there. So a place is free again one interval after the answer, less the
-/// fastest time that any call took there and back. Where no call was fast both ways that time is too long;
-/// what `Rate::percent` keeps back covers it.
+/// HighLevel counts a call at some time between its start and its answer, and it cannot count a later call before that
+/// had time to arrive. So a place is released one interval after the answer, less the fastest round trip of any call.
+/// If no call was fast in both directions, that time is overestimated; the reserve of `Rate::percent` covers it.
 pub(super) struct RateWindow {
     seed: Rate,
     rate: Rate,
     under_way: u64,
-    /// When the places of answered calls are free again, ascending.
+    /// The times at which the places of answered calls are released, ascending.
     freed_at: VecDeque<Instant>,
     fastest: Option<Duration>,
-    /// Places taken, and given back, since the beginning.
+    /// Places taken, and released, since the beginning.
     taken: u64,
     freed: u64,
     word: Option<UpstreamHint>,
-    /// The latest call whose answer named a rate.
+    /// The latest call whose answer gave a rate.
     rate_from: u64,
     /// A 429 asked for a pause until then.
     closed_until: Option<Instant>,
-    /// How many 429s there were.
+    /// The number of 429s.
     refused: u64,
 }
 
@@ -46,27 +45,27 @@ pub(super) struct RateWindow {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
     since: Instant,
-    /// The window's counts when it was taken.
+    /// The window's counter when it was taken.
     taken: u64,
     freed: u64,
 }
 
-/// What HighLevel said was left when it counted one call.
+/// HighLevel's count of what was left when it counted one call.
 struct UpstreamHint {
     of: Slot,
     remaining: u64,
     until: Instant,
 }
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Clone, Copy, Debug)]
 pub enum SlotOutcome {
-    /// It never left.
+    /// It was never sent.
     Unsent,
-    /// It was sent and nothing was heard.
+    /// It was sent, and no answer came.
     NoResponse,
     Answered(RateLimitHeaders),
-    /// Refused as one too many; the pause that was asked for, if any.
+    /// Refused as one too many, with the pause that was asked for, if any.
     Refused(RateLimitHeaders, Option<Duration>),
 }
 
@@ -96,8 +95,8 @@ impl RateWindow {
         }
     }
 
-    /// When a call has a place that comes after `ahead` others; `now` where there is one. `instances` of the server have
-    /// an equal part of the window each, and of what HighLevel says is left.
+    /// The time of a place for a call after `ahead` others; `now` if there is one. Each of `instances` has an equal
+    /// part of the window, and of what HighLevel says is left.
     pub(super) fn next(&mut self, now: Instant, ahead: u64, instances: u64) -> Instant {
         self.forget(now);
         let used = self.under_way + self.freed_at.len() as u64;
@@ -115,7 +114,7 @@ impl RateWindow {
         own.max(said).max(self.closed_until.unwrap_or(now))
     }
 
-    /// Takes a place; `next` must have said `now`.
+    /// Takes a place; `next` must have returned `now`.
     pub(super) fn take(&mut self, now: Instant) -> Slot {
         self.under_way += 1;
         self.taken += 1;
@@ -126,22 +125,22 @@ impl RateWindow {
         }
     }
 
-    /// How many calls of an interval this instance lets through.
+    /// The number of calls in an interval that this instance admits.
     pub(super) fn capacity(&self, instances: u64) -> u64 {
         (self.rate.calls * self.rate.percent / 100 / instances).max(1)
     }
 
-    /// The rate as HighLevel last told it.
+    /// The rate as HighLevel last gave it.
     pub(super) fn rate(&self) -> Rate {
         self.rate
     }
 
-    /// Gives a place back when its call has ended: how long it is still held.
+    /// Ends a call. Returns how long its place is still held.
     pub(super) fn end(&mut self, place: Slot, now: Instant, ended: SlotOutcome) -> Duration {
         self.under_way = self.under_way.saturating_sub(1);
         let reported = match ended {
             SlotOutcome::Unsent => return Duration::ZERO,
-            // A caller that hung up at once: HighLevel may count the call later than now.
+            // The caller hung up at once: HighLevel may count the call later than now.
             SlotOutcome::NoResponse => {
                 self.hold_until(now + self.rate.interval);
                 return self.rate.interval;
@@ -152,7 +151,7 @@ impl RateWindow {
                 match pause {
                     Some(pause) => {
                         self.closed_until = self.closed_until.max(Some(now + pause));
-                        // The pause says when there is more than that.
+                        // The pause says when more is left.
                         reported.remaining = None;
                     }
                     None => reported.remaining = Some(0),
@@ -169,12 +168,12 @@ impl RateWindow {
         held
     }
 
-    /// Another instance heard that HighLevel asks to wait so long.
+    /// HighLevel asked another instance to wait until then.
     pub(super) fn close(&mut self, until: Instant) {
         self.closed_until = self.closed_until.max(Some(until));
     }
 
-    /// Counts the calls of `other` too, which turned out to be calls of this one's location.
+    /// Also counts the calls of `other`, which turned out to be calls of this location.
     pub(super) fn merge(&mut self, other: &Self, now: Instant) {
         for at in &other.freed_at {
             self.hold_until(*at);
@@ -184,13 +183,13 @@ impl RateWindow {
         }
     }
 
-    /// How many calls of this interval are used by this instance, and of how many.
+    /// This instance's used calls of the interval, and the rate.
     pub(super) fn used_here(&mut self, now: Instant) -> (u64, Rate) {
         self.forget(now);
         (self.under_way + self.freed_at.len() as u64, self.rate)
     }
 
-    /// The same by our count or HighLevel's, whichever is more.
+    /// The same by our count or HighLevel's, whichever is greater.
     pub(super) fn used(&mut self, now: Instant) -> (u64, Rate) {
         let (own, _) = self.used_here(now);
         let left = self.word.as_ref().map(|word| self.left(word).max(0));
@@ -199,25 +198,25 @@ impl RateWindow {
         (own.max(used), self.rate)
     }
 
-    /// How long HighLevel asked to wait from now.
+    /// How long HighLevel asked to wait, from now.
     pub(super) fn pause(&self, now: Instant) -> Option<Duration> {
         let until = self.closed_until.filter(|until| *until > now)?;
         Some(until - now)
     }
 
-    /// How many calls HighLevel refused as one too many.
+    /// The number of calls that HighLevel refused as one too many.
     pub(super) fn refused(&self) -> u64 {
         self.refused
     }
 
-    /// Nothing is counted or under way.
+    /// Nothing is counted or running.
     pub(super) fn is_idle(&mut self, now: Instant) -> bool {
         self.forget(now);
         self.under_way == 0 && self.freed_at.is_empty() && self.closed_until.is_none()
     }
 
-    /// The rate and the calls left as an answer told them. An answer to a call that started later is newer,
-    /// in whatever order they come; among others the smaller number wins.
+    /// Applies an answer's rate and remaining calls. An answer to a call that started later is newer, in whatever order
+    /// they arrive. Among the others, the smaller number counts.
     fn correct(&mut self, place: Slot, now: Instant, reported: RateLimitHeaders) {
         if place.taken > self.rate_from
             && let Some(max) = reported.max
@@ -255,7 +254,7 @@ impl RateWindow {
         }
     }
 
-    /// When `short` more places will be free; `later` where that is not known.
+    /// The time at which `short` more places will be free; `later` if unknown.
     fn nth_freed(&self, now: Instant, short: u64, later: Instant) -> Instant {
         match usize::try_from(short) {
             Ok(0) => now,

@@ -1,24 +1,24 @@
-//! The shared window's last answer to this instance, so that no call asks again.
+//! The shared window's last answer to this instance, which saves calls from asking again.
 
 use tokio::time::Instant;
 
-/// Calls that ask at this moment, and how many more may: each place that is left can go to one of them.
+/// The calls that are asking, and how many more may: one per place that is left.
 #[derive(Default)]
 pub(super) struct SharedHint {
     asking: u64,
-    /// Places that were left, and until when that says something.
+    /// Places that were left, and the end of this fact's validity.
     left: Option<(u64, Instant)>,
-    /// Nobody has a place before.
+    /// There is no place before this time.
     full_until: Option<Instant>,
 }
 
 impl SharedHint {
-    /// When a call may ask.
+    /// The time at which a call may ask.
     pub(super) fn next(&self, now: Instant) -> Instant {
         self.full_until.map_or(now, |until| until.max(now))
     }
 
-    /// Whether one more may ask while others do: where the window is full, one asks for all.
+    /// Whether one more call may ask while others do. If the window is full, one asks for all.
     pub(super) fn has_room(&self, now: Instant) -> bool {
         let left = self.left.filter(|(_, until)| *until > now);
         left.is_none_or(|(left, _)| self.asking < left.max(1))
@@ -32,7 +32,7 @@ impl SharedHint {
         self.asking = self.asking.saturating_sub(1);
     }
 
-    /// So many places are left; after `until` that says nothing any more.
+    /// This many places are left; the fact is valid until `until`.
     pub(super) fn open(&mut self, left: u64, until: Instant) {
         self.left = Some((left, until));
         self.full_until = None;

@@ -1,4 +1,4 @@
-//! One window as all instances share it: questions to the script at the Valkey, and what it answers.
+//! One window that all instances share: requests to the script at the Valkey, and its answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::rate_window::SlotOutcome;
 use super::valkey::{ScriptAnswer, Valkey};
 
-/// Where a window stands among those of its server.
+/// A window and its server.
 pub(super) struct SharedWindow {
     valkey: Arc<Valkey>,
     /// A digest of what is counted there.
     name: [u8; 16],
 }
 
-/// What is asked for one call.
+/// The request for one call.
 pub(super) struct PlaceRequest {
     pub interval: Duration,
     /// Calls of an interval, and of a day.
@@ -21,35 +21,35 @@ pub(super) struct PlaceRequest {
     pub calls_of_day: u64,
 }
 
-/// What the shared window says to one call.
+/// The shared window's answer to one call.
 pub(super) enum SharedAnswer {
-    /// It may go; so many places are left.
+    /// It may be sent. The number is the places left.
     Place(SharedPlace, u64),
-    /// There is a place in this time.
+    /// There is a place after this time.
     Full(Duration),
-    /// HighLevel told an instance to wait so long.
+    /// HighLevel told an instance to wait this long.
     Pause(Duration),
-    /// The day's calls are used up, of which there were so many.
+    /// The day's calls are used up: the time to wait, and their number.
     Day(Duration, u64),
-    /// Nobody knows how full it is.
+    /// The state of the window is unknown.
     Unknown,
 }
 
-/// A place that a call has.
+/// The place of a call.
 pub(super) struct SharedPlace {
     name: String,
-    /// Calls that had a place then, which call of the window it is, of which day, and which of that day.
+    /// Calls with a place at that time, the call's number in the window, its day, and its number in the day.
     counts: [i64; 4],
 }
 
-/// What the end of a call tells of its window.
+/// The data on its window at the end of a call.
 pub(super) struct EndNote {
     pub interval: Duration,
     /// How long its place is still held.
     pub held: Duration,
-    /// Calls of an interval, as HighLevel last told.
+    /// Calls of an interval, as HighLevel last gave them.
     pub calls: u64,
-    /// Calls that HighLevel says are left of the interval, and those of the day that it counted.
+    /// Calls that are left of the interval, and those counted for the day, according to HighLevel.
     pub left: Option<u64>,
     pub used_of_day: Option<u64>,
     /// HighLevel refused it as one too many, and asked for this pause.
@@ -61,7 +61,7 @@ impl SharedWindow {
         Self { valkey, name }
     }
 
-    /// Whether it is asked; else each instance keeps to its part.
+    /// Whether it is in use; otherwise each instance keeps to its own part.
     pub(super) fn is_asked(&self) -> bool {
         self.valkey.is_asked()
     }
@@ -74,8 +74,8 @@ impl SharedWindow {
     pub(super) async fn take(&self, name: &str, request: &PlaceRequest) -> SharedAnswer {
         let window = self.window();
         let mut invocation = self.valkey.invocation(&window);
-        // A call under way is held for a tenth longer than HighLevel counts it: it may get there a little later. Its end
-        // says how long really, and where its instance dies its place is free again.
+        // A running call is held for a tenth longer than HighLevel's interval, because it may arrive a little later.
+        // Its end gives the actual time; if its instance dies, its place is released anyway.
         let longest = request.interval + request.interval / 10;
         let (interval, longest) = (millis(request.interval), millis(longest));
         invocation.arg("take").arg(interval).arg(name).arg(longest);
@@ -89,7 +89,7 @@ impl SharedWindow {
         }
     }
 
-    /// The call that has the place has ended.
+    /// The call with this place has ended.
     pub(super) fn end(&self, place: SharedPlace, note: EndNote) {
         self.valkey.tell(self.window(), move |invocation| {
             invocation.arg("end").arg(millis(note.interval));
@@ -102,14 +102,14 @@ impl SharedWindow {
         });
     }
 
-    /// The call of this place did not leave, or is not known to have the place.
+    /// The call of this place was not sent, or is not known to have the place.
     pub(super) fn give_back(&self, name: String, interval: Duration) {
         self.valkey.tell(self.window(), move |invocation| {
             invocation.arg("unsent").arg(millis(interval)).arg(name);
         });
     }
 
-    /// So many calls were counted elsewhere, and belong here.
+    /// Adds calls that were counted elsewhere, and belong here.
     pub(super) fn add(&self, calls: u64, interval: Duration) {
         let name = self.place_name();
         self.valkey.tell(self.window(), move |invocation| {
@@ -124,7 +124,7 @@ impl SharedWindow {
 }
 
 impl EndNote {
-    /// `None`: the call did not leave. `calls`: of an interval, as HighLevel last told.
+    /// `None`: the call was not sent. `calls`: of an interval, as HighLevel last gave them.
     pub(super) fn new(
         ended: SlotOutcome,
         interval: Duration,
@@ -143,7 +143,7 @@ impl EndNote {
             SlotOutcome::Unsent => return None,
             SlotOutcome::NoResponse => return Some(silent),
             SlotOutcome::Answered(reported) => (reported, Duration::ZERO),
-            // Where it does not say how long, one interval.
+            // If it gives no time, one interval.
             SlotOutcome::Refused(reported, pause) => (reported, pause.unwrap_or(interval)),
         };
         let of_day = reported.daily.zip(reported.daily_remaining);
@@ -161,7 +161,7 @@ impl SharedPlace {
         self.name
     }
 
-    /// Which call of the day it is, of all instances.
+    /// The call's number in the day, over all instances.
     pub(super) fn number_of_day(&self) -> u64 {
         unsigned(self.counts[3])
     }
@@ -192,7 +192,7 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Rounded up: no place is free too early.
+/// Rounded up, so that no place is released too early.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! The limits against HighLevel's own counting as the sandbox does it, on a clock of the test's.
+//! The limits against HighLevel's own counting, as the sandbox does it, with a clock of the test.
 
 mod scopes;
 mod shares;
@@ -29,7 +29,7 @@ fn gate() -> Arc<Gate> {
     Arc::new(Gate::new(&settings(), &Arc::default()))
 }
 
-/// What HighLevel counts, with the time of the test's clock.
+/// HighLevel's counter, with the time of the test's clock.
 struct HighLevel {
     limits: limits::ResourceLimits,
     limit: limits::Limit,
@@ -73,7 +73,7 @@ impl HighLevel {
     }
 }
 
-/// Agents that call as fast as they may for a minute: refusals upstream, and calls that were let in.
+/// Agents that call as fast as they may for a minute. Returns refusals upstream, and admitted calls.
 async fn minute(
     counting: Counting,
     limit: limits::Limit,
@@ -131,7 +131,7 @@ async fn twenty_agents_of_one_location_use_its_limit_and_never_pass_it() {
             assert_eq!(refused, 0, "{name}");
             assert!(let_in as f64 / 60.0 >= 9.3, "{name}: {let_in}");
         }
-        // The account has a quarter of what the settings say: HighLevel's first answer tells.
+        // The account has a quarter of the settings' limit, which HighLevel's first answer shows.
         let (refused, let_in) = minute(counting, limits::SANDBOX_ACCOUNT, 100..400).await;
         println!("{counting:?} windows of 25: {refused} refused, {let_in} let in");
         assert_eq!(refused, 0);
@@ -274,7 +274,7 @@ fn a_window_believes_the_smaller_number_in_whatever_order_answers_come() {
 }
 
 proptest! {
-    /// Whatever each call takes to get there and back, no ten seconds at HighLevel see more than it takes.
+    /// However long each call travels, HighLevel never counts more calls in ten seconds than it allows.
     #[test]
     fn no_interval_sees_more_calls_than_the_rate(
         calls in prop::collection::vec((0_u64..300, 0_u64..2_000, 0_u64..2_000), 150..400),
@@ -286,7 +286,7 @@ proptest! {
         let mut counted: Vec<u64> = Vec::new();
         let mut answers: Vec<(u64, Slot)> = Vec::new();
         let mut clock = 0;
-        // Half of the fastest way there and back, each way.
+        // Half of the fastest round trip, each way.
         let floor = 10;
         for (gap, there, back) in calls {
             clock += gap / 20;

@@ -1,4 +1,4 @@
-//! The Valkey or Redis where instances share their windows: one connection, short questions, and none while it is away.
+//! The Valkey or Redis where instances share their windows: one connection, short requests, and none while it is away.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -14,70 +14,70 @@ use tokio::time::{Instant, sleep, timeout};
 use super::instances::InstanceCount;
 use crate::background::home;
 
-/// No call waits longer for an answer. A tenth of this is usual where a machine is busy for a moment, and a change to equal
-/// parts costs more than the wait: of 39,083 calls eight were refused by HighLevel, each near one of 228 such changes.
+/// Longest wait of a call for an answer. A tenth of this is usual on a machine that is busy for a moment, and a change
+/// to equal parts costs more than the wait: of 39,083 calls HighLevel refused eight, each near one of 228 such changes.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// What an answer takes that is as it should be.
+/// The duration of a normal answer.
 const QUICK: Duration = Duration::from_millis(20);
 
-/// So long without one quick answer is no moment any more.
+/// After this time without a normal answer, it counts as away.
 const LONGEST_SLOW: Duration = Duration::from_secs(1);
 
-/// How long a connection may take to come about; no call waits for it.
+/// Longest time to connect; no call waits for it.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// From a failure to the next try.
+/// The pause between attempts after a failure.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Most messages under way that no call waits for. A place that is not given back is free by itself a little later.
+/// Most pending messages that no call waits for. A place that is not given back is released a little later anyway.
 const MOST_NOTES: usize = 1_024;
 
-/// What the script answers.
+/// The script's answer.
 pub(super) type ScriptAnswer = Vec<i64>;
 
 pub(super) struct Valkey {
     client: Client,
     script: Script,
-    /// Before the name of every key.
+    /// Prefix of every key.
     prefix: String,
     link: watch::Sender<Link>,
-    /// Whether calls ask it. Where they do not, each instance keeps to its part of a window.
+    /// Whether calls ask it. Otherwise each instance keeps to its own part of a window.
     is_asked: AtomicBool,
     outages: AtomicU64,
-    /// Since when no answer was quick.
+    /// The time since when no answer was quick.
     slow_since: Mutex<Option<Instant>>,
-    /// Told when `is_asked` changes.
+    /// Notified when `is_asked` changes.
     instances: Arc<InstanceCount>,
-    /// Where what outlives a call runs.
+    /// The runtime for work that outlives a call.
     home: OnceLock<Handle>,
     notes: Arc<Semaphore>,
-    /// Makes names of places: this process's part, and how many it has given.
+    /// Makes names of places from this process's number and a counter.
     process: u64,
     places: AtomicU64,
 }
 
 enum Link {
-    /// Nobody has called yet.
+    /// No call has been made yet.
     Idle,
     Connecting,
     Up(MultiplexedConnection),
     Away,
 }
 
-/// How the server of shared windows stands.
+/// The state of the server of shared windows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValkeyStatus {
     /// Host and port.
     pub address: String,
     /// `None`: it was not asked yet.
     pub is_up: Option<bool>,
-    /// How often it went away.
+    /// The number of outages.
     pub outages: u64,
 }
 
 impl Valkey {
-    /// Nothing is connected before somebody calls. Fails with a sentence without the address, which may hold a password.
+    /// Connects only at the first call. Fails with a sentence without the address, which may contain a password.
     pub(super) fn new(
         url: &SecretString,
         prefix: String,
@@ -106,7 +106,7 @@ impl Valkey {
         self.is_asked.load(Ordering::Relaxed)
     }
 
-    /// Connects unless it has begun to. Takes no time.
+    /// Connects unless it has begun to. Returns at once.
     pub(super) fn meet(self: &Arc<Self>) {
         let begins = self.link.send_if_modified(|link| {
             let is_idle = matches!(link, Link::Idle);
@@ -121,22 +121,22 @@ impl Valkey {
         }
     }
 
-    /// A name that no other place has, of any instance.
+    /// A name that no other place of any instance has.
     pub(super) fn place_name(&self) -> String {
         let number = self.places.fetch_add(1, Ordering::Relaxed);
         format!("{:x}.{number:x}", self.process)
     }
 
-    /// The script about the window of this name.
+    /// The script's invocation for the window of this name.
     pub(super) fn invocation(&self, window: &str) -> ScriptInvocation<'_> {
         let mut invocation = self.script.prepare_invoke();
-        // In braces: both keys of a window are in one place of a cluster.
+        // In braces, so that both keys of a window are in one slot of a cluster.
         let key = |what: &str| format!("{}:{{{window}}}:{what}", self.prefix);
         invocation.key(key("places")).key(key("state"));
         invocation
     }
 
-    /// What it answers; `None` where it is away, or does not answer in time.
+    /// Its answer; `None` if it is away, or does not answer in time.
     pub(super) async fn ask(
         self: &Arc<Self>,
         invocation: &ScriptInvocation<'_>,
@@ -166,7 +166,7 @@ impl Valkey {
         }
     }
 
-    /// Whether this answer, which took so long, is the last of too many slow ones.
+    /// Whether this answer, which took `took`, is the last of too many slow ones.
     fn is_slow_for_long(&self, took: Duration) -> bool {
         let now = Instant::now();
         let mut since = self
@@ -180,7 +180,7 @@ impl Valkey {
         now - *since.get_or_insert(now) > LONGEST_SLOW
     }
 
-    /// Lets it know, without waiting. Where too much waits already it does not.
+    /// Sends a message without waiting. Drops it if too many are pending.
     pub(super) fn tell(
         self: &Arc<Self>,
         window: String,
@@ -201,7 +201,7 @@ impl Valkey {
         });
     }
 
-    /// How long it takes to answer, on a connection of its own, or why it does not.
+    /// The time that it takes to answer on a separate connection, or the reason that it does not.
     pub(super) async fn probe(&self) -> Result<Duration, String> {
         self.try_connect().await.map(|(_, took)| took)
     }
@@ -236,10 +236,10 @@ impl Valkey {
         }
     }
 
-    /// A connection over which it answers in time, and how long that took.
+    /// A connection on which it answers in time, and the time that it took.
     async fn try_connect(&self) -> Result<(MultiplexedConnection, Duration), String> {
         let client = self.client.clone();
-        // Where it speaks TLS this reads the system's certificates from files: no runtime's thread waits for them.
+        // With TLS this reads the system's certificates from files, which must not block a runtime thread.
         let connected = tokio::task::spawn_blocking(move || {
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(CONNECT))
@@ -250,7 +250,7 @@ impl Valkey {
         let connected = connected.await.map_err(|error| error.to_string())?;
         let mut connection = connected.map_err(|error| error.to_string())?;
         let mut took = Duration::MAX;
-        // The first question brings the script along. Its best answer counts: this machine may be the busy one.
+        // The first request also loads the script. The best time counts, because this machine may be the busy one.
         for _ in 0..4 {
             let start = Instant::now();
             let mut invocation = self.invocation("probe");
@@ -272,7 +272,7 @@ impl Valkey {
         Ok((connection, took))
     }
 
-    /// It is there, or there again.
+    /// It is available, or available again.
     fn welcome(&self, connection: MultiplexedConnection) {
         let address = self.address();
         let mut was_away = false;
@@ -292,7 +292,7 @@ impl Valkey {
         }
     }
 
-    /// It did not answer. The first who finds out says so, and has it tried again.
+    /// It did not answer. The first to notice logs it and starts reconnecting.
     pub(super) fn lose(self: &Arc<Self>, why: &str) {
         if self.leave(|link| matches!(link, Link::Up(_)), why) {
             let home = self.home.get_or_init(home);
@@ -300,7 +300,7 @@ impl Valkey {
         }
     }
 
-    /// Calls do not ask it any more. It is away from now on where its link was such; whether it was.
+    /// Stops asking it, if `was` is true of its link. Returns whether it was.
     fn leave(&self, was: impl Fn(&Link) -> bool, why: &str) -> bool {
         let is_new = self.link.send_if_modified(|link| {
             self.is_asked.store(false, Ordering::Relaxed);
@@ -325,7 +325,7 @@ impl Valkey {
     }
 }
 
-/// Connects after a pause, again and again, for as long as somebody has use for it.
+/// Connects after a pause, repeatedly, for as long as somebody uses it.
 async fn connect(valkey: Weak<Valkey>, mut pause: Duration) {
     loop {
         sleep(pause).await;

@@ -1,10 +1,10 @@
-//! Why a call has to wait for its place, and what it is told.
+//! The reason that a call must wait for its place, and its error.
 
 use std::time::Duration;
 
 use crate::upstream::failure::{Failure, FailureClass};
 
-/// Why a call may not go, and in how long it could.
+/// The reason that a call may not be sent, and the time until it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
     pub reason: Reason,
@@ -16,7 +16,7 @@ pub enum Reason {
     Interval,
     /// The day's calls are used up.
     Day,
-    /// What is left of the day's calls is kept for reads.
+    /// The rest of the day's calls is reserved for reads.
     ReadsOnly,
 }
 
@@ -29,7 +29,7 @@ impl Wait {
     }
 }
 
-/// What a call is told that may not go.
+/// The error for a call that may not be sent.
 impl From<Wait> for Failure {
     fn from(wait: Wait) -> Self {
         let (sentence, remedy) = match wait.reason {

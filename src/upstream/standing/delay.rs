@@ -1,13 +1,13 @@
-//! Why a call of a token is held back without asking HighLevel.
+//! The reason that a call of a token is held back without a request to HighLevel.
 
 use std::time::Duration;
 
 use crate::upstream::failure::{Failure, FailureClass};
 
-/// Back off so long when too many calls of one new token are under way.
+/// The wait when too many calls of one new token are running.
 const CROWDED: Duration = Duration::from_secs(1);
 
-/// A call that is held back, and in how long it may come again.
+/// A call that is held back, and the time until it may come again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delay {
     pub reason: DelayReason,

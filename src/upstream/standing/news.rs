@@ -1,4 +1,4 @@
-//! This process's news about tokens for the others on its store, and theirs.
+//! Exchanges verdicts on tokens between this process and the others on its store.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use super::{Book, MOST_LOCATIONS, PROVEN_FOR, Standings};
 use crate::upstream::recent::RecentMap;
 use crate::upstream::{Digest, TenantId};
 
-/// Most that waits to be told. What has no room is told when it is heard again.
+/// Most pending news. What does not fit is reported when it is heard again.
 const MOST_NEWS: usize = 10_000;
 
-/// What is heard again is told again after so long: the others would forget it otherwise.
+/// A repeated verdict is reported again after this time: otherwise the others would forget it.
 const TOLD_EVERY: Duration = Duration::from_hours(1);
 
-/// What HighLevel said of a token.
+/// HighLevel's verdict on a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TokenWord {
     Accepted,
@@ -24,15 +24,15 @@ pub(crate) enum TokenWord {
     Home(TenantId),
 }
 
-/// What is to be told.
+/// News to be reported.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    /// Somebody tells it.
+    /// Somebody reports it.
     is_told: bool,
     waiting: Vec<(Digest, TokenWord)>,
 }
 
-/// When it was told last.
+/// The time of the last report.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told(Instant);
 
@@ -55,16 +55,16 @@ impl News {
 }
 
 impl Standings {
-    /// What was heard since the last time. The first time nothing: from then on it is kept.
+    /// The news since the last call. The first call returns nothing, and starts the collection.
     pub(crate) fn take_news(&self) -> Vec<(Digest, TokenWord)> {
         let news = &mut self.book().news;
         news.is_told = true;
         std::mem::take(&mut news.waiting)
     }
 
-    /// Takes what another process heard, so long ago.
+    /// Records a verdict that another process got this long ago.
     pub(crate) fn hear(&self, digest: Digest, word: TokenWord, ago: Duration) {
-        // Before the system started: nothing of it matters.
+        // Before the system's start, so it does not matter.
         let Some(at) = Instant::now().checked_sub(ago) else {
             return;
         };

@@ -1,12 +1,12 @@
-//! The right of a new token to have one call under way.
+//! The right of a new token to have one running call.
 
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::tries::Try;
 use crate::upstream::errors::TokenVerdict;
 
-/// Held while the call is under way. Dropped before `end`, the call counts as a refused try: whoever hangs up early
-/// must not get tries for nothing.
+/// Held while the call runs. If it is dropped before `end`, the call counts as a refused attempt: hanging up early must
+/// not give free attempts.
 pub(crate) struct Seat {
     /// One of the token's few calls.
     _place: OwnedSemaphorePermit,
@@ -22,7 +22,7 @@ impl Seat {
         }
     }
 
-    /// Takes what became of the call.
+    /// Records the outcome of the call.
     pub(crate) fn end(mut self, verdict: TokenVerdict) {
         let Some(attempt) = self.attempt.take() else {
             return;

@@ -1,4 +1,4 @@
-//! What strangers may try, and what they cannot touch.
+//! What strangers may try, and what they cannot affect.
 
 use futures_util::FutureExt;
 use tokio::time::advance;
@@ -137,7 +137,7 @@ async fn four_calls_of_a_new_token_go_and_the_others_wait_for_its_answer() {
     for other in others {
         assert!(other.await.expect("accepted").is_none());
     }
-    // A line that does not move ends after the longest wait.
+    // A waiting call fails after the longest wait if nothing moves.
     let silent = newcomer(2, "192.0.2.1");
     let mut held = Vec::new();
     for _ in 0..NEW_CALLS {
@@ -200,7 +200,7 @@ async fn acceptance_and_proofs_end_by_time_and_by_highlevels_word() {
         standings.record(token, verdict);
         assert_eq!(standings.standing(&token), Standing::Accepted);
     }
-    // Use renews the one and the other.
+    // Each use renews both.
     advance(PROVEN_FOR / 2).await;
     standings.prove(token, &home);
     advance(PROVEN_FOR / 2).await;
@@ -258,7 +258,7 @@ async fn an_endpoint_that_let_a_token_in_by_no_read_is_tried_again_a_minute_late
     );
     advance(Duration::from_secs(31)).await;
     assert!(!standings.is_kept_out(digest(1), "acme LA"));
-    // Whoever names what no location is called costs no memory.
+    // A name that no location can have costs no memory.
     let long = "x".repeat(LONGEST_ENDPOINT + 1);
     standings.keep_out(digest(1), long.clone());
     assert!(!standings.is_kept_out(digest(1), &long));

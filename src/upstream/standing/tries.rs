@@ -1,4 +1,4 @@
-//! Tokens of one address that HighLevel did not accept: so many a minute, and no more are tried.
+//! Attempts of one address with tokens that HighLevel did not accept: a limited number per minute.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,25 +9,25 @@ use tokio::time::{Instant, timeout_at};
 
 use super::delay::Delay;
 
-/// Refused tries that an address has in a minute. HighLevel may block the server's own address for more.
+/// Refused attempts of an address per minute. For more, HighLevel may block the server's own address.
 pub(super) const TRIES_A_MINUTE: usize = 30;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// An address without calls is forgotten after so long: the longest call and a minute.
+/// An address without calls is forgotten after this time: the longest call and a minute.
 pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_mins(3);
 
-/// Wait where all tries are under way.
+/// The wait while all attempts are running.
 const UNDER_WAY: Duration = Duration::from_secs(1);
 
-/// The tries of one address.
+/// The attempts of one address.
 pub(super) struct Tries {
     free: Arc<Semaphore>,
-    /// When refused tries are free again, ascending.
+    /// The times at which refused attempts are free again, ascending.
     spent: Mutex<VecDeque<Instant>>,
 }
 
-/// One try, under way.
+/// One running attempt.
 pub(super) struct Try {
     tries: Arc<Tries>,
     permit: OwnedSemaphorePermit,
@@ -43,7 +43,7 @@ impl Default for Tries {
 }
 
 impl Tries {
-    /// Whether the address has tries left, those under way included.
+    /// Whether the address has attempts left, counting the running ones.
     pub(super) fn check(&self) -> Result<(), Delay> {
         let now = Instant::now();
         let spent = self.refill(now);
@@ -53,7 +53,7 @@ impl Tries {
         }
     }
 
-    /// Waits for a try until `patience` is over. Tries under way that succeed are free at once.
+    /// Waits for an attempt until `patience` is over. A running attempt that succeeds is free at once.
     pub(super) async fn enter(self: &Arc<Self>, patience: Instant) -> Result<Try, Delay> {
         loop {
             self.check()?;
@@ -72,7 +72,7 @@ impl Tries {
         }
     }
 
-    /// Frees what was spent a minute ago.
+    /// Frees attempts that were spent a minute ago.
     fn refill(&self, now: Instant) -> MutexGuard<'_, VecDeque<Instant>> {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         while spent.front().is_some_and(|until| *until <= now) {
@@ -91,7 +91,7 @@ impl Try {
         spent.push_back(Instant::now() + MINUTE);
     }
 
-    /// The try costs nothing.
+    /// The attempt costs nothing.
     pub(super) fn give_back(self) {
         drop(self);
     }

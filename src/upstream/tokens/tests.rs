@@ -1,4 +1,4 @@
-//! Which token a call goes with, by caller, operation and location.
+//! The token of a call by caller, operation and location.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -63,7 +63,7 @@ fn who_is_bound_to_locations_never_gets_the_agencys_token() {
         ("a location's token", location_jwt()),
         ("an install in a location", install()),
     ];
-    // For each: with a location and without one. "refused" names the remedy's first word.
+    // Each with a location and without one. "refused" names the remedy's first word.
     let company = |agency: bool, takes: TokenClass, named: bool| match (agency, takes, named) {
         (true, Agency | Either, _) | (true, Unknown, false) => "the company's",
         (false, Agency, _) => "refused: Leave",
@@ -115,7 +115,7 @@ fn who_is_bound_to_locations_never_gets_the_agencys_token() {
                         own(name.contains("location"), agency, takes)
                     };
                     let is_servers_own = sender.caller.is_servers_own();
-                    // A client unbinds its connection; of the server's own credentials the operator has the word.
+                    // A client can unbind its connection. For the server's own credentials the operator decides.
                     let expected = match expected {
                         "refused: Leave" if !is_servers_own => "refused: Have",
                         expected => expected,

@@ -1,4 +1,4 @@
-//! Which pair is taken over from a file, and what of that which an older version left beside it.
+//! The pair that is taken over from a file, and from the files that an older version left beside it.
 
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -6,10 +6,10 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// The pair of the file, its successor, and one that has to do with neither.
+/// The pair of the file, its successor, and an unrelated one.
 const REFRESH: [&str; 3] = ["refresh.1", "refresh.2", "refresh.9"];
 
-/// A pair; as an older version wrote it, with the name of the one that it replaces.
+/// A pair as an older version wrote it, with the name of the pair that it replaces.
 fn json(number: usize, replaces: Option<usize>) -> String {
     let mut pair =
         json!({"access_token": "access", "refresh_token": REFRESH[number], "expires_at": 5});
@@ -19,12 +19,12 @@ fn json(number: usize, replaces: Option<usize>) -> String {
     pair.to_string()
 }
 
-/// What an older version wrote before it asked.
+/// What an older version wrote before its request.
 fn intent(number: usize) -> String {
     json!({"replaces": state::sha256(REFRESH[number])}).to_string()
 }
 
-/// The first pair's file, and beside it what a dead process left.
+/// The first pair's file, with the files of a dead process beside it.
 fn folder(left: Option<&str>) -> (TempDir, PairFile) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("pair.json");
@@ -44,7 +44,7 @@ fn known(numbers: &[usize]) -> impl Fn(&str) -> bool {
     }
 }
 
-/// Which pair is taken over, and whether it may be used up.
+/// The pair that is taken over, and whether it may be used up.
 #[track_caller]
 fn check(left: Option<&str>, number: usize, cut_off: bool) {
     let (folder, file) = folder(left);
@@ -58,7 +58,7 @@ fn check(left: Option<&str>, number: usize, cut_off: bool) {
         "{left:?}"
     );
     assert!(!taken.pair.json().expose_secret().contains("replaces"));
-    // Neither the pair of the file nor the one that counts is taken over again.
+    // Neither the pair of the file nor the newer one is taken over again.
     let names: Vec<String> = [0, number]
         .map(|number| state::sha256(REFRESH[number]))
         .into();
@@ -92,7 +92,7 @@ fn only_what_belongs_to_the_pair_is_taken_over_with_it() {
     check(Some(""), 0, true);
     check(Some("{}"), 0, true);
     check(Some(&answer[..answer.len() / 2]), 0, true);
-    // The new pair over the intent, cut off.
+    // The new pair over the intent, truncated.
     let torn = format!("{}{}", &answer[..20], &intent(0)[20..]);
     check(Some(&torn), 0, true);
 }

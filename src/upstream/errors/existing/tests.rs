@@ -1,4 +1,4 @@
-//! A duplicate names the record that there is, and the tools that lead to it.
+//! A duplicate's error names the existing record, and the tools that lead to it.
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;

@@ -1,4 +1,4 @@
-//! Each known error is told by its whole sentence, and by nothing that callers send.
+//! Each known error is recognised by its whole sentence, and by nothing that callers send.
 
 use super::{KNOWN, KnownError};
 use crate::catalog::TOOLS;
@@ -54,7 +54,7 @@ fn words_of_callers_change_nothing() {
                     format!("tags.0 {name} is too long"),
                     format!("\"{name}\" is no valid status"),
                 ] {
-                    // Nothing else is a sentence that goes on as a known one does.
+                    // No other sentence continues as a known one does.
                     let goes_on = known.phrase.ends_with("{}") && sentence.starts_with(example);
                     if !goes_on {
                         assert_eq!(class(status, &sentence), None, "{status} {sentence}");

@@ -1,10 +1,10 @@
-//! Whose calls are counted together, and which windows are kept.
+//! The calls that are counted together, and the windows that are kept.
 
 use super::*;
 use crate::upstream::errors::TokenVerdict;
 use crate::upstream::standing::Standings;
 
-/// The windows of a process, and what decides who is counted where.
+/// The windows of a process, and the facts that decide where a call is counted.
 struct Process {
     limits: Limits,
     standings: Standings,
@@ -18,7 +18,7 @@ impl Process {
         }
     }
 
-    /// Where a call of `credential` is counted that names `location`.
+    /// The account for a call of `credential` that names `location`.
     fn account(&self, credential: &Credential, location: Option<&TenantId>) -> RateLimitAccount {
         let digest = self.limits.digest(credential);
         let proven = location.filter(|location| self.standings.is_proven(&digest, location));
@@ -30,7 +30,7 @@ impl Process {
         self.limits.account(credential, digest, &counted, standing)
     }
 
-    /// HighLevel lets the account's token into `location`.
+    /// HighLevel accepts the account's token for `location`.
     fn prove(&self, account: &RateLimitAccount, location: &TenantId) {
         self.standings
             .record(account.digest, TokenVerdict::Accepted);
@@ -50,7 +50,7 @@ async fn a_token_joins_a_location_only_when_it_has_proved_it() {
     let location = TenantId::parse("L0").expect("an id");
     let own = |token: &str| process.account(&credential(token), Some(&location));
     assert!(!same(&own("pit-a"), &own("pit-b")), "nothing is proved");
-    // One that is not let in uses its own window up, and nobody else's.
+    // A token that is not let in uses up only its own window.
     for _ in 0..95 {
         drop(
             admitted(&own("pit-stranger").scope.gate, 1)

@@ -1,4 +1,4 @@
-//! What one of several instances lets through, where they do not count together.
+//! The calls that one of several instances admits, if they do not count together.
 
 use jiff::Timestamp;
 
@@ -14,7 +14,7 @@ fn shared_by(instances: u32) -> (Arc<Gate>, Arc<InstanceCount>) {
     (Arc::new(Gate::new(&settings(), &count)), count)
 }
 
-/// How many more calls go at once.
+/// The number of further calls that are admitted at once.
 async fn more(gate: &Arc<Gate>) -> usize {
     let mut calls = 0;
     while let Ok(permit) = gate.admit([1; 32], true, Instant::now()).await {
@@ -94,7 +94,7 @@ fn the_day_is_shared_and_what_highlevel_counted_is_everybodys() {
     };
     let mut day = DailyQuota::new(100);
     assert_eq!(more(&mut day, 4), 25);
-    // One of the last calls hears that the others made 30.
+    // The answer to one of the last calls shows that the others made 30.
     let heard = RateLimitHeaders {
         daily: Some(100),
         daily_remaining: Some(45),
