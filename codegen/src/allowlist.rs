@@ -1,4 +1,4 @@
-//! Which operations become tools, and in which toolsets: `openapi/allowlist.toml`.
+//! The operations that become tools, with their toolsets: `openapi/allowlist.toml`.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::model::lower::LoweredOperation;
 #[serde(deny_unknown_fields)]
 pub struct Allowlist {
     pub toolsets: BTreeMap<String, ToolsetEntry>,
-    /// Operations that are no tools, by tool name, with the reason.
+    /// Operations that are not tools, by tool name, with the reason.
     #[serde(default)]
     pub left_out: BTreeMap<String, String>,
 }
@@ -25,22 +25,22 @@ pub struct ToolsetEntry {
     pub tools: Vec<String>,
 }
 
-/// What an operation is to those who call tools.
+/// The listing status of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ListingStatus<'a> {
     Tool,
     /// For this reason.
     LeftOut(&'a str),
-    /// Nobody wrote its table, so nobody has reviewed its effect.
+    /// It has no table, so nobody has reviewed its effect.
     Unreviewed,
-    /// It has a table and stands in no toolset yet.
+    /// It has a table but is in no toolset yet.
     Unlisted,
     /// It cannot be sent yet, for this reason.
     Unsendable(&'a str),
 }
 
 impl Allowlist {
-    /// Where an operation stands: every one has exactly one place.
+    /// The status of an operation: every operation has exactly one.
     pub fn standing<'a>(&'a self, lowered: &'a LoweredOperation) -> ListingStatus<'a> {
         let operation = &lowered.operation;
         match (self.left_out.get(&operation.tool), lowered.unsendable) {
@@ -52,7 +52,7 @@ impl Allowlist {
         }
     }
 
-    /// The listed tools with the toolsets each stands in, both sorted.
+    /// The listed tools with the toolsets of each, both sorted.
     pub fn toolsets_by_tool(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut by_tool: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (toolset, entry) in &self.toolsets {
@@ -63,7 +63,7 @@ impl Allowlist {
         by_tool
     }
 
-    /// Tools named twice in one toolset, or left out and listed.
+    /// Tools that are twice in one toolset, or both left out and listed.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (name, toolset) in &self.toolsets {
@@ -99,7 +99,7 @@ impl Allowlist {
     }
 }
 
-/// Reads the file's text.
+/// Parses the file's text.
 pub fn parse(text: &str) -> Result<Allowlist, Problem> {
     toml::from_str(text).map_err(|error| Problem::in_toml("openapi/allowlist.toml", &error))
 }

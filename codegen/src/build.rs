@@ -1,4 +1,4 @@
-//! What the server's build script does: generate into `OUT_DIR`, tell cargo when to do it again.
+//! The work of the server's build script: generates into `OUT_DIR`, and tells cargo when to do so again.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use crate::document::load::load;
 use crate::error::Errors;
 use crate::generation::{generate, write};
 
-/// Generates from `openapi/` beside the package. Every problem becomes a cargo error of its own.
+/// Generates from `openapi/` beside the package. Every problem becomes a separate cargo error.
 pub fn run() {
     let openapi = Path::new("openapi");
     println!("cargo::rerun-if-changed=build.rs");

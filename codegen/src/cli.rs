@@ -1,4 +1,4 @@
-//! The commands of the generator: one function a command, one file for each that is long.
+//! The commands of the generator: one function per command, with a file for each long one.
 
 mod check;
 mod docs;
@@ -81,7 +81,7 @@ enum GeneratorCommand {
     },
 }
 
-/// Exit code 0: done; 1: `--check` found a difference; 2: something is wrong, said on stderr.
+/// Exit code 0: done; 1: `--check` found a difference; 2: an error, explained on stderr.
 pub(crate) fn run() -> ExitCode {
     let cli = GeneratorCli::parse();
     let done = match &cli.command {
@@ -107,7 +107,7 @@ pub(crate) fn run() -> ExitCode {
     })
 }
 
-/// Prints as much as somebody reads: a pipe that is closed, as by `head`, is no fault.
+/// Prints until nobody reads: a closed pipe, as of `head`, is not an error.
 fn print_lines(lines: &[String]) {
     let mut out = std::io::stdout().lock();
     for line in lines {

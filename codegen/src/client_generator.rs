@@ -1,4 +1,4 @@
-//! progenitor: the one place that knows it and `openapiv3`.
+//! The only module that knows progenitor and `openapiv3`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::error::Problem;
 
-/// The client of one document, as progenitor writes it. It panics on most of what it does not take; the panic's message
+/// The client of one document as progenitor writes it. progenitor panics on most unsupported input; the panic's message
 /// becomes the error.
 pub(crate) fn client_tokens(stem: &str, document: Value) -> Result<TokenStream, Problem> {
     let document: OpenAPI = serde_json::from_value(document).map_err(|error| {

@@ -1,11 +1,11 @@
-//! How often what happened to the documents, for reports.
+//! Counts of what was done to the documents, for reports.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 
-/// Counts by name of what happened to the documents, for reports.
+/// Counts by name of what was done to the documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts(pub BTreeMap<&'static str, usize>);
 

@@ -1,4 +1,4 @@
-//! What users of the tools will notice of new documents, tool by tool.
+//! The effects of new documents on users of the tools, tool by tool.
 
 mod compare;
 mod fields;
@@ -22,7 +22,7 @@ pub fn report(sources: &Sources, new: &Documents) -> DiffReport {
     after.documents.clone_from(new);
     let described_after = described(&after);
     let mut new = faces(&after, &described_after);
-    // What HighLevel renamed is compared under the table it has, as if that were renamed already.
+    // Renamed operations are compared under their present table, as if that were renamed already.
     if carry_tables(&mut after, &pairs(&old, &new)) {
         new = faces(&after, &described(&after));
     }
@@ -42,14 +42,14 @@ pub fn report(sources: &Sources, new: &Documents) -> DiffReport {
     for pair in &pairs {
         tell(pair, &pairs, &gone, &mut report.changes);
     }
-    // Stable: what is told of one tool stays in its order.
+    // A stable sort keeps the order of one tool's changes.
     report
         .changes
         .sort_by(|one, other| (&one.tool, one.under_v3).cmp(&(&other.tool, other.under_v3)));
     report
 }
 
-/// Gives operations of a new id or document the table of what they were; whether there is any.
+/// Gives operations of a new id or document their earlier table. Returns whether there were any.
 fn carry_tables(after: &mut Sources, pairs: &[OperationPair<'_>]) -> bool {
     let mut carried = false;
     for pair in pairs {
@@ -108,7 +108,7 @@ fn tell(
                 add(old, old.is_v3_variant, mark, what)
             });
         }
-        // Its tool is told of as a whole already.
+        // Its tool is reported as a whole already.
         (Some(old), Some(new)) if is_elsewhere(old) || is_elsewhere(new) => {}
         (Some(old), Some(new)) if old.is_v3_variant => {
             let what = format!(

@@ -1,6 +1,6 @@
-//! Generated documentation: whole files, and parts between the markers of files that people write.
+//! Generated documentation: whole files, and parts between markers in files that people write.
 //!
-//! A marker is the comment `<!-- codegen: NAME -->`; what it holds ends at `<!-- end -->`.
+//! A marker is the comment `<!-- codegen: NAME -->`; its content ends at `<!-- end -->`.
 
 mod costs;
 pub mod manifests;
@@ -18,10 +18,10 @@ use crate::generation::Generation;
 use markers::FilledDocument;
 use parts::GeneratedPart;
 
-/// What brings every generated text up to date.
+/// The command that updates every generated text.
 const COMMAND: &str = "cargo run -p codegen -- docs";
 
-/// Documents at the top of the repository that may hold markers; those below `docs/` are found.
+/// Documents at the top of the repository that may contain markers. Those below `docs/` are found automatically.
 const DOCUMENTS: [&str; 4] = [
     "README.md",
     "ARCHITECTURE.md",
@@ -29,16 +29,16 @@ const DOCUMENTS: [&str; 4] = [
     "SECURITY.md",
 ];
 
-/// A file of the repository as it has to be.
+/// A file of the repository with its required content.
 pub struct DocumentationFile {
     /// From the root of the repository.
     pub path: PathBuf,
     pub text: String,
-    /// What of it differs from what is there: names of markers, or the whole file.
+    /// The differences from the present file: names of markers, or the whole file.
     pub differences: Vec<String>,
 }
 
-/// Files that are generated as a whole.
+/// Files that are generated completely.
 fn whole_files(
     root: &Path,
     sources: &Sources,
@@ -52,7 +52,7 @@ fn whole_files(
     Ok(files)
 }
 
-/// Every generated text of the repository at `root`, as it has to be.
+/// Every generated text of the repository at `root`, with its required content.
 pub fn documentation(
     root: &Path,
     sources: &Sources,
@@ -104,7 +104,7 @@ pub fn documentation(
     }
 }
 
-/// One problem for each marker or file that is not what [`documentation`] made.
+/// One problem for each marker or file that differs from [`documentation`].
 pub fn drift(files: &[DocumentationFile]) -> Vec<Problem> {
     let differences = files.iter().flat_map(|file| {
         let place = file.path.display().to_string();
@@ -141,7 +141,7 @@ pub fn write(root: &Path, files: &[DocumentationFile]) -> Result<Vec<String>, Pr
     Ok(paths)
 }
 
-/// Parts that no marker asks for.
+/// Parts without a marker.
 fn unused(parts: &[GeneratedPart], used: &BTreeSet<String>) -> Vec<Problem> {
     let unused = parts.iter().filter(|part| !used.contains(part.name));
     let problems = unused.map(|part| {
@@ -154,7 +154,7 @@ fn unused(parts: &[GeneratedPart], used: &BTreeSet<String>) -> Vec<Problem> {
     problems.collect()
 }
 
-/// The documents that may hold markers, in order.
+/// The documents that may contain markers, in order.
 fn documents(root: &Path) -> Result<Vec<PathBuf>, Problem> {
     let mut found: Vec<PathBuf> = DOCUMENTS.iter().map(PathBuf::from).collect();
     let mut folders = vec![PathBuf::from("docs")];

@@ -1,4 +1,4 @@
-//! Numbers of HighLevel's documents that tests hold: they change with an import, and stand in one file.
+//! Numbers of HighLevel's documents for tests. They change with an import, and are in one file.
 
 use serde_json::Value;
 
@@ -6,13 +6,13 @@ use crate::document::load::Sources;
 use crate::generation::Generation;
 use crate::v3::{SourceOperation, every_operation};
 
-/// Where they stand, from the root of the repository.
+/// The path of the file, from the root of the repository.
 pub const FILE: &str = "tests/snapshots/counts.toml";
 
-/// Numbers by name, in the order in which they are written.
+/// Numbers by name, in the order of the file.
 pub type DocumentCounts = Vec<(&'static str, usize)>;
 
-/// The numbers of `sources` and of the tools that were made of them.
+/// The numbers of `sources` and of the tools made from them.
 pub fn count(sources: &Sources, generation: &Generation) -> DocumentCounts {
     let catalogue = sources.v3.catalogue(&sources.documents, &mut Vec::new());
     let all = || every_operation(&sources.documents);

@@ -1,4 +1,4 @@
-//! The table of an operation that nobody has described yet: what its document tells, guesses, and places to fill in.
+//! A draft of the table of an operation without one: facts of its document, guesses, and places to fill in.
 
 mod guess;
 
@@ -15,17 +15,17 @@ use crate::unfinished::{TODO, operation_of};
 use guess::{guess_paging, guess_role, guess_summary_fields};
 use tool::{Rule, TokenClass};
 
-/// A file of `openapi/tools/` with one table more.
+/// A file of `openapi/tools/` with one more table.
 pub struct TableDraft {
     /// The whole text of the file.
     pub text: String,
-    /// Where the table begins in it.
+    /// The line where the table begins.
     pub line: usize,
-    /// How many lines of the table are to be filled in or reviewed.
+    /// The number of lines of the table to fill in or review.
     pub places: usize,
 }
 
-/// Adds the table of `lowered` to the text of its file, behind the table of the operation that stands before it in
+/// Adds the table of `lowered` to the text of its file, after the table of the operation that precedes it in
 /// `document`.
 pub fn draft(lowered: &LoweredOperation, document: &Value, file: &str) -> TableDraft {
     let table = table(lowered);
@@ -48,7 +48,7 @@ pub fn draft(lowered: &LoweredOperation, document: &Value, file: &str) -> TableD
     }
 }
 
-/// The number of lines that stand above the new table.
+/// The number of lines above the new table.
 fn place_behind(lines: &[&str], operation_id: &str, document: &Value) -> usize {
     let operations = crate::document::resolve::operations(document);
     let ids: Vec<&str> = operations
@@ -66,7 +66,7 @@ fn place_behind(lines: &[&str], operation_id: &str, document: &Value) -> usize {
     let Some((mut end, _)) = next.cloned() else {
         return lines.len();
     };
-    // A comment right above a header belongs to what is below.
+    // A comment directly above a header belongs to that header.
     while lines
         .get(end.saturating_sub(1))
         .is_some_and(|line| line.starts_with('#'))
@@ -111,7 +111,7 @@ fn table(lowered: &LoweredOperation) -> String {
     text
 }
 
-/// Effect and what goes with it.
+/// Effect and related keys.
 fn review(operation: &Operation) -> Vec<String> {
     const EFFECTS: &str = "read, write, send, money or destructive; see CONTRIBUTING.md";
     let reason = format!(
@@ -141,7 +141,7 @@ fn review(operation: &Operation) -> Vec<String> {
     lines
 }
 
-/// The tables of arguments and of fields inside them: what the build demands, and a text for each argument.
+/// The tables of arguments and of fields inside them: the keys that the build requires, and a text for each argument.
 fn arguments(lowered: &LoweredOperation) -> Vec<(String, String)> {
     let operation = &lowered.operation;
     let tenants = tenants_without_role(operation, &Default::default());
@@ -217,7 +217,7 @@ fn role(operation: &Operation, name: &str, is_argument: bool) -> String {
     lines
 }
 
-/// What the document says of an argument, in names and types.
+/// The document's facts about an argument, in names and types.
 fn facts(argument: &OperationArgument) -> String {
     let place = format!("{:?}", argument.place).to_lowercase();
     let kind = match &argument.schema["type"] {
@@ -232,7 +232,7 @@ fn facts(argument: &OperationArgument) -> String {
     format!("{place}, {kind}{required}")
 }
 
-/// A key of TOML, quoted where it must be.
+/// A key of TOML, quoted if necessary.
 fn key(name: &str) -> String {
     let is_bare = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
     if !name.is_empty() && name.chars().all(is_bare) {

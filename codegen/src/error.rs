@@ -1,11 +1,11 @@
-//! What goes wrong between a document and its tools, told to the person who must mend it.
+//! Faults between a document and its tools, described for the person who must repair them.
 
 use std::fmt;
 
-/// One fault: where it stands, what it is, and what to do about it.
+/// One fault: its place, a description, and its remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Stem of the document, such as `contacts`; `None` where no document is at fault.
+    /// Stem of the document, such as `contacts`; `None` if no document is at fault.
     pub document: Option<String>,
     /// File, JSON pointer, operation or key.
     pub place: String,
@@ -39,7 +39,7 @@ impl Problem {
         }
     }
 
-    /// The file at `place` cannot be read as what it is to be.
+    /// The file at `place` cannot be parsed as its type.
     pub(crate) fn in_toml(place: impl Into<String>, error: &toml::de::Error) -> Self {
         let what = error.to_string().trim_end().to_owned();
         Self::new(place, what, "correct the key or value there")

@@ -17,7 +17,7 @@ use crate::model::operation::{Operation, V3Operation};
 use crate::pipeline::{DescribedDocuments, described};
 use crate::search::index::{IndexText, index};
 
-/// What became of the documents.
+/// The results of a generation.
 pub struct Generation {
     /// Every operation of every document, sorted by tool name.
     pub operations: Vec<LoweredOperation>,
@@ -29,13 +29,13 @@ pub struct Generation {
     pub v3_variants: usize,
     /// v3 variants of the operations that v3 has moved.
     pub successors: usize,
-    /// What the repairs by class mended, and how often.
+    /// The number of repairs of each class.
     pub repairs: Counts,
-    /// Actions of the overlays, each of which told.
+    /// The number of actions of the overlays.
     pub overlay_actions: usize,
 }
 
-/// Runs every stage over `sources`; everything that is wrong in `openapi/` at once.
+/// Runs every stage over `sources`. Fails with everything that is wrong in `openapi/`.
 pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
     let DescribedDocuments {
         documents,
@@ -67,13 +67,12 @@ pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
     })
 }
 
-/// Generates client and handlers of operations of one document, chosen or not, to prove that it can
-/// be done.
+/// Generates client and handlers of operations of one document, listed or not, to prove that it is possible.
 pub fn prove(stem: &str, operations: &[&Operation]) -> Result<(), Problem> {
     client_and_handlers(stem, operations).map(drop)
 }
 
-/// Writes the generated files where they differ, so that an unchanged build stays fresh.
+/// Writes the generated files that differ, so that an unchanged build stays fresh.
 pub fn write(generation: &Generation, out_dir: &Path) -> Result<(), Problem> {
     let index = generation.index.text();
     for (name, text) in [("tools.rs", &generation.rust), ("search.json", &index)] {
@@ -113,7 +112,7 @@ fn emitted(chosen: &[&Operation], sources: &Sources) -> Result<String, Errors> {
             Ok((client, handlers)) => {
                 let module = handlers::client_module(stem);
                 modules.push(quote! {
-                    // progenitor's own code; what it offers beyond the handlers stays unused.
+                    // progenitor's own code. Functions that no handler uses stay unused.
                     #[allow(clippy::all, clippy::unwrap_used, dead_code, unused_imports)]
                     mod #module { #client }
                 });

@@ -1,5 +1,5 @@
-//! Makes `openapi/highlevel/` from HighLevel's published documents: the facts of the interface stay,
-//! prose and examples go.
+//! Makes `openapi/highlevel/` from HighLevel's published documents. It keeps the facts of the interface and drops prose
+//! and examples.
 
 mod bundle;
 mod copying;
@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::counts::Counts;
 use crate::error::{Errors, Problem};
 
-/// What an import would write, before anything is written.
+/// The output of an import before it is written.
 pub struct Import {
     /// The documents by stem.
     pub documents: BTreeMap<String, Value>,
@@ -30,30 +30,31 @@ pub struct Import {
     pub report: Report,
 }
 
-/// What the importer met and decided.
+/// The importer's findings and decisions.
 #[derive(Default)]
 pub struct Report {
     pub counts: Counts,
-    /// References to nothing inside a document, now unknown schemas.
+    /// References without a target inside a document, which are now unknown schemas.
     pub dangling: Vec<String>,
 }
 
-/// Where the documents come from, as far as the caller knows.
+/// The origin of the documents, as far as the caller knows.
 #[derive(Default)]
 pub struct Origin {
     pub repository: Option<String>,
     pub commit: Option<String>,
-    /// `SOURCE.toml` of the last import: what it says of the same files still holds.
+    /// `SOURCE.toml` of the last import. Its facts about the same files are still valid.
     pub last: toml::Table,
 }
 
-/// `SOURCE.toml` of the last import; empty where there is none.
+/// `SOURCE.toml` of the last import; empty if there is none.
 pub fn last_source(openapi: &Path) -> toml::Table {
     let text = fs::read_to_string(openapi.join("SOURCE.toml")).unwrap_or_default();
     text.parse().unwrap_or_default()
 }
 
-/// Reads `folder` (`apps/*.json`, `apps/v3/*.json`, what they refer to, optionally `scopes.tsv`) and writes nothing.
+/// Reads `folder` (`apps/*.json`, `apps/v3/*.json`, files that they refer to, optionally `scopes.tsv`) and writes
+/// nothing.
 pub fn read(folder: &Path, origin: &Origin) -> Result<Import, Errors> {
     let read = folder::read(folder)?;
     let scopes = scopes::parse(&read.scopes)?;
@@ -85,7 +86,7 @@ pub fn read(folder: &Path, origin: &Origin) -> Result<Import, Errors> {
 }
 
 impl Import {
-    /// Whether it is said which commit the documents are of.
+    /// Whether the commit of the documents is known.
     pub fn names_commit(&self) -> bool {
         let source: Result<toml::Table, _> = self.source.parse();
         source.is_ok_and(|source| source.contains_key("commit"))
@@ -102,7 +103,7 @@ impl Import {
         files
     }
 
-    /// The files that differ from what stands in `openapi`, those to be removed among them.
+    /// The files that differ from those in `openapi`, including files to remove.
     pub fn differences(&self, openapi: &Path) -> BTreeSet<String> {
         let files = self.files();
         let present = ["highlevel", "highlevel/v3"]
@@ -125,7 +126,7 @@ impl Import {
         different
     }
 
-    /// Writes beside the present documents first, so that a failure leaves them as they were.
+    /// Writes beside the present documents first, so that a failure leaves these unchanged.
     pub fn write(&self, openapi: &Path) -> Result<(), Problem> {
         let failed = |error: std::io::Error| {
             Problem::new(

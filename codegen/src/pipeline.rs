@@ -1,4 +1,4 @@
-//! Every operation with everything known of it: documents repaired, joined with annotations and allowlist.
+//! Every operation with all facts about it: documents repaired, joined with annotations and allowlist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +15,11 @@ use crate::model::{replacement, twins};
 use crate::v3::{V3, V3_VERSION};
 use tool::nearest;
 
-/// What becomes of the sources, whatever is wrong with them.
+/// The result of the sources, including their faults.
 pub struct DescribedDocuments {
     /// The documents after their repairs.
     pub documents: Documents,
-    /// Every operation that is its own, sorted by tool name.
+    /// Every operation of its own, sorted by tool name.
     pub operations: Vec<LoweredOperation>,
     pub repairs: Counts,
     pub overlay_actions: usize,
@@ -67,7 +67,7 @@ fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize
             .iter_mut()
             .filter(|(source, _)| source.starts_with(V3) && sources.v3.document_of(source) == stem);
         let mut v3: Vec<&mut Value> = v3.map(|(_, document)| document).collect();
-        // A document without a v3 variant has nothing to apply to.
+        // A document without a v3 variant has no actions to apply there.
         if !v3.is_empty() {
             problems.extend(overlay::apply_to_v3(stem, overlay, &mut v3));
         }
@@ -134,7 +134,7 @@ fn lowered(
                 ));
             }
         }
-        // What is left to do in an unfinished table is told already.
+        // The remaining work on an unfinished table is reported already.
         if (chosen || lowered.known) && !sources.is_unfinished(operation) {
             problems.extend(lowered.faults.iter().cloned());
         }
@@ -150,7 +150,7 @@ fn lowered(
     operations
 }
 
-/// Tables of `openapi/tools/` and lines of the allowlist that fit no operation.
+/// Tables of `openapi/tools/` and lines of the allowlist that match no operation.
 fn stale(sources: &Sources, operations: &[LoweredOperation]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (document, tables) in &sources.annotations {
@@ -217,7 +217,7 @@ fn stale(sources: &Sources, operations: &[LoweredOperation]) -> Vec<Problem> {
     problems
 }
 
-/// What to do with a file that is called after no document.
+/// The remedy for a file that has no document's name.
 fn remedy_for_file<'a>(stem: &str, documents: impl IntoIterator<Item = &'a String>) -> String {
     let known = documents.into_iter().map(|one| (one.as_str(), one));
     match nearest(stem, known) {

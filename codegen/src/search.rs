@@ -1,4 +1,4 @@
-//! The search index over operations: made at build time, read by the server, judged by `search-eval`.
+//! The search index over operations: made at build time, read by the server, measured by `search-eval`.
 
 pub mod evaluate;
 pub(crate) mod glossary;

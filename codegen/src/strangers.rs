@@ -1,4 +1,4 @@
-//! Which fields of answers hold other people's words: `openapi/strangers.toml`.
+//! The fields of answers with other people's words: `openapi/strangers.toml`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::error::Problem;
 use crate::model::lower::LoweredOperation;
 use tool::{Effect, is_meant};
 
-/// The file, and how problems name it.
+/// The file, as problems name it.
 pub(crate) const FILE: &str = "openapi/strangers.toml";
 
 /// The fields by document.
@@ -26,7 +26,7 @@ pub struct StrangerTable {
     /// Names and the like, mostly short.
     #[serde(default)]
     pub labels: Vec<String>,
-    /// Those of both that no document tells, though answers have them.
+    /// Fields of both kinds that no document has, although answers do.
     #[serde(default)]
     pub undocumented: Vec<String>,
 }
@@ -36,7 +36,7 @@ pub(crate) fn parse(text: &str) -> Result<StrangerTables, Problem> {
 }
 
 impl StrangerTables {
-    /// Fields that no documented answer has, or that one has and none was to have.
+    /// Fields that no documented answer has, or that one has although they are listed as undocumented.
     pub(crate) fn problems(&self, operations: &[LoweredOperation]) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (document, table) in &self.0 {
@@ -76,7 +76,7 @@ impl StrangerTables {
         problems
     }
 
-    /// What is found where: a line for each documented field of each operation that reads.
+    /// A line for each documented field of each operation that reads.
     pub fn found(&self, operations: &[LoweredOperation]) -> Vec<String> {
         let mut lines = Vec::new();
         for (document, table) in &self.0 {
@@ -104,7 +104,7 @@ impl StrangerTable {
     }
 }
 
-/// The operations of `document` that read and are described.
+/// The described operations of `document` that read.
 fn read<'a>(
     operations: &'a [LoweredOperation],
     document: &str,
@@ -115,7 +115,7 @@ fn read<'a>(
     })
 }
 
-/// The documented texts of the answer that `field` means.
+/// The documented texts of the answer that match `field`.
 fn documented<'a>(lowered: &'a LoweredOperation, field: &str) -> Vec<&'a str> {
     let field: Vec<&str> = field.split('.').collect();
     let texts = lowered.answer_texts.iter().map(String::as_str);

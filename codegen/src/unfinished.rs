@@ -1,16 +1,16 @@
-//! Tables of `openapi/tools/` that nobody has finished: every `TODO` in one is a problem of the build.
+//! Unfinished tables of `openapi/tools/`: every `TODO` in one is a problem of the build.
 
 use std::collections::BTreeMap;
 
 use crate::error::Problem;
 
-/// What stands where somebody has to write something, and beside what was only guessed.
+/// Marks a place to fill in, and a guess to review.
 pub const TODO: &str = "TODO";
 
-/// What is left to do in the tables of one file, by operationId.
+/// The remaining work in the tables of one file, by operationId.
 pub type UnfinishedTables = BTreeMap<String, Vec<Problem>>;
 
-/// What is left to do in the file of `document`.
+/// The remaining work in the file of `document`.
 pub fn unfinished(document: &str, text: &str) -> UnfinishedTables {
     let mut tables = UnfinishedTables::new();
     let mut header = String::new();
@@ -51,8 +51,7 @@ pub fn unfinished(document: &str, text: &str) -> UnfinishedTables {
     tables
 }
 
-/// The text without the tables of `unfinished`: what is left of one is no value that its key takes. Lines keep their
-/// numbers.
+/// The text without the tables of `unfinished`: such a table is not valid yet. Lines keep their numbers.
 pub(crate) fn without(text: &str, unfinished: &UnfinishedTables) -> String {
     let mut is_left_out = false;
     let mut kept = String::with_capacity(text.len());
@@ -68,7 +67,7 @@ pub(crate) fn without(text: &str, unfinished: &UnfinishedTables) -> String {
     kept
 }
 
-/// The operation whose table, or a table inside it, `line` is the header of.
+/// The operation whose table, or a table inside it, has `line` as its header.
 pub(crate) fn operation_of(line: &str) -> Option<String> {
     if !line.starts_with('[') {
         return None;
@@ -77,7 +76,7 @@ pub(crate) fn operation_of(line: &str) -> Option<String> {
     header.keys().next().cloned()
 }
 
-/// Whether `TODO` stands there as a word of its own.
+/// Whether `TODO` is there as a separate word.
 fn is_marked(text: &str) -> bool {
     let mut words = text.split(|letter: char| !letter.is_alphanumeric());
     words.any(|word| word == TODO)

@@ -1,4 +1,4 @@
-//! How the v3 documents go with the older ones: `openapi/v3.toml`.
+//! The relation of the v3 documents to the older ones: `openapi/v3.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,17 +9,17 @@ use crate::document::resolve::operations;
 use crate::error::Problem;
 use crate::model::operation::key;
 
-/// Where v3 documents stand below `openapi/highlevel`, and so how their stems begin.
+/// The folder of v3 documents below `openapi/highlevel`, which is the prefix of their stems.
 pub(crate) const V3: &str = "v3/";
 
-/// The version that v3 goes by on the wire.
+/// The value of v3's `Version` header.
 pub(crate) const V3_VERSION: &str = "v3";
 
 /// The file `openapi/v3.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct V3Documents {
-    /// Older name of a v3 document, where HighLevel renamed it.
+    /// Older name of a v3 document that HighLevel renamed.
     #[serde(default)]
     pub documents: BTreeMap<String, String>,
     /// The older method and path of an operation that v3 has moved, by v3's own.
@@ -30,11 +30,11 @@ pub struct V3Documents {
 /// The operations of all documents by key, and which of them are tools of their own.
 pub struct Catalogue {
     older: BTreeSet<String>,
-    /// The older key by the key of what took its place.
+    /// The older key by the key of its successor.
     successors: BTreeMap<String, String>,
 }
 
-/// An operation, and where it stands in its document.
+/// An operation with its place in its document.
 #[derive(Clone, Copy)]
 pub struct SourceOperation<'a> {
     pub source: &'a str,
@@ -45,7 +45,7 @@ pub struct SourceOperation<'a> {
 }
 
 impl V3Documents {
-    /// The document whose name the tools of `source` bear: `contacts` for `contacts` and `v3/contacts`.
+    /// The document in the names of the tools of `source`: `contacts` for `contacts` and `v3/contacts`.
     pub fn document_of<'a>(&'a self, source: &'a str) -> &'a str {
         match source.strip_prefix(V3) {
             Some(name) => self.documents.get(name).map_or(name, String::as_str),
@@ -53,7 +53,7 @@ impl V3Documents {
         }
     }
 
-    /// Reads the keys of all documents; a line of the file that fits none is a problem.
+    /// Reads the keys of all documents. A line of the file that matches none is a problem.
     pub fn catalogue(
         &self,
         documents: &BTreeMap<String, Value>,
@@ -103,25 +103,25 @@ impl V3Documents {
 }
 
 impl Catalogue {
-    /// Whether the operation at `method` and `path` of `source` is one of its own: older, or only in v3.
+    /// Whether the operation at `method` and `path` of `source` is a tool of its own: older, or only in v3.
     pub fn is_own(&self, source: &str, method: &str, path: &str) -> bool {
         let key = key(method, path);
         !source.starts_with(V3)
             || !(self.older.contains(&key) || self.successors.contains_key(&key))
     }
 
-    /// Whether the older documents have an operation at this very key.
+    /// Whether the older documents have an operation at this exact key.
     pub(crate) fn has_older(&self, key: &str) -> bool {
         self.older.contains(key)
     }
 
-    /// The key of the older operation whose v3 variant has the key `own`; the same where it did not move.
+    /// The key of the older operation whose v3 variant has the key `own`; the same if it did not move.
     pub fn older_of(&self, own: &str) -> Option<&str> {
         let older = self.successors.get(own).map_or(own, String::as_str);
         self.older.get(older).map(String::as_str)
     }
 
-    /// How many operations of `documents` are v3 variants at the older method and path, and how many at another.
+    /// The numbers of v3 variants in `documents` at the older method and path, and at another.
     pub fn count(&self, documents: &BTreeMap<String, Value>) -> (usize, usize) {
         let variants = every_operation(documents)
             .filter(SourceOperation::is_v3)
@@ -169,13 +169,13 @@ pub(crate) fn every_operation(
     })
 }
 
-/// `METHOD /path` with parameter names erased.
+/// `METHOD /path` without parameter names.
 fn erased(method_and_path: &str) -> String {
     let (method, path) = method_and_path.split_once(' ').unwrap_or_default();
     key(method, path)
 }
 
-/// Reads the file's text.
+/// Parses the file's text.
 pub(crate) fn parse(text: &str) -> Result<V3Documents, Problem> {
     toml::from_str(text).map_err(|error| Problem::in_toml("openapi/v3.toml", &error))
 }

@@ -1,4 +1,4 @@
-//! Generated texts of the documentation are those of today's registry.
+//! The generated texts of the documentation match the present registry.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -20,7 +20,7 @@ fn generated_texts_are_up_to_date() {
     assert!(told.is_empty(), "{told:#?}");
 }
 
-/// One screen of each thing; all else stands in docs/.
+/// At most a screen of each subject; everything else is in docs/.
 #[test]
 fn the_readme_is_short() {
     let readme = fs::read_to_string(root().join("README.md")).expect("a README");

@@ -1,4 +1,4 @@
-//! Edits that HighLevel could make to its documents: what `diff` tells of each, and what the build says to it.
+//! Edits that HighLevel could make to its documents: the report of `diff` for each, and the problems of the build.
 
 #![expect(
     clippy::expect_used,
@@ -23,15 +23,15 @@ use serde_json::{Map, Value};
 struct Row {
     name: String,
     edits: Vec<Edit>,
-    /// Documents that the report says come or go.
+    /// Documents that the report shows as added or removed.
     #[serde(default)]
     documents: Vec<String>,
-    /// Every line of the report, behind the name of its tool.
+    /// Every line of the report, after the name of its tool.
     tells: Vec<String>,
-    /// A part of each problem that the build fails with; it passes where there is none.
+    /// A part of each problem with which the build fails; empty if it passes.
     #[serde(default)]
     mend: Vec<String>,
-    /// What is left out of the build because nobody has reviewed it.
+    /// Operations that the build leaves out because nobody has reviewed them.
     #[serde(default)]
     unreviewed: Vec<String>,
 }
@@ -116,7 +116,7 @@ links_get-link-clicks (GET /links/{linkId}/clicks, no tool)
     );
 }
 
-/// The sources of the documents that `edits` touch, older and v3: all of them take seconds a row.
+/// The sources of the documents that `edits` change, older and v3: all of them would take seconds per row.
 fn only(sources: &Sources, edits: &[Edit]) -> Sources {
     let variants = &sources.v3;
     let stems = edits.iter().filter_map(|edit| edit.at.first());
@@ -147,7 +147,7 @@ fn only(sources: &Sources, edits: &[Edit]) -> Sources {
     few
 }
 
-/// What the report of the row's edits lacks or has too many of, and what the build says otherwise.
+/// Missing and superfluous lines of the report, and differences in the build's problems.
 fn check(sources: &Sources, row: &Row) -> Vec<String> {
     let documents = edited(&sources.documents, &row.edits);
     assert_ne!(

@@ -1,5 +1,4 @@
-//! What the generator writes for two operations, as it was reviewed; `UPDATE_SNAPSHOTS=1` writes it anew. The server's tests
-//! compile it.
+//! The generator's reviewed output for two operations; `UPDATE_SNAPSHOTS=1` rewrites it. The server's tests compile it.
 
 use std::fs;
 use std::path::Path;

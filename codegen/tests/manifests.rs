@@ -1,4 +1,4 @@
-//! Manifests are what packaging/product.toml makes of them, and say the version of Cargo.toml.
+//! Manifests match packaging/product.toml and have the version of Cargo.toml.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// A manifest that names a version names that of Cargo.toml, wherever it stands.
+/// Every version in a manifest is that of Cargo.toml, wherever it occurs.
 #[test]
 fn every_version_is_that_of_cargo() {
     let cargo = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
@@ -25,7 +25,7 @@ fn every_version_is_that_of_cargo() {
             "{}",
             path.display()
         );
-        // `npx` without a version would start whatever is newest.
+        // `npx` without a version would start the newest.
         assert!(
             !text.contains("\"highlevel-mcp@")
                 || text.contains(&format!("\"highlevel-mcp@{version}\""))
@@ -33,7 +33,7 @@ fn every_version_is_that_of_cargo() {
     }
 }
 
-/// What the registry of MCP servers demands of an entry, by its schema of 2025-12-11.
+/// The requirements of the registry of MCP servers on an entry, by its schema of 2025-12-11.
 #[test]
 fn the_entry_is_one_that_the_registry_takes() {
     let text = fs::read_to_string(root().join("server.json")).expect("server.json");

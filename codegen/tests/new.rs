@@ -1,5 +1,5 @@
-//! Tables that `codegen new` writes: where they go, what they say, and that nothing is missing once they are filled in.
-//! `UPDATE_SNAPSHOTS=1` writes those of `new/` anew.
+//! Tables that `codegen new` writes: their place, their content, and their completeness once they are filled in.
+//! `UPDATE_SNAPSHOTS=1` rewrites those in `new/`.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -22,7 +22,7 @@ fn sources() -> Sources {
     load(Path::new(openapi)).expect("openapi loads")
 }
 
-/// `openapi/` as it is before anybody has written a table.
+/// `openapi/` before anybody has written a table.
 fn without_tables() -> (Sources, DescribedDocuments) {
     let mut sources = sources();
     sources.annotations.clear();
@@ -76,7 +76,7 @@ fn a_table_stands_behind_that_of_the_operation_before_it() {
             .collect();
         let expected: Vec<String> = expected.iter().map(|id| format!("[{id}]")).collect();
         assert_eq!(headers, expected);
-        // A comment stays above the table that it stood above.
+        // A comment stays above its table.
         for id in present
             .iter()
             .skip(1)
@@ -151,7 +151,7 @@ fn an_unfinished_table_fails_the_build_by_name() {
     );
 }
 
-/// What the build demands beyond the words of people is in the draft of every operation of every document.
+/// The draft of every operation of every document has everything that the build requires, except for people's words.
 #[test]
 fn nothing_is_missing_in_a_table_that_is_filled_in() {
     let (mut sources, before) = without_tables();
@@ -181,7 +181,7 @@ fn nothing_is_missing_in_a_table_that_is_filled_in() {
     assert!(faults.is_empty(), "{}: {faults:#?}", faults.len());
 }
 
-/// A table as somebody leaves it who believes every guess.
+/// A table filled in by somebody who accepts every guess.
 fn filled_in(text: &str) -> String {
     let mut named = 0;
     let lines = text.lines().map(|line| {

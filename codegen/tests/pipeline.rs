@@ -1,4 +1,4 @@
-//! The pipeline over the project's own `openapi/`, as it stands and with one thing made wrong.
+//! The pipeline over the project's own `openapi/`, unchanged and with one fault.
 
 #![expect(
     clippy::expect_used,
@@ -60,7 +60,7 @@ fn every_operation_is_a_tool_or_an_edition_of_one_or_left_out_by_name() {
     }
 }
 
-/// What search tells apart, nobody may write alike.
+/// The texts that search uses to distinguish operations must differ.
 #[test]
 fn no_two_operations_are_described_alike() {
     let generation = generate(&sources()).expect("a generation");
@@ -96,7 +96,7 @@ fn the_same_inputs_give_the_same_bytes() {
     assert_eq!(generated(), generated());
 }
 
-/// Makes one thing wrong in the sources; the errors must name it.
+/// Puts one fault into the sources; the errors must name it.
 fn check(spoil: impl FnOnce(&mut Sources), expected: &str) {
     let mut sources = sources();
     spoil(&mut sources);
@@ -239,7 +239,7 @@ fn what_no_longer_applies_fails_by_name() {
     );
 }
 
-/// What the review of one operation says must fit the rest of what it says, and what it says of a twin.
+/// The parts of an operation's review must agree with each other, and with the review of its twin.
 #[test]
 fn a_review_that_contradicts_itself_fails_by_name() {
     let keys = |stem: &'static str, table: &'static str, keys: &'static str| {

@@ -1,4 +1,4 @@
-//! How well search finds what people ask for, over the requests beside this file.
+//! The quality of search, over the requests beside this file.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -95,7 +95,7 @@ fn search_finds_what_people_ask_for() {
     check("tests/requests-conditions.jsonl", agent, [0.89, 0.98, 0.99]);
     check("tests/requests-later.jsonl", user, [0.68, 0.92, 0.95]);
     check("tests/requests-later.jsonl", agent, [0.88, 0.98, 0.99]);
-    // Nobody looks at what is missed here: these say how well search does for whom it was not made with.
+    // Nobody tunes on the misses here: these measure search for people it was not made with.
     check("tests/requests-unseen.jsonl", user, [0.67, 0.90, 0.96]);
     check("tests/requests-unseen.jsonl", agent, [0.92, 0.99, 0.99]);
     check(

@@ -1,4 +1,4 @@
-//! Where other people's words stand in documented answers, as it was reviewed; `UPDATE_SNAPSHOTS=1` writes it anew.
+//! The reviewed places of other people's words in documented answers; `UPDATE_SNAPSHOTS=1` rewrites them.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 

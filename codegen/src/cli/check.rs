@@ -1,4 +1,4 @@
-//! `check`: every stage over every operation, chosen or not, and a report.
+//! `check`: runs every stage over every operation, listed or not, and reports.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -50,7 +50,7 @@ pub(super) fn run(openapi: &Path) -> Result<ExitCode, Errors> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every operation of the documents, each once: the sums must meet.
+/// Every operation of the documents counts once, so the sums must agree.
 fn print_standings(sources: &Sources, generation: &Generation) {
     let documents = sources.documents.values();
     let all: usize = documents.map(|one| operations(one).count()).sum();

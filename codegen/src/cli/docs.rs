@@ -1,4 +1,4 @@
-//! `docs`: what is generated in README.md, docs/ and beside them, written or compared.
+//! `docs`: writes or compares the generated texts in README.md, docs/ and beside them.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,7 +31,7 @@ pub(super) fn run(openapi: &Path, check: bool) -> Result<ExitCode, Errors> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What of the documentation is not as it would be written.
+/// The parts of the documentation that are out of date.
 pub(super) fn problems(
     openapi: &Path,
     sources: &load::Sources,

@@ -1,4 +1,4 @@
-//! `import` and `diff`: what an import changes, and writing it.
+//! `import` and `diff`: show the changes of an import, and write it.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -70,7 +70,7 @@ pub(super) fn diff(folder: &Path, openapi: &Path) -> Result<ExitCode, Errors> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// An import may be what mends `openapi`: where nothing can be compared, it says so and goes on.
+/// An import may be what repairs `openapi`. If nothing can be compared, this prints so and goes on.
 fn print_changes(openapi: &Path, import: &import::Import) {
     if is_first(openapi) {
         print_first(import);

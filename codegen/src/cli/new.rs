@@ -1,4 +1,4 @@
-//! `new`: the table of an operation that nobody has described yet, written into its file.
+//! `new`: writes the table of an operation without one into its file.
 
 use std::fs;
 use std::path::Path;

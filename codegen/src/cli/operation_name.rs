@@ -1,4 +1,4 @@
-//! Finds the operation that somebody names, and says which may have been meant.
+//! Finds the operation of a given name. The error suggests similar names.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use codegen::model::operation::Operation;
 use codegen::pipeline::{DescribedDocuments, LoweredOperation};
 use tool::{first_names, nearest};
 
-/// The operation whose tool is called `name`.
+/// The operation whose tool has the name `name`.
 pub(super) fn find<'a>(
     described: &'a DescribedDocuments,
     name: &str,

@@ -1,4 +1,4 @@
-//! `refresh`: what an import or a new tool changes in counts, snapshots and documentation, written anew.
+//! `refresh`: rewrites the counts, snapshots and documentation that an import or a new tool changes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use codegen::generation::{Generation, generate};
 
 use super::print_lines;
 
-/// Tests that write what they compare with where `UPDATE_SNAPSHOTS` is set.
+/// Tests that rewrite their snapshots if `UPDATE_SNAPSHOTS` is set.
 const SNAPSHOT_TESTS: [&[&str]; 2] = [
     &[
         "-p",
@@ -28,7 +28,7 @@ const SNAPSHOT_TESTS: [&[&str]; 2] = [
     &["--test", "it", "listing::"],
 ];
 
-/// What is written, from the root of the repository.
+/// The written folders, from the root of the repository.
 const SNAPSHOTS: [&str; 2] = ["tests/snapshots", "codegen/tests"];
 
 /// A snapshot of each tool.
@@ -48,7 +48,7 @@ pub(super) fn run(openapi: &Path, counts_alone: bool) -> Result<ExitCode, Errors
         failed.extend(update(root, test).err());
     }
     let mut lines = changes(&before, &texts(root));
-    // Token figures of the documentation are those of the snapshots.
+    // The documentation takes its token figures from the snapshots.
     if failed.is_empty() {
         let files = documentation(root, &sources, &generation)?;
         let written = write(root, &files)?.into_iter();
@@ -66,7 +66,7 @@ pub(super) fn run(openapi: &Path, counts_alone: bool) -> Result<ExitCode, Errors
     }
 }
 
-/// Deletes snapshots of tools that there are no more.
+/// Deletes snapshots of removed tools.
 fn remove_stale(folder: &Path, generation: &Generation) -> Result<(), Problem> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -135,7 +135,7 @@ fn texts(root: &Path) -> BTreeMap<PathBuf, String> {
     texts
 }
 
-/// A line for each file that came, went or changed; for counts a line each.
+/// A line for each added, removed or changed file; for counts one line each.
 fn changes(before: &BTreeMap<PathBuf, String>, after: &BTreeMap<PathBuf, String>) -> Vec<String> {
     let mut lines = Vec::new();
     for (path, text) in after {

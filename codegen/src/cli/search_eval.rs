@@ -1,4 +1,5 @@
-//! `search-eval`: how well search finds the operations of files of requests, and says where there is none.
+//! `search-eval`: measures how well search finds the operations of files of requests, and how well it recognises
+//! requests that no operation serves.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -78,7 +79,7 @@ pub(super) fn run(openapi: &Path, files: &[PathBuf], misses: bool) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// An operation that there is not is a slip, and no miss.
+/// An operation that does not exist is a typo in the file, not a miss.
 fn check_groups(requests: &[EvaluationRequest], known: &BTreeSet<String>) -> Result<(), Problem> {
     let groups = requests.iter().flat_map(|request| &request.groups);
     let mut unknown = groups.flatten().filter(|id| !known.contains(*id));
@@ -98,7 +99,7 @@ fn check_groups(requests: &[EvaluationRequest], known: &BTreeSet<String>) -> Res
 
 const FORMS: [fn(&EvaluationRequest) -> &str; 2] = [|one| &one.agent_query, |one| &one.query];
 
-/// What it costs to tell more of those that nothing does it for, over both forms of each request.
+/// The cost of recognising more of the requests without an operation, over both forms of each request.
 fn print_trade_off(index: &Index, requests: &[EvaluationRequest]) {
     println!("told that no operation does it, by margin:");
     for margin in MARGINS.map(Some).into_iter().chain([None]) {

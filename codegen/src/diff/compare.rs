@@ -1,4 +1,4 @@
-//! What changed between two faces of one operation.
+//! Compares two signatures of one operation.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::signature::OperationSignature;
 use crate::model::answer::Documentation;
 use tool::Media;
 
-/// Tells everything that changed from `old` to `new`.
+/// Reports every change from `old` to `new`.
 pub(super) fn compare(
     old: &OperationSignature,
     new: &OperationSignature,
@@ -21,7 +21,7 @@ pub(super) fn compare(
     answer(old, new, &mut tell);
 }
 
-/// A text stays under the old name of its argument: where v3 still has that, nothing else says so.
+/// A text stays under the old name of its argument. If v3 still has that name, nothing else reports this.
 fn texts(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnMut(Mark, String)) {
     if old.is_v3_variant {
         return;
@@ -48,7 +48,7 @@ fn identity(
         ),
         _ => {}
     }
-    // Nobody meets the id of a variant: the tool bears the older one.
+    // Users never see the id of a variant: the tool has the older one's name.
     if old.operation_id != new.operation_id && !old.is_v3_variant {
         let ids = format!(
             "operationId {} is {} now",
@@ -102,7 +102,7 @@ fn facts(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnM
         tell(Mark::Tells, what);
     }
     if old.scopes != new.scopes {
-        // Whoever has the old scopes may lack a new one, but needs none that went.
+        // A token with the old scopes may lack a new one, but does not need a removed one.
         let more = new.scopes.iter().any(|scope| !old.scopes.contains(scope));
         let (old, new) = (scopes(&old.scopes), scopes(&new.scopes));
         let mark = if more { Mark::Breaks } else { Mark::Tells };

@@ -1,4 +1,4 @@
-//! The fields of a schema by path, and what changed of them for those who fill them in.
+//! The fields of a schema by path, and their changes for callers who fill them in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,21 +6,21 @@ use serde_json::Value;
 
 use super::Mark;
 
-/// Steps into a field beyond which nothing is compared: no document has a field that deep.
+/// Deepest compared nesting: no document has a deeper field.
 const DEEPEST: usize = 12;
 
 /// Fields by path, such as `customFields[].id`.
 pub(super) type Fields = BTreeMap<String, Field>;
 
-/// What a field takes.
+/// The accepted values of a field.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Field {
-    /// Path of what holds it; an argument is held by nothing.
+    /// Path of its object; none for an argument.
     holder: Option<String>,
-    /// Types; none where anything is taken.
+    /// Types; empty if anything is accepted.
     kinds: BTreeSet<String>,
     pub required: bool,
-    /// The only values taken, as JSON.
+    /// The only accepted values, as JSON.
     values: Option<BTreeSet<String>>,
 }
 
@@ -31,8 +31,8 @@ impl Field {
     }
 }
 
-/// Adds the argument `path` of the lowered `schema`, and every field inside it. What branches of a schema say is not
-/// compared: of ten imports two lines of 1,476 told of it.
+/// Adds the argument `path` of the lowered `schema`, and every field inside it. Branches of a schema are not compared:
+/// in ten imports, two lines of 1,476 came from them.
 pub(super) fn collect(schema: &Value, path: &str, required: bool, fields: &mut Fields) {
     walk(schema, path, (None, required), 0, fields);
 }
@@ -77,7 +77,7 @@ fn walk(
     }
 }
 
-/// Tells what changed from `old` to `new`. Of a field that came or went, those inside it are not told.
+/// Reports the changes from `old` to `new`. If a field was added or removed, the fields inside it are not reported.
 pub(super) fn compare(old: &Fields, new: &Fields, tell: &mut impl FnMut(Mark, String)) {
     for (path, field) in new {
         match old.get(path) {
@@ -99,7 +99,7 @@ pub(super) fn compare(old: &Fields, new: &Fields, tell: &mut impl FnMut(Mark, St
     }
 }
 
-/// What went and the new name that it may have.
+/// Removed fields, each with its probable new name.
 pub(super) fn new_names<'a>(
     old: &'a Fields,
     new: &'a Fields,
@@ -108,7 +108,8 @@ pub(super) fn new_names<'a>(
     gone.filter_map(|path| Some((path.as_str(), new_name(path, old, new)?)))
 }
 
-/// The field that came where `path` went, of the same types: the only one, and for no other that went.
+/// The added field that probably replaces `path`: of the same types, the only one beside it, and not the replacement of
+/// another.
 fn new_name<'a>(path: &str, old: &Fields, new: &'a Fields) -> Option<&'a str> {
     let went = old.get(path)?;
     let is_like = |field: &Field| field.holder == went.holder && field.kinds == went.kinds;
@@ -155,7 +156,7 @@ fn compare_field(path: &str, old: &Field, new: &Field, tell: &mut impl FnMut(Mar
     }
 }
 
-/// Whether values of `kind` are among `kinds`: a whole number is a number.
+/// Whether `kinds` accept values of `kind`: an integer is a number.
 fn takes(kinds: &BTreeSet<String>, kind: &str) -> bool {
     kinds.contains(kind) || (kind == "integer" && kinds.contains("number"))
 }

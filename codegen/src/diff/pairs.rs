@@ -1,23 +1,23 @@
-//! Which operation of the new documents each of the old ones has become.
+//! Pairs each operation of the old documents with its successor in the new ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::signature::OperationSignature;
 
-/// What an operation was, and what it is.
+/// An operation before and after.
 pub(super) type OperationPair<'a> = (
     Option<&'a OperationSignature>,
     Option<&'a OperationSignature>,
 );
 
-/// Every face of `old` and `new`, in order of `old`, those that only `new` has behind them.
+/// The signatures of `old` and `new` in pairs, in the order of `old`; those only in `new` come last.
 pub(super) fn pairs<'a>(
     old: &'a [OperationSignature],
     new: &'a [OperationSignature],
 ) -> Vec<OperationPair<'a>> {
     let mut became: BTreeMap<usize, usize> = BTreeMap::new();
     let mut taken: BTreeSet<usize> = BTreeSet::new();
-    // An id stands before a place: tables go by it. A document that was renamed keeps its places.
+    // The id has precedence over method and path, because tables go by it. A renamed document keeps its paths.
     let identities: [fn(&OperationSignature) -> (bool, &str, &str, &str); 3] = [
         |face| (face.is_v3(), &face.source, &face.key, &face.operation_id),
         |face| (face.is_v3(), &face.source, "", &face.operation_id),
@@ -52,7 +52,7 @@ pub(super) fn pairs<'a>(
     pairs
 }
 
-/// The operation of `others` under the same tool name: a tool outlives its older operation where v3 has it too.
+/// The operation of `others` with the same tool name: a tool outlives its older operation if v3 has the operation too.
 fn same_tool<'a>(
     face: &OperationSignature,
     others: &'a [OperationSignature],

@@ -1,30 +1,30 @@
-//! The changes as a person reads them: by tool, in a stable order, with counts in the last line.
+//! The changes for a person: by tool, in a stable order, with counts in the last line.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::error::Problem;
 
-/// What an import changes.
+/// The changes of an import.
 pub struct DiffReport {
-    /// Documents that come or go.
+    /// Added or removed documents.
     pub documents: Vec<String>,
     /// By tool.
     pub changes: Vec<Change>,
-    /// What the build will refuse until somebody mends it.
+    /// Problems that the build will report until somebody repairs them.
     pub to_mend: Vec<Problem>,
 }
 
 /// One change of one tool.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// The tool's name before the import; the new one where it is new.
+    /// The tool's name before the import; the new one for a new tool.
     pub tool: String,
     /// Method and path.
     pub place: String,
     /// It is in the allowlist.
     pub listed: bool,
-    /// It matters to those alone who prefer v3 of what the older documents have too.
+    /// It affects only those who prefer v3 for operations of the older documents.
     pub under_v3: bool,
     pub mark: Mark,
     pub what: String,
@@ -32,9 +32,9 @@ pub struct Change {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// Callers notice at most.
+    /// Callers may notice, but nothing breaks.
     Tells,
-    /// A call that worked before may fail, or its answer be read wrongly.
+    /// A call that worked before may fail, or its answer be misread.
     Breaks,
     /// Nobody has reviewed the effect.
     Review,

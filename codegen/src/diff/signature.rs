@@ -1,4 +1,4 @@
-//! What a caller sees of each operation, older and of v3, by the names of its tool.
+//! The interface of each operation for a caller, older and of v3, under the names of its tool.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,17 +22,17 @@ pub(super) struct OperationSignature {
     pub path: String,
     /// Method and path with parameter names erased.
     pub key: String,
-    /// The document whose name the tool bears.
+    /// The document in the tool's name.
     pub document: String,
     pub tool: String,
     /// It is in the allowlist.
     pub listed: bool,
-    /// Someone wrote a table for it.
+    /// It has a table.
     pub known: bool,
     /// It is the v3 variant of an older operation.
     pub is_v3_variant: bool,
     pub arguments: Fields,
-    /// Arguments that our table has a text for.
+    /// Arguments with a text in our table.
     pub texts: BTreeSet<String>,
     pub version: String,
     pub scopes: Vec<String>,
@@ -42,7 +42,7 @@ pub(super) struct OperationSignature {
     pub deprecated: bool,
     /// The documented fields of a row, or of the answer.
     pub row: BTreeSet<String>,
-    /// What our table names of the answer, by key of the table and path, and whether it is there.
+    /// Paths of the answer in our table, by the table's key and path, and whether they are documented.
     pub named: BTreeMap<(&'static str, String), Documentation>,
 }
 
@@ -88,7 +88,7 @@ pub(super) fn faces(sources: &Sources, described: &DescribedDocuments) -> Vec<Op
     faces
 }
 
-/// `shape` has the arguments by the tool's names; the rest stands in the document itself.
+/// `shape` has the arguments under the tool's names; the rest is in the document itself.
 fn face(
     at: &SourceOperation<'_>,
     key: String,
@@ -133,7 +133,7 @@ fn face(
     }
 }
 
-/// What only v3 has is sent as v3, whatever its document says.
+/// Operations that only v3 has are sent as v3, whatever their document says.
 fn version(at: &SourceOperation<'_>, is_v3_variant: bool) -> String {
     let declared = at.operation[VERSION].as_str().unwrap_or_default();
     let is_only_v3 = at.source.starts_with(V3) && !is_v3_variant;

@@ -1,11 +1,11 @@
-//! How changes of single fields are told and judged; whole documents are in `codegen/tests/edits.rs`.
+//! How changes of single fields are reported and rated. `codegen/tests/edits.rs` has whole documents.
 
 use serde_json::{Value, json};
 
 use super::Mark;
 use super::fields::{Fields, collect, compare};
 
-/// `lines` are told of the change of the argument `x` from `old` to `new`.
+/// The change of the argument `x` from `old` to `new` is reported as `lines`.
 fn check(old: Value, new: Value, lines: &[&str]) {
     let fields = |schema: &Value| {
         let mut fields = Fields::new();
@@ -41,7 +41,7 @@ fn fields_come_and_go() {
         &["BREAKS argument x newly required"],
     );
     check(needed, text.clone(), &["argument x no longer required"]);
-    // What stands inside a field that came or went is not told again.
+    // The fields inside an added or removed field are not reported separately.
     let list = json!({"type": "array", "items": {"type": "object", "required": ["id"], "properties": {"id": text}}});
     check(Value::Null, list.clone(), &["argument x added"]);
     check(list.clone(), Value::Null, &["BREAKS argument x removed"]);
@@ -55,7 +55,7 @@ fn fields_come_and_go() {
         json!({"type": "array"}),
         &["BREAKS argument x[] removed"],
     );
-    // A dot in a name holds nothing.
+    // A dot in a name does not mean nesting.
     let dotted = |name: &str| json!({"type": "object", "properties": {name: {"type": "string"}}});
     check(
         dotted("a.b"),

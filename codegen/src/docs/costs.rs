@@ -1,4 +1,4 @@
-//! What the list of each surface costs, as the server's own tests wrote it down.
+//! The size of each surface's list, as the server's own tests recorded it.
 
 use std::collections::BTreeMap;
 use std::path::Path;

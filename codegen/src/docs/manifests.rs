@@ -15,7 +15,7 @@ use crate::error::Errors;
 pub(super) use install::parts as install_parts;
 pub use product::Product;
 
-/// Every manifest of the repository at `root`, as it has to be: paths from the root, and texts.
+/// Every manifest of the repository at `root`, as paths from the root with the required texts.
 pub fn manifests(root: &Path) -> Result<Vec<(PathBuf, String)>, Errors> {
     let product = Product::read(root)?;
     let files = [
@@ -34,6 +34,6 @@ pub fn manifests(root: &Path) -> Result<Vec<(PathBuf, String)>, Errors> {
 type Manifest = (String, Value);
 
 fn json_text(value: &Value) -> String {
-    // The alternate form of a value is JSON with indents.
+    // The alternate form of a value is indented JSON.
     format!("{value:#}\n")
 }

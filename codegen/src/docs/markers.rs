@@ -1,4 +1,4 @@
-//! Text between markers: what stands there is replaced, all else stays.
+//! Text between markers: replaces their content and keeps everything else.
 
 use super::parts::GeneratedPart;
 use crate::error::Problem;
@@ -7,17 +7,17 @@ const OPEN: &str = "<!-- codegen: ";
 const CLOSE: &str = " -->";
 const END: &str = "<!-- end -->";
 
-/// A document whose markers hold what they have to.
+/// A document with the required content in its markers.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FilledDocument {
     pub(super) text: String,
     /// Markers of the document.
     pub(super) names: Vec<String>,
-    /// Those of them that held something else.
+    /// Those whose content was different.
     pub(super) differences: Vec<String>,
 }
 
-/// Fills every marker of `text`, the document called `place`.
+/// Fills every marker of `text`, a document at `place`.
 pub(super) fn fill(
     place: &str,
     text: &str,

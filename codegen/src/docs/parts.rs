@@ -1,16 +1,16 @@
-//! The parts that documents hold between markers.
+//! The content between markers in documents.
 
 use super::costs::ListCosts;
 use super::tools_page::tools_of;
 use crate::generation::Generation;
 
-/// A generated text by the name that its markers have. One line stands within a sentence, several by themselves.
+/// A generated text by the name of its markers. A single line is inside a sentence; several are a block.
 pub(super) struct GeneratedPart {
     pub(super) name: &'static str,
     pub(super) text: String,
 }
 
-/// Paths and what they list. Where the path stands in the snapshot of lists, its tokens follow.
+/// Paths and what they list. If a path is in the snapshot of lists, its tokens follow.
 const SURFACES: [(&str, &str, &str); 10] = [
     (
         "/mcp",

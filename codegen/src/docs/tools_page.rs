@@ -1,4 +1,4 @@
-//! docs/tools.md: every tool by area, the scopes of the usual ones, and what is left out.
+//! docs/tools.md: every tool by area, the scopes of the usual ones, and the operations left out.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

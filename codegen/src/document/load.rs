@@ -1,4 +1,4 @@
-//! Reads everything under `openapi/`: the only place where the pipeline touches files.
+//! Reads everything under `openapi/`: the only place where the pipeline reads files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,11 +19,11 @@ use crate::v3::{self, V3, V3Documents};
 /// The inputs of a generation, each by the stem of its file, in order of the stems.
 #[derive(Clone)]
 pub struct Sources {
-    /// Those of v3 as `v3/<stem>`.
+    /// Documents of v3 are `v3/<stem>`.
     pub documents: BTreeMap<String, Value>,
     pub overlays: BTreeMap<String, Value>,
     pub annotations: BTreeMap<String, DocumentAnnotations>,
-    /// Tables that are left out of `annotations` until somebody has finished them.
+    /// Tables that are left out of `annotations` until they are finished.
     pub unfinished: BTreeMap<String, UnfinishedTables>,
     pub allowlist: Allowlist,
     pub v3: V3Documents,
@@ -33,7 +33,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Whether somebody has begun the table of `operation` and not finished it.
+    /// Whether the table of `operation` was begun and not finished.
     pub fn is_unfinished(&self, operation: &Operation) -> bool {
         let tables = self.unfinished.get(&operation.document);
         tables.is_some_and(|tables| tables.contains_key(&operation.operation_id))
@@ -103,7 +103,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
     }
 }
 
-/// What `parse` makes of the file at `path`.
+/// The result of `parse` on the file at `path`.
 fn one<T: Default>(
     path: &Path,
     parse: fn(&str) -> Result<T, Problem>,
@@ -116,7 +116,7 @@ fn one<T: Default>(
     })
 }
 
-/// The v3 documents; none before they were imported.
+/// The v3 documents; none if they were not imported.
 fn v3_texts(openapi: &Path, problems: &mut Vec<Problem>) -> BTreeMap<String, (PathBuf, String)> {
     let folder = openapi.join("highlevel").join(V3);
     if !folder.exists() {

@@ -1,4 +1,4 @@
-//! Applies the repairs of `openapi/repairs/`: OpenAPI Overlay 1.0, every action of which must tell.
+//! Applies the repairs of `openapi/repairs/`: OpenAPI Overlay 1.0, every action of which must have an effect.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json_path::JsonPath;
 
 use crate::error::Problem;
 
-/// The parts of an overlay document that matter here.
+/// The parts of an overlay document that are used.
 #[derive(Deserialize)]
 struct Overlay {
     overlay: String,
@@ -20,18 +20,18 @@ struct Action {
     #[serde(rename = "x-evidence")]
     evidence: Option<Value>,
     update: Option<Value>,
-    /// In place of `update` for the v3 variant of the document.
+    /// Replaces `update` for the v3 variant of the document.
     #[serde(rename = "x-update-v3")]
     update_v3: Option<Value>,
-    /// v3 has mended it, or does not have the place.
+    /// v3 has fixed it, or does not have the place.
     #[serde(rename = "x-not-in-v3", default)]
     not_in_v3: bool,
     #[serde(default)]
     remove: bool,
 }
 
-/// Applies `overlay` to `document`; the number of actions, or every action that is wrong, matches
-/// nothing, changes nothing or gives no evidence.
+/// Applies `overlay` to `document`. Returns the number of actions, or every action that is faulty, matches nothing,
+/// changes nothing or gives no evidence.
 pub(crate) fn apply(
     stem: &str,
     overlay: &Value,
@@ -68,14 +68,14 @@ pub(crate) fn apply(
     }
 }
 
-/// Applies `overlay` to the v3 variants of its document, of which there may be several: v3 shares most of its shapes.
-/// Gives every action that applies to none of them without saying so, or says so and would apply.
+/// Applies `overlay` to the v3 variants of its document, of which there may be several: v3 shares most of its schemas.
+/// Returns every action that applies to none of them without saying so, or says so and would apply.
 pub(crate) fn apply_to_v3(
     stem: &str,
     overlay: &Value,
     variants: &mut [&mut Value],
 ) -> Vec<Problem> {
-    // What is wrong with the overlay itself is told where it is applied to the document.
+    // Faults of the overlay itself are reported when it is applied to the document.
     let actions = Overlay::deserialize(overlay).map_or_else(|_| Vec::new(), |one| one.actions);
     let mut problems = Vec::new();
     for (index, mut action) in actions.into_iter().enumerate() {
@@ -114,7 +114,7 @@ pub(crate) fn apply_to_v3(
     problems
 }
 
-/// `target` with the names that v3 gives to schemas: it adds `V3` to many.
+/// `target` under v3's names of schemas: it adds `V3` to many.
 fn target_in_v3(target: &str, document: &Value) -> String {
     let schemas = document.pointer("/components/schemas");
     let exists = |name: &str| schemas.is_some_and(|schemas| schemas.get(name).is_some());
@@ -137,7 +137,7 @@ fn target_in_v3(target: &str, document: &Value) -> String {
     out + rest
 }
 
-/// Whether all of it is of a form that openapi/repairs/README.md explains.
+/// Whether all of it has a form that openapi/repairs/README.md explains.
 fn is_evidence(evidence: &Value) -> bool {
     let is_one = |one: &Value| {
         let text = one.as_str().unwrap_or_default();
@@ -178,7 +178,7 @@ fn apply_action(action: &Action, document: &mut Value) -> Result<(), (String, &'
             "HighLevel may have mended it: remove the action, or correct the target",
         ));
     }
-    // Back to front, so that removing one item of a list leaves the places of the others.
+    // Back to front, so that removing one item of a list does not shift the others.
     pointers.reverse();
     let mut changed = false;
     for pointer in &pointers {
@@ -220,8 +220,8 @@ fn remove(document: &mut Value, pointer: &str) -> bool {
     }
 }
 
-/// Merges as Overlay 1.0 says: objects recursively, lists by appending, the rest by replacing.
-/// Returns whether anything changed.
+/// Merges as Overlay 1.0 requires: objects recursively, lists by appending, the rest by replacing. Returns whether
+/// anything changed.
 fn merge(target: &mut Value, update: &Value) -> bool {
     match (target, update) {
         (Value::Object(target), Value::Object(update)) => {

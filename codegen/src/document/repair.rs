@@ -1,21 +1,20 @@
-//! Mends the classes of defects that run through all documents; knows none of them by name.
+//! Repairs the classes of defects that run through all documents. It knows no document by name.
 //!
-//! Single errors are mended by `openapi/repairs/`, applied before these.
+//! Single errors are repaired by `openapi/repairs/`, which are applied first.
 
 use serde_json::{Map, Value, json};
 
 use crate::counts::Counts;
 use crate::document::resolve::resolve;
 
-/// The extension that holds an operation's `Version` header once it is no parameter any more.
+/// The extension that has an operation's `Version` header once it is no longer a parameter.
 pub(crate) const VERSION: &str = "x-version";
 
-/// What the API takes where neither operation nor document declares a `Version`: the value that
-/// most operations declare (v2: 424 of 547).
+/// The version if neither operation nor document declares one: the value that most operations declare (v2: 424 of 547).
 const USUAL_VERSION: &str = "2021-07-28";
 
-/// Mends `document` in place and counts what it mended. `usual` is the `Version` where neither operation nor
-/// document declares one; `None` for what most documents say.
+/// Repairs `document` in place and counts the repairs. `usual` is the `Version` if neither operation nor document
+/// declares one; `None` for the value of most documents.
 pub(crate) fn repair(document: &mut Value, usual: Option<&str>, counts: &mut Counts) {
     let usual = usual_version(document, usual.unwrap_or(USUAL_VERSION));
     let snapshot = document.clone();
@@ -24,7 +23,7 @@ pub(crate) fn repair(document: &mut Value, usual: Option<&str>, counts: &mut Cou
             let Some(item) = item.as_object_mut() else {
                 continue;
             };
-            // Parameters of the path stand with each operation, so that one rule serves both.
+            // Parameters of the path are copied into each operation, so that one rule serves both.
             let shared = item.shift_remove("parameters");
             for (_, operation) in item.iter_mut().filter(|(name, _)| !name.starts_with("x-")) {
                 let Some(operation) = operation.as_object_mut() else {
@@ -84,7 +83,7 @@ fn repair_parameters(
     operation.insert(VERSION.to_owned(), json!(version));
 
     for parameter in &mut parameters {
-        // What keeps a document from being OpenAPI at all, the import has mended and marked.
+        // The import has already repaired and marked whatever makes a document invalid OpenAPI.
         if parameter.get("x-declared-required").is_some() {
             counts.add("path parameter declared not required", 1);
         }
@@ -100,7 +99,7 @@ fn repair_parameters(
     operation.insert("parameters".to_owned(), Value::Array(parameters));
 }
 
-/// Place and name: what makes a parameter the same as another.
+/// Place and name: the identity of a parameter.
 fn identity(parameter: &Value) -> (&str, &str) {
     let text = |key| {
         parameter
@@ -111,8 +110,8 @@ fn identity(parameter: &Value) -> (&str, &str) {
     (text("in"), text("name"))
 }
 
-/// A parameter typed `number` counts things or times: a fraction there has no meaning, and
-/// progenitor would send `limit=20.0`.
+/// A parameter of type `number` counts things or times. A fraction has no meaning there, and progenitor would send
+/// `limit=20.0`.
 fn whole_number(parameter: &mut Value, counts: &mut Counts) {
     let schema = &mut parameter["schema"];
     let whole = ["minimum", "maximum", "multipleOf", "default"]
@@ -125,7 +124,7 @@ fn whole_number(parameter: &mut Value, counts: &mut Counts) {
     }
 }
 
-/// The value a `Version` parameter declares.
+/// The value that a `Version` parameter declares.
 fn declared_version(parameter: &Value) -> Option<&str> {
     let schema = parameter.get("schema")?;
     schema
@@ -134,7 +133,7 @@ fn declared_version(parameter: &Value) -> Option<&str> {
         .and_then(Value::as_str)
 }
 
-/// The `Version` most operations of the document declare.
+/// The `Version` that most operations of the document declare.
 fn usual_version(document: &Value, otherwise: &str) -> String {
     let mut counts = std::collections::BTreeMap::<&str, usize>::new();
     for (_, _, _, operation) in crate::document::resolve::operations(document) {
@@ -154,7 +153,7 @@ fn usual_version(document: &Value, otherwise: &str) -> String {
         .to_owned()
 }
 
-/// A body has one media type; JSON wins where several are offered.
+/// A body has one media type; of several, JSON wins.
 fn repair_body(operation: &mut Map<String, Value>, counts: &mut Counts) {
     let Some(content) = operation
         .get_mut("requestBody")
@@ -175,7 +174,7 @@ fn repair_body(operation: &mut Map<String, Value>, counts: &mut Counts) {
     }
 }
 
-/// Walks every schema of the document, properties named like keywords included.
+/// Walks every schema of the document, including properties with names of keywords.
 fn repair_schemas(value: &mut Value, counts: &mut Counts) {
     match value {
         Value::Array(items) => items
@@ -210,7 +209,7 @@ fn repair_schema(schema: &mut Map<String, Value>, counts: &mut Counts) {
         counts.add("reference with siblings", 1);
     }
     repair_enum(schema, counts);
-    // A map of properties may name one `required` or `properties`: only lists and maps count.
+    // A map of properties may contain one named `required` or `properties`: only lists and maps count.
     let names: Option<Vec<String>> = schema
         .get("properties")
         .and_then(Value::as_object)

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-/// The value a `$ref` leads to, through references to references; `None` where it leads nowhere.
+/// The target of a `$ref`, through references to references; `None` if there is none.
 pub fn resolve<'a>(document: &'a Value, mut value: &'a Value) -> Option<&'a Value> {
-    // A chain longer than any document has components is a circle.
+    // A chain longer than any document's number of components is a cycle.
     for _ in 0..64 {
         match value.get("$ref").and_then(Value::as_str) {
             None => return Some(value),

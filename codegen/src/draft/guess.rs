@@ -1,4 +1,4 @@
-//! What the names and types of an operation suggest; a person reviews each guess.
+//! Guesses from the names and types of an operation. A person reviews each one.
 
 use crate::annotations::TenantRole;
 use crate::model::answer::DocumentedAnswer;
@@ -6,7 +6,7 @@ use crate::model::operation::Operation;
 use crate::unfinished::TODO;
 use tool::Rule;
 
-/// Arguments that say how many rows a page has.
+/// Names of arguments for the page size.
 const PAGE_SIZES: [&str; 6] = ["limit", "pageLimit", "pageSize", "perPage", "count", "size"];
 
 /// Arguments that count pages.
@@ -15,7 +15,7 @@ const PAGES: [&str; 3] = ["page", "pageNumber", "pageNo"];
 /// Arguments that count rows.
 const OFFSETS: [&str; 2] = ["skip", "offset"];
 
-/// Arguments that take what the page before ended with.
+/// Arguments that continue after the previous page.
 const CURSORS: [&str; 7] = [
     "startAfterId",
     "startAfter",
@@ -26,7 +26,7 @@ const CURSORS: [&str; 7] = [
     "pageToken",
 ];
 
-/// Fields that tell records apart, most telling first.
+/// Fields that distinguish records, the most informative first.
 const TELLING: [&str; 16] = [
     "id",
     "_id",
@@ -46,7 +46,7 @@ const TELLING: [&str; 16] = [
     "dateAdded",
 ];
 
-/// Most summary fields that are guessed.
+/// Most guessed summary fields.
 const MOST_FIELDS: usize = 6;
 
 /// The path of the rows, and the line of `paging`.
@@ -99,7 +99,7 @@ pub(super) fn guess_paging(
     (rows, line)
 }
 
-/// Fields of a row of the list at `rows`, or of the answer, or of the one object in it.
+/// Fields of a row of the list at `rows`, or of the answer, or of the only object in it.
 pub(super) fn guess_summary_fields(answer: &DocumentedAnswer, rows: Option<&str>) -> Vec<String> {
     let fields = answer.fields_of(rows);
     let telling = TELLING.iter().filter_map(|name| {
@@ -109,7 +109,7 @@ pub(super) fn guess_summary_fields(answer: &DocumentedAnswer, rows: Option<&str>
     telling.take(MOST_FIELDS).collect()
 }
 
-/// What an argument that may name a tenant names, and whether the caller's own is filled in.
+/// The tenant that an argument may name, and whether the caller's own is filled in.
 pub(super) fn guess_role(operation: &Operation, name: &str) -> (TenantRole, Rule) {
     let plain = name.to_lowercase();
     let role = if plain.contains("company") || plain.contains("agency") {
@@ -117,7 +117,7 @@ pub(super) fn guess_role(operation: &Operation, name: &str) -> (TenantRole, Rule
     } else {
         TenantRole::Location
     };
-    // What changes the location itself must name it.
+    // An operation that changes the location itself must name it.
     let is_itself = operation.path.ends_with(&format!("{{{name}}}")) && operation.method != "GET";
     let rule = if is_itself {
         Rule::Explicit

@@ -1,4 +1,4 @@
-//! The client of one document: progenitor's functions, which type and encode paths and queries, up to where they send.
+//! The client of one document: progenitor's functions, which type and encode paths and queries, without the sending.
 
 use proc_macro2::TokenStream;
 use syn::parse_quote;
@@ -6,8 +6,8 @@ use syn::parse_quote;
 use crate::emit::format;
 use crate::error::Problem;
 
-/// The client's code over what progenitor wrote. Each function gives the request that progenitor's would send: sending,
-/// and with it credential, limits and retries, is the server's own, and with it half of what `cargo check` takes.
+/// The client's code, derived from progenitor's. Each function returns the request that progenitor's would send.
+/// Sending, with credential, limits and retries, is the server's own; leaving it out halves the time of `cargo check`.
 pub(crate) fn client(stem: &str, written: TokenStream) -> Result<syn::File, Problem> {
     let mut client = format::parsed(written)?;
     let blocks = client.items.iter_mut().filter_map(|item| match item {
@@ -28,7 +28,7 @@ pub(crate) fn client(stem: &str, written: TokenStream) -> Result<syn::File, Prob
     Ok(client)
 }
 
-/// Ends `function` where it has built its request.
+/// Ends `function` once it has built its request.
 fn give_request(function: &mut syn::ImplItemFn) -> Option<()> {
     let statements = &mut function.block.stmts;
     let built = statements.iter().position(builds_request)?;

@@ -19,7 +19,7 @@ pub(crate) fn client_module(source: &str) -> Ident {
     format_ident!("{}", identifier_text(source, '_'))
 }
 
-/// The handler of `operation`, its arguments read off the client function's own signature.
+/// The handler of `operation`. Its arguments follow the client function's own signature.
 pub(crate) fn handler(operation: &Operation, client: &syn::File) -> Result<TokenStream, Problem> {
     let fault = |what: &str| {
         Problem::in_document(
@@ -86,7 +86,7 @@ fn functions(client: &syn::File) -> impl Iterator<Item = &syn::ImplItemFn> {
         })
 }
 
-/// The expression that takes one value for progenitor's argument `name` of type `kind`.
+/// The expression that reads the value for progenitor's argument `name` of type `kind`.
 fn value(operation: &Operation, name: &Ident, kind: &str) -> Option<TokenStream> {
     if kind.ends_with("serde_json::Value") {
         return Some(quote!(arguments.body()?));
@@ -127,12 +127,12 @@ fn place_name(argument: &OperationArgument) -> &'static str {
     }
 }
 
-/// progenitor turns names into snake case; letters and digits survive in order.
+/// progenitor turns names into snake case; letters and digits stay in order.
 fn same_name(ident: &Ident, name: &str) -> bool {
     identifier_text(&ident.to_string(), '\0') == identifier_text(name, '\0')
 }
 
-/// Lower-case letters and digits of `name`, everything else as `other` (`\0`: left out).
+/// Lower-case letters and digits of `name`; other characters become `other` (`\0`: left out).
 fn identifier_text(name: &str, other: char) -> String {
     name.trim_start_matches("r#")
         .chars()

@@ -1,15 +1,15 @@
-//! Writes the document that the client generator takes: of the chosen operations, what it needs.
+//! Writes the document for the client generator: the chosen operations, and what they need.
 //!
-//! Responses are relayed, bodies are checked JSON, enums are checked before: so the generator
-//! sees paths, parameters of plain types and one body of any JSON. Typed bodies and responses
-//! lose data on these documents, and its generator panics on much else that they hold.
+//! Responses are relayed, bodies are checked JSON, and enums are checked earlier. So the generator sees only paths,
+//! parameters of plain types and one body of any JSON. Typed bodies and responses lose data on these documents, and its
+//! generator panics on much else in them.
 
 use serde_json::{Map, Value, json};
 
 use crate::model::operation::{Body, Operation, OperationArgument};
 use tool::Place;
 
-/// The document of `operations` (all of one stem) as the client generator takes it.
+/// The document of `operations` (all of one stem) in the form for the client generator.
 pub(crate) fn client_document(stem: &str, operations: &[&Operation]) -> Value {
     let mut paths = Map::new();
     for operation in operations {
@@ -39,8 +39,8 @@ pub(crate) fn client_document(stem: &str, operations: &[&Operation]) -> Value {
     })
 }
 
-/// The name that the client generator knows a parameter by. Names of the path are on no wire, so that one which a filter
-/// of the query has too takes another: the generator has one set of names.
+/// The client generator's name of a parameter. Names in the path are never sent, so if a query parameter has the same
+/// name, the path's name changes: the generator has one set of names.
 pub(crate) fn client_name(operation: &Operation, argument: &OperationArgument) -> String {
     let is_shared = |other: &OperationArgument| {
         other.place != argument.place && other.wire_name == argument.wire_name
@@ -80,8 +80,7 @@ fn parameter(operation: &Operation, argument: &OperationArgument) -> Option<Valu
     }))
 }
 
-/// The type that travels in a URL: text unless it is plainly a whole number, a number, a
-/// boolean or a list that repeats its key.
+/// The type in a URL: text unless it is clearly an integer, a number, a boolean or a list that repeats its key.
 fn plain_type(argument: &OperationArgument) -> Value {
     if argument.list == Some(::tool::ListStyle::Repeated) {
         return json!({"type": "array", "items": {"type": "string"}});

@@ -1,4 +1,4 @@
-//! The table of tools as static data of the crate `tool`, and that of their handlers.
+//! The table of tools as static data of the crate `tool`, and the table of their handlers.
 
 use std::fmt::Debug;
 
@@ -144,7 +144,7 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
         V3Operation::Same(version) => quote!(V3Variant::Same(#version)),
         V3Operation::Other(v3) => {
             let v3 = self::tool(v3, handlers);
-            // A constant of its own, for a table holds no reference to what stands in itself.
+            // A separate constant, because a static table cannot refer to its own elements.
             quote!(V3Variant::Other({
                 static V3: Tool = #v3;
                 &V3

@@ -1,4 +1,4 @@
-//! Writes out references: into other files by copying what they name, to nothing by unknown schemas.
+//! Resolves references: those into other files by copying their targets, those without a target by unknown schemas.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::Report;
 use super::folder::{CheckoutFolder, file_of, file_of_document, home_of};
 use crate::error::Problem;
 
-/// `original` with everything it refers to inside it.
+/// `original` with all its references inside it.
 pub(super) fn bundle(
     stem: &str,
     original: &Value,
@@ -51,8 +51,7 @@ struct Bundler<'a> {
 }
 
 impl Bundler<'_> {
-    /// Rewrites every reference below `value`, which stands at `place` of the file `home` (its
-    /// folder for the document itself).
+    /// Rewrites every reference below `value`, at `place` of the file `home` (for the document itself: its folder).
     fn rewrite(&mut self, value: &mut Value, home: &str, place: &mut String) {
         if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
             let reference = reference.to_owned();
@@ -118,8 +117,8 @@ impl Bundler<'_> {
         json!({"$ref": format!("#/components/schemas/{name}")})
     }
 
-    /// Copies `target` into the document under its own name, or under `Shared<name>` where the
-    /// document has another schema of that name.
+    /// Copies `target` into the document under its own name, or as `Shared<name>` if the document has another schema of
+    /// that name.
     fn copy(&mut self, file: &str, pointer: &str, mut target: Value) -> String {
         let own = pointer.rsplit('/').next().unwrap_or_default();
         let taken = self

@@ -1,4 +1,4 @@
-//! Copies what is named out of JSON.
+//! Copies the named members of JSON.
 
 use serde_json::{Map, Value};
 

@@ -1,33 +1,33 @@
-//! Records what a document's own examples say against its schemas, at any depth, before the examples go.
+//! Records where a document's own examples contradict its schemas, at any depth, before the examples are dropped.
 
 use serde_json::{Map, Value, json};
 
 use super::types::{contradicts, type_name};
 use crate::counts::Counts;
 
-/// The JSON type that the example has.
+/// The JSON type of the example.
 pub(super) const EXAMPLE_TYPE: &str = "x-example-type";
 
-/// Fields that are required and that the example leaves out.
+/// Required fields that the example leaves out.
 pub(super) const EXAMPLE_LACKS: &str = "x-example-lacks";
 
-/// A word that is none of an enum's.
+/// A word that the enum does not have.
 pub(super) const EXAMPLE_VALUE: &str = "x-example-value";
 
-/// Most items of a list that are looked at.
+/// Most inspected items of a list.
 const MOST_ITEMS: usize = 10;
 
-/// Most references that lead on from one another.
+/// Longest chain of references.
 const MOST_STEPS: usize = 20;
 
-/// What is said against the schema at a JSON pointer.
+/// A contradiction of the schema at a JSON pointer.
 enum Contradiction {
     Type(&'static str),
     Lacks(String),
     Value(String),
 }
 
-/// Marks every schema of `document` that an example of its own contradicts.
+/// Marks every schema of `document` that one of its own examples contradicts.
 pub(super) fn record(document: &mut Value, counts: &mut Counts) {
     let mut search = ExampleSearch {
         document,
@@ -69,7 +69,7 @@ struct ExampleSearch<'a> {
 }
 
 impl ExampleSearch<'_> {
-    /// Looks for schemas with examples below `node`. Of a map of named schemas no name is a keyword.
+    /// Searches for schemas with examples below `node`. In a map of named schemas, names are not keywords.
     fn node(&mut self, node: &Value, pointer: &str, is_named: bool) {
         match node {
             Value::Array(items) => {
@@ -165,7 +165,7 @@ impl ExampleSearch<'_> {
         }
     }
 
-    /// Where the schema at `pointer` really stands: behind references, and behind an `allOf` of one.
+    /// The actual place of the schema at `pointer`: through references, and through an `allOf` of one.
     fn resolved(&self, pointer: &str) -> Option<String> {
         let mut pointer = pointer.to_owned();
         for _ in 0..MOST_STEPS {
@@ -186,7 +186,7 @@ impl ExampleSearch<'_> {
     }
 }
 
-/// A value rather than a sentence or a list of values.
+/// Whether a text is a value, not a sentence or a list of values.
 fn is_word(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -226,7 +226,7 @@ mod tests {
             assert_eq!(document.pointer(&pointer), Some(&expected), "{document:#}");
         }
         let address = json!({"$ref": "#/components/schemas/Address"});
-        // A reference is marked where it is made.
+        // A contradiction is marked where the reference is.
         check(
             json!({"properties": {"address": {"allOf": [address], "example": "a street"}}}),
             "A/properties/address/x-example-type",
@@ -242,7 +242,7 @@ mod tests {
             "A/items/x-example-type",
             json!("object"),
         );
-        // What an object lacks is marked at the schema that demands it.
+        // Missing fields are marked at the schema that requires them.
         check(
             json!({"properties": {"address": address}, "example": {"address": {"street": "s"}}}),
             "Address/x-example-lacks",
@@ -258,7 +258,7 @@ mod tests {
             "A",
             json!({"type": "string", "enum": ["a", "b"], "example": "a or b"}),
         );
-        // A property may be called like a keyword.
+        // A property may have the name of a keyword.
         check(
             json!({"type": "object", "properties": {"example": {"type": "string"}, "properties": {"type": "object", "example": "p"}}}),
             "A",

@@ -10,7 +10,7 @@ use super::schema::schema;
 use crate::counts::Counts;
 use crate::document::resolve::template_names;
 
-/// `bundled` as a valid OpenAPI 3.0 document without a sentence of its source.
+/// `bundled` as a valid OpenAPI 3.0 document without any prose of its source.
 pub(super) fn document(stem: &str, bundled: &Value, counts: &mut Counts) -> Value {
     let mut out = Map::new();
     out.insert("openapi".to_owned(), bundled["openapi"].clone());
@@ -67,7 +67,7 @@ fn path_item(path: &str, item: &Value, counts: &mut Counts) -> Value {
     })
 }
 
-/// Declares what the path names and nobody declares.
+/// Declares names in the path that have no declaration.
 fn declare_path_parameters(
     path: &str,
     shared: &[&Value],
@@ -194,7 +194,7 @@ fn body(body: &Value, counts: &mut Counts) -> Value {
     Value::Object(out)
 }
 
-/// OpenAPI demands a description; the source's own is prose, so it is empty.
+/// OpenAPI requires a description. The source's own is prose, so it is left empty.
 fn response(response: &Value, counts: &mut Counts) -> Value {
     if let Some(reference) = reference(response) {
         return reference;
@@ -214,7 +214,7 @@ fn response(response: &Value, counts: &mut Counts) -> Value {
     Value::Object(out)
 }
 
-/// The media type that the description of the header `Content-Type` is; OpenAPI ignores a header of this name.
+/// The media type in the description of a header `Content-Type`; OpenAPI ignores a header of this name.
 fn content_type(response: &Value) -> Option<&str> {
     let mut headers = response["headers"].as_object()?.iter();
     let (_, header) = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"))?;

@@ -8,19 +8,19 @@ use serde_json::Value;
 
 use crate::error::{Errors, Problem};
 
-/// Everything that was read.
+/// All input.
 pub(super) struct CheckoutFolder {
     /// By stem: `<stem>` of `apps/<stem>.json`, `v3/<stem>` of `apps/v3/<stem>-v3.json`.
     pub documents: BTreeMap<String, Value>,
     /// Files that documents refer to, by path below the folder.
     pub shared: BTreeMap<String, Value>,
-    /// Text of `scopes.tsv`; empty where there is none.
+    /// Text of `scopes.tsv`; empty if there is none.
     pub scopes: String,
     /// Bytes of every file by path below the folder, for digests.
     pub bytes: BTreeMap<String, Vec<u8>>,
 }
 
-/// Reads the documents, every file they refer to and the scope table; all problems at once.
+/// Reads the documents, every file that they refer to and the scope table. Fails with all problems at once.
 pub(super) fn read(folder: &Path) -> Result<CheckoutFolder, Errors> {
     let apps = folder.join("apps");
     let mut read = CheckoutFolder {
@@ -107,7 +107,7 @@ impl CheckoutFolder {
     }
 }
 
-/// A document of this folder's file `name`, if it is OpenAPI 3.0.
+/// The document in the file `name` of this folder, if it is OpenAPI 3.0.
 fn openapi(name: &str, json: Value) -> Result<Value, Problem> {
     let version = json.get("openapi").and_then(Value::as_str);
     let what = match version {
@@ -158,8 +158,8 @@ pub(super) fn file_of_document(stem: &str) -> String {
     }
 }
 
-/// The folder from which the references of the document `stem` lead. Those of v3 are written as if
-/// the documents stood one folder deeper than they do: `../common/` is `apps/v3/common/`.
+/// The folder that references of the document `stem` are relative to. Those of v3 are written as if the documents were
+/// one folder deeper: `../common/` is `apps/v3/common/`.
 pub(super) fn home_of(stem: &str) -> &'static str {
     if stem.starts_with("v3/") {
         "apps/v3/apps"
@@ -168,7 +168,7 @@ pub(super) fn home_of(stem: &str) -> &'static str {
     }
 }
 
-/// The files that references of a document in `home` lead to, as paths below the folder.
+/// The files that a document in `home` refers to, as paths below the folder.
 fn foreign_files(document: &Value, home: &str) -> Vec<String> {
     let mut files = Vec::new();
     let mut open = vec![document];
@@ -188,7 +188,7 @@ fn foreign_files(document: &Value, home: &str) -> Vec<String> {
     files
 }
 
-/// The path below the folder of the file that `reference`, standing in `home`, leads to.
+/// The path below the folder of the target of `reference` in `home`.
 pub(super) fn file_of(reference: &str, home: &str) -> Option<String> {
     let (file, _) = reference.split_once('#')?;
     if file.is_empty() {

@@ -1,4 +1,4 @@
-//! Keeps the facts of a schema, and what its own default or enum says against it.
+//! Keeps the facts of a schema, and marks where its own default or enum contradicts it.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use super::examples::{EXAMPLE_LACKS, EXAMPLE_TYPE, EXAMPLE_VALUE};
 use super::types::is_a;
 use crate::counts::Counts;
 
-/// Schema keywords whose values are facts as they stand.
+/// Schema keywords whose values are facts.
 const SCHEMA_FACTS: [&str; 27] = [
     "type",
     "format",
@@ -38,15 +38,15 @@ const SCHEMA_FACTS: [&str; 27] = [
     EXAMPLE_VALUE,
 ];
 
-/// The types that OpenAPI 3.0 has.
+/// The types of OpenAPI 3.0.
 const TYPES: [&str; 6] = ["object", "array", "string", "number", "integer", "boolean"];
 
-/// `schema` without prose and examples; what these say against it is marked before.
+/// `schema` without prose and examples. Contradictions by these are marked first.
 pub(super) fn schema(schema: &Value, counts: &mut Counts) -> Value {
     let Some(source) = schema.as_object() else {
         return json!({});
     };
-    // A schema wrapped into a second `schema` key.
+    // A schema inside a second `schema` key.
     if let (Some(inner @ Value::Object(_)), None) = (source.get("schema"), source.get("type")) {
         counts.add("schema inside a schema, unwrapped", 1);
         return self::schema(inner, counts);
@@ -61,7 +61,7 @@ pub(super) fn schema(schema: &Value, counts: &mut Counts) -> Value {
         out.insert("x-declared-type".to_owned(), kind);
         counts.add("type that OpenAPI does not have, now unknown", 1);
     }
-    // `required: []` and `required: true` are no OpenAPI of a schema.
+    // `required: []` and `required: true` are not valid in a schema of OpenAPI.
     let names_none = |names: &Value| names.as_array().is_none_or(Vec::is_empty);
     if out.get("required").is_some_and(names_none) {
         out.shift_remove("required");
@@ -114,14 +114,14 @@ pub(super) fn schema(schema: &Value, counts: &mut Counts) -> Value {
     Value::Object(out)
 }
 
-/// Whether a default is none that its schema takes.
+/// Whether the schema does not accept its own default.
 fn breaks(default: &Value, schema: &Map<String, Value>, source: &Map<String, Value>) -> bool {
     let kind = schema.get("type").and_then(Value::as_str);
     let values = schema.get("enum").and_then(Value::as_array);
     let required = schema.get("required").and_then(Value::as_array);
     let names = required.into_iter().flatten().filter_map(Value::as_str);
     let nullable = schema.get("nullable") == Some(&json!(true));
-    // What a referenced schema requires is not known here.
+    // The requirements of a referenced schema are unknown here.
     let elsewhere = source.contains_key("allOf") || source.contains_key("$ref");
     !(default.is_null() && nullable)
         && (kind.is_some_and(|kind| !is_a(kind, default))

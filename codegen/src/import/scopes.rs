@@ -1,4 +1,4 @@
-//! HighLevel's scope table, for operations whose document names no scope.
+//! HighLevel's scope table, for operations whose document gives no scope.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::model::operation::key;
 /// Scopes and access type by operation key.
 pub(super) struct ScopeTable(BTreeMap<String, (Vec<String>, Vec<String>)>);
 
-/// Reads the table: method, path, scope and access type per line, under a header line.
+/// Parses the table: method, path, scope and access type per line, below a header line.
 pub(super) fn parse(text: &str) -> Result<ScopeTable, Problem> {
     let mut table: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
     for (index, line) in text.lines().enumerate().skip(1) {
@@ -40,7 +40,7 @@ pub(super) fn parse(text: &str) -> Result<ScopeTable, Problem> {
 }
 
 impl ScopeTable {
-    /// Writes `x-scopes` and `x-access` into operations whose `security` names no scope.
+    /// Writes `x-scopes` and `x-access` into operations whose `security` gives no scope.
     pub(super) fn record(&self, document: &mut Value, counts: &mut Counts) {
         let Some(paths) = document["paths"].as_object_mut() else {
             return;
@@ -70,7 +70,7 @@ fn names_scope(operation: &Value) -> bool {
         .any(|scopes| scopes.as_array().is_some_and(|scopes| !scopes.is_empty()))
 }
 
-/// The table and the documents disagree about slashes at the end.
+/// Table and documents differ in trailing slashes.
 fn operation_key(method: &str, path: &str) -> String {
     key(method, path.trim_end_matches('/'))
 }

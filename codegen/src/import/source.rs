@@ -1,4 +1,4 @@
-//! `SOURCE.toml`: where the documents came from, and a digest of every file that was read.
+//! `SOURCE.toml`: the origin of the documents, and a digest of every file that was read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::Origin;
 use super::folder::CheckoutFolder;
 
-/// The last known commit, where that of these documents is not known.
+/// The last known commit, if the commit of these documents is unknown.
 const AFTER_COMMIT: &str = "after_commit";
 
 /// The text of `SOURCE.toml`.
@@ -33,7 +33,7 @@ pub(super) fn text(folder: &Path, read: &CheckoutFolder, origin: &Origin) -> Str
         .or_else(|| commit_of(folder))
         .or_else(|| commit_in_name(folder))
         .or_else(|| last("commit").filter(|_| unchanged));
-    // Of other documents nobody knows more than that they are none of the last known commit.
+    // For changed documents, it is only known that they are not of the last known commit.
     let known_before = || last("commit").or_else(|| last(AFTER_COMMIT));
     let after = commit.is_none().then(known_before).flatten();
     let repository = origin.repository.clone().or_else(|| last("repository"));
@@ -51,7 +51,7 @@ pub(super) fn text(folder: &Path, read: &CheckoutFolder, origin: &Origin) -> Str
     format!("# Where openapi/highlevel comes from. Written by `codegen import`.\n\n{table}")
 }
 
-/// The commit that a git checkout stands on, where `folder` is one.
+/// The commit of a git checkout, if `folder` is one.
 fn commit_of(folder: &Path) -> Option<String> {
     let git = git_folder(folder)?;
     let head = fs::read_to_string(git.join("HEAD")).ok()?;
@@ -59,7 +59,7 @@ fn commit_of(folder: &Path) -> Option<String> {
     let Some(reference) = head.strip_prefix("ref: ") else {
         return Some(head.to_owned());
     };
-    // The branches of a further work tree stand with those of the first.
+    // The branches of a linked work tree are in the main one.
     let shared = fs::read_to_string(git.join("commondir")).ok();
     let shared = shared.map(|path| git.join(path.trim()));
     [Some(git), shared]
@@ -68,7 +68,7 @@ fn commit_of(folder: &Path) -> Option<String> {
         .find_map(|git| commit_of_branch(&git, reference))
 }
 
-/// The folder of git: `.git`, or what that names in a further work tree.
+/// The folder of git: `.git`, or the folder that it names in a linked work tree.
 fn git_folder(folder: &Path) -> Option<PathBuf> {
     let git = folder.join(".git");
     match fs::read_to_string(&git) {
@@ -86,12 +86,12 @@ fn commit_of_branch(git: &Path, reference: &str) -> Option<String> {
     line.split_once(' ').map(|(commit, _)| commit.to_owned())
 }
 
-/// The commit that the name of an archive's folder ends in, such as `highlevel-api-docs-0af86a4`.
+/// The commit at the end of an archive folder's name, such as `highlevel-api-docs-0af86a4`.
 fn commit_in_name(folder: &Path) -> Option<String> {
     let folder = folder.canonicalize().ok()?;
     let (_, end) = folder.file_name()?.to_str()?.rsplit_once('-')?;
     let is_hex = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
-    // Digits alone may be a date.
+    // Only digits may be a date.
     let is_commit = (7..=40).contains(&end.len())
         && end.bytes().all(is_hex)
         && end.bytes().any(|digit| !digit.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Imports of small folders, and of HighLevel's own where `HIGHLEVEL_API_DOCS` names a checkout.
+//! Imports of small folders, and of HighLevel's own if `HIGHLEVEL_API_DOCS` names a checkout.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ fn document(operation: Value) -> String {
     .to_string()
 }
 
-/// Imports one document; `at` of the operation must be `expected`.
+/// Imports one document; the value at `at` of the operation must be `expected`.
 fn check(operation: Value, at: &str, expected: Value) {
     let folder = folder(&[("apps/a.json", &document(operation))]);
     let import = read(folder.path(), &Origin::default()).expect("an import");
@@ -62,7 +62,7 @@ fn facts_stay_and_prose_goes() {
             "responses": {"200": {"description": "", "content": {"application/json": {"schema": {"type": "string"}}}}},
             "parameters": [{"name": "id", "in": "path", "required": true, "x-undeclared": true, "schema": {"type": "string"}}]}),
     );
-    // Properties may be called like keywords of prose.
+    // Properties may have the names of prose keywords.
     check(
         body(
             json!({"properties": {"description": {"type": "string", "description": "d"}, "example": {"example": 1}}}),
@@ -226,7 +226,7 @@ fn a_second_import_changes_nothing_and_stale_documents_go() {
     assert!(!import(Some("c0de")).source.contains("c0ffee"));
 }
 
-/// Where a folder is no checkout its name may tell, as that of an archive does.
+/// The name of a folder that is no checkout may have the commit, as an archive's does.
 #[test]
 fn the_commit_of_a_folder_is_found_where_it_stands() {
     #[track_caller]
@@ -263,7 +263,7 @@ fn the_commit_of_a_folder_is_found_where_it_stands() {
     check("docs", &tree, Some("c0ffee2"));
 }
 
-/// `HIGHLEVEL_API_DOCS=<checkout> cargo test`: what stands in `openapi/` is what an import gives.
+/// `HIGHLEVEL_API_DOCS=<checkout> cargo test`: `openapi/` is exactly the result of an import.
 #[test]
 fn the_imported_documents_are_those_of_the_checkout() {
     let Some(checkout) = std::env::var_os("HIGHLEVEL_API_DOCS").map(PathBuf::from) else {

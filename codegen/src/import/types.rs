@@ -1,4 +1,4 @@
-//! The types that schemas declare, and which of them a value is of.
+//! The types that schemas declare, and those that a value has.
 
 use serde_json::Value;
 
@@ -14,8 +14,8 @@ pub(super) fn type_name(example: &Value) -> &'static str {
     }
 }
 
-/// Whether an example shows that the declared type is wrong. A string that holds a value of the
-/// declared type (`"20"` for a number) is only sloppily written.
+/// Whether an example proves the declared type wrong. A string with a value of the declared type (`"20"` for a number)
+/// is only careless.
 pub(super) fn contradicts(declared: &str, example: &Value) -> bool {
     let written = match example {
         Value::String(text) => serde_json::from_str::<Value>(&text.replace('\'', "\"")).ok(),

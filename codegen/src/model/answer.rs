@@ -1,4 +1,4 @@
-//! What an operation's documented answer holds: the schema of its rows, or of its one record.
+//! The documented answer of an operation: the schema of its rows, or of its one record.
 
 use std::collections::BTreeSet;
 
@@ -9,22 +9,22 @@ use crate::model::schema::json_schema;
 
 /// The documented answer.
 pub(crate) struct DocumentedAnswer {
-    /// Schema of the whole answer; null where none is documented.
+    /// Schema of the whole answer; null if none is documented.
     whole: Value,
-    /// Schema of one row of the list, or of the answer where it holds no list.
+    /// Schema of one row of the list, or of an answer without a list.
     row: Value,
 }
 
-/// Whether a path leads to something documented.
+/// Whether something is documented at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Documentation {
     Yes,
     No,
-    /// The document says nothing about what stands there.
+    /// The document says nothing about this place.
     Unknown,
 }
 
-/// The answer of `operation`, whose list stands at `rows`.
+/// The answer of `operation`, whose list is at `rows`.
 pub(crate) fn answer(document: &Value, operation: &Value, rows: Option<&str>) -> DocumentedAnswer {
     let whole =
         success(document, operation).map_or(Value::Null, |schema| json_schema(document, schema));
@@ -36,7 +36,7 @@ pub(crate) fn answer(document: &Value, operation: &Value, rows: Option<&str>) ->
     DocumentedAnswer { whole, row }
 }
 
-/// Media type of the documented success; `None` where none has a body.
+/// Media type of the documented success; `None` if none has a body.
 pub(crate) fn answer_media(document: &Value, operation: &Value) -> Option<String> {
     let documented = contents(document, operation).map(|(media, _)| media.clone());
     documented.reduce(|first, other| if other == tool::JSON { other } else { first })
@@ -46,7 +46,7 @@ fn success<'a>(document: &'a Value, operation: &'a Value) -> Option<&'a Value> {
     contents(document, operation).find_map(|(_, content)| content.get("schema"))
 }
 
-/// What the documented successes hold, by media type.
+/// The documented successes, by media type.
 fn contents<'a>(
     document: &'a Value,
     operation: &'a Value,
@@ -69,7 +69,7 @@ impl DocumentedAnswer {
         self.row["properties"].as_object().into_iter().flatten()
     }
 
-    /// Where the first list of records stands: empty where the answer is the list.
+    /// The path of the first list of records; empty if the answer is the list.
     pub(crate) fn first_list(&self) -> Option<String> {
         if self.whole.get("items").is_some() {
             return Some(String::new());
@@ -95,7 +95,7 @@ impl DocumentedAnswer {
         })
     }
 
-    /// The fields of a row of the list at `rows`; without one those of the answer, and of the objects in it.
+    /// The fields of a row of the list at `rows`; without a list those of the answer, and of the objects in it.
     pub(crate) fn fields_of(&self, rows: Option<&str>) -> Vec<String> {
         let row = match rows {
             Some(rows) => descend(&self.whole, rows).map(item),
@@ -112,7 +112,7 @@ impl DocumentedAnswer {
         fields
     }
 
-    /// The paths of every text in the whole answer, and of what may hold one.
+    /// The paths of every text in the whole answer, and of values that may contain one.
     pub(crate) fn texts(&self) -> Vec<String> {
         let mut paths = BTreeSet::new();
         texts(&self.whole, "", &mut paths);
@@ -178,7 +178,7 @@ fn descend<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
     })
 }
 
-/// The schema of an item where `schema` is a list, itself else.
+/// The schema of the items if `schema` is a list, otherwise `schema`.
 fn item(mut schema: &Value) -> &Value {
     while let Some(items) = schema.get("items") {
         schema = items;

@@ -13,18 +13,18 @@ use crate::model::order::shown_order;
 use crate::model::schema::{json_schema, nullable, shown, takes_file, takes_null};
 use tool::{ListStyle, Media, Place, Rule};
 
-/// The fields of an argument are shown down to this depth, those further in by no more than their type: more would cost
-/// hundreds of tokens on the tools that list most fields.
+/// Fields of an argument are shown down to this depth, deeper ones only by type: more would cost hundreds of tokens on
+/// the tools with most fields.
 const SHOWN_DEPTH: usize = 1;
 
-/// The argument of ours that names what is to be emptied.
+/// The argument of ours that names the values to empty.
 pub(crate) const CLEAR: &str = "clear";
 
-/// In bytes: a list of arguments that is longer shows none of the fields inside them. 26 of 649 tools would
-/// take a tenth of the tokens of the list of all; `search_operations` tells the fields of one.
+/// In bytes: a longer list of arguments shows none of the fields inside them. 26 of 649 tools would take a tenth of the
+/// tokens of the complete list; `search_operations` shows the fields of one.
 const LONGEST_SHOWN: usize = 2_000;
 
-/// The arguments in the order of the document, and what the body is made of.
+/// The arguments in the order of the document, and the form of the body.
 pub(crate) fn arguments(
     document: &Value,
     operation: &Value,
@@ -69,7 +69,7 @@ fn parameter_argument(
     Some(argument)
 }
 
-/// The fields of an object body, or one argument for a body that has none to name.
+/// The fields of an object body, or one argument for a body without named fields.
 fn body_arguments(
     document: &Value,
     operation: &Value,
@@ -111,7 +111,7 @@ fn body_arguments(
     }
 }
 
-/// Whether the forms of a body differ in nothing but what must be given.
+/// Whether the forms of a body differ only in their required fields.
 fn only_demands(forms: &Value) -> bool {
     let mut forms = forms.as_array().into_iter().flatten();
     forms.all(|form| {
@@ -120,7 +120,7 @@ fn only_demands(forms: &Value) -> bool {
     })
 }
 
-/// Of which arguments one or the other must be given, as forms of an `anyOf`.
+/// Alternative sets of required arguments, as forms of an `anyOf`.
 pub(crate) fn demanded_forms(
     document: &Value,
     operation: &Value,
@@ -183,8 +183,8 @@ fn argument(
     }
 }
 
-/// Arguments of one name keep apart by their place: `path_x`, `query_x`, `body_x`. What stands in the path keeps its
-/// name beside a query filter of the same, which few calls give.
+/// Distinguishes arguments of one name by their place: `path_x`, `query_x`, `body_x`. An argument of the path keeps its
+/// name beside a query filter of the same name, which few calls give.
 fn tell_apart(arguments: &mut [OperationArgument]) {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for argument in arguments.iter() {
@@ -216,7 +216,7 @@ pub(crate) fn prefixed(argument: &OperationArgument) -> String {
     format!("{place}_{}", argument.wire_name)
 }
 
-/// The schema that arguments must pass once the caller's tenant and the defaults are in.
+/// The schema that arguments must match once the caller's tenant and the defaults are filled in.
 pub(crate) fn check_schema(arguments: &[OperationArgument], forms: Option<Value>) -> Value {
     let properties: Map<String, Value> = arguments
         .iter()
@@ -234,8 +234,8 @@ pub(crate) fn check_schema(arguments: &[OperationArgument], forms: Option<Value>
     root
 }
 
-/// `check_schema` where one of several arguments must be given, or only one may be. No root of a schema that clients
-/// see may say so.
+/// `check_schema` with arguments of which one must, or only one may, be given. The root of a schema for clients cannot
+/// express this.
 pub(crate) fn with_choices(mut check_schema: Value, known: Option<&OperationAnnotations>) -> Value {
     let Some(known) = known else {
         return check_schema;
@@ -262,7 +262,7 @@ pub(crate) fn with_choices(mut check_schema: Value, known: Option<&OperationAnno
     check_schema
 }
 
-/// The schema that clients see; of what may be left out the arguments `first` come first.
+/// The schema for clients. The optional arguments `first` precede the other optional ones.
 pub(crate) fn advertised_schema(arguments: &[OperationArgument], first: &[String]) -> Value {
     let shown = arguments.iter().filter(|one| one.constant.is_none());
     let shown = shown_order(shown, must_be_given, first);
@@ -290,7 +290,7 @@ pub(crate) fn advertised_schema(arguments: &[OperationArgument], first: &[String
     root(properties, required)
 }
 
-/// Whether the caller must give the argument, whoever calls.
+/// Whether every caller must give the argument.
 pub(crate) fn must_be_given(argument: &OperationArgument) -> bool {
     let filled = argument.role != TenantRole::None && argument.rule == Rule::Fill;
     argument.required && !filled && argument.default_sent.is_none()
@@ -304,7 +304,7 @@ fn root(properties: Map<String, Value>, required: Vec<&str>) -> Value {
     root
 }
 
-/// A list that travels as one joined text is taken as either.
+/// A list that is sent as one joined text may be given in either form.
 fn accepted(argument: &OperationArgument) -> Value {
     let kind = argument.schema.get("type").and_then(Value::as_str);
     let items = match (argument.list, kind) {
@@ -321,7 +321,7 @@ fn accepted(argument: &OperationArgument) -> Value {
     json!({"type": ["array", "string"], "items": items})
 }
 
-/// The arguments that a caller may empty: those whose documents take a null.
+/// The arguments that a caller may empty: those whose documents accept null.
 pub(crate) fn clearable(arguments: &[OperationArgument]) -> Vec<&str> {
     let may_be_cleared = |argument: &&OperationArgument| {
         argument.place == Place::Body && argument.constant.is_none() && takes_null(&argument.schema)
@@ -330,7 +330,7 @@ pub(crate) fn clearable(arguments: &[OperationArgument]) -> Vec<&str> {
     clearable.map(|argument| argument.name.as_str()).collect()
 }
 
-/// Leaves only the fields of the body itself demanded: a partial update says what it changes, inside a field too.
+/// Keeps only the body's own fields required: a partial update gives only changes, inside a field too.
 pub(crate) fn demand_nothing_nested(arguments: &mut [OperationArgument]) {
     fn relax(schema: &mut Value) {
         if let Some(object) = schema.as_object_mut() {
@@ -355,13 +355,13 @@ pub(crate) fn demand_nothing_nested(arguments: &mut [OperationArgument]) {
 
 fn advertised(argument: &OperationArgument, depth: usize) -> Value {
     let text = argument.text.as_deref();
-    // A text that begins with a brace shows what is inside in fewer tokens: of `dndSettings` 27 in place of 68.
+    // A text that begins with a brace shows the inside in fewer tokens: for `dndSettings` 27 instead of 68.
     let depth = match text {
         Some(text) if text.starts_with('{') => 0,
         _ => depth,
     };
     let mut schema = shown(&accepted(argument), depth);
-    // A date may be given as text whatever HighLevel wants it as.
+    // A date may be given as text whatever its form at HighLevel.
     if argument.date.is_some() {
         schema["type"] = json!("string");
     }
@@ -374,7 +374,7 @@ fn advertised(argument: &OperationArgument, depth: usize) -> Value {
     schema
 }
 
-/// How the body is written; `None` for a media type that is not encoded.
+/// The form in which the body is written; `None` for a media type that is not encoded.
 pub(crate) fn media(document: &Value, operation: &Value) -> Option<Media> {
     let body = operation.get("requestBody");
     let content = body
@@ -391,10 +391,10 @@ pub(crate) fn media(document: &Value, operation: &Value) -> Option<Media> {
     }
 }
 
-/// Every name that reaches an argument: its own, HighLevel's, the prefixed one, aliases.
+/// Every name that means an argument: its own, HighLevel's, the prefixed one, aliases.
 pub(crate) fn names(argument: &OperationArgument) -> BTreeSet<String> {
     let mut names = BTreeSet::from([argument.name.clone(), prefixed(argument)]);
-    // Where two arguments share HighLevel's name, only the prefixed names tell them apart.
+    // If two arguments share HighLevel's name, only the prefixed names distinguish them.
     if argument.name != prefixed(argument) {
         names.insert(argument.wire_name.clone());
     }

@@ -1,4 +1,4 @@
-//! Fields inside arguments: which there are, and which of them name a tenant or hold a date.
+//! Fields inside arguments, and those of them that name a tenant or hold a date.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use crate::model::operation::{OperationArgument, OperationDate, OperationTenant}
 
 /// One field inside an argument.
 pub(crate) struct InnerField {
-    /// Where it stands, by HighLevel's names, such as `customFields[].id`.
+    /// Its path in HighLevel's names, such as `customFields[].id`.
     pub path: String,
-    /// The same from the tool's own name of the argument, `[]` for every item of a list.
+    /// The same from the tool's own name of the argument, with `[]` for every item of a list.
     pub steps: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn inner_fields(arguments: &[OperationArgument]) -> Vec<InnerField> {
         .collect()
 }
 
-/// The fields that `known` says name a tenant.
+/// The fields that name a tenant according to `known`.
 pub(crate) fn tenants(
     arguments: &[OperationArgument],
     known: &BTreeMap<String, ArgumentAnnotations>,
@@ -51,7 +51,7 @@ pub(crate) fn tenants(
         .collect()
 }
 
-/// The fields that `known` says hold a date or time.
+/// The fields with a date or time according to `known`.
 pub(crate) fn dates(
     arguments: &[OperationArgument],
     known: &BTreeMap<String, ArgumentAnnotations>,

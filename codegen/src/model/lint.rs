@@ -1,4 +1,4 @@
-//! What must be mended before an operation may be a tool.
+//! The faults that must be repaired before an operation may be a tool.
 
 pub(crate) mod dates;
 mod missing;
@@ -19,7 +19,7 @@ use missing::missing;
 use new_names::{remedy_of_stranger, texts_left_behind};
 use tool::PagingStyle;
 
-/// Every fault of `operation`, given what is known of it.
+/// Every fault of `operation` with the annotations `known`.
 pub(crate) fn faults(
     operation: &Operation,
     known: Option<&OperationAnnotations>,
@@ -124,7 +124,7 @@ pub(crate) fn faults(
 
 /// An argument, or a field inside one, that may name a tenant and has no declared role.
 pub(crate) struct UndeclaredTenant {
-    /// Of its table in `arguments`.
+    /// The key in its table's `arguments`.
     pub key: String,
     is_of_v3: bool,
 }
@@ -139,7 +139,7 @@ impl UndeclaredTenant {
     }
 }
 
-/// What may name a tenant and has no role in `told`; of what v3 has, what has none under the older name either.
+/// Arguments and fields that may name a tenant and have no role in `told`; for v3, also not under the older name.
 pub(crate) fn tenants_without_role(
     operation: &Operation,
     told: &BTreeMap<String, ArgumentAnnotations>,
@@ -195,7 +195,7 @@ fn known_rule(known: &OperationAnnotations, argument: &OperationArgument) -> boo
         .is_some_and(|known| known.rule.is_some())
 }
 
-/// Names that reach two arguments.
+/// Names that mean two arguments.
 fn clashes(operation: &Operation) -> Vec<(&'static str, String)> {
     let mut owners: BTreeMap<String, usize> = BTreeMap::new();
     let mut clashes = Vec::new();
@@ -212,7 +212,7 @@ fn clashes(operation: &Operation) -> Vec<(&'static str, String)> {
     clashes
 }
 
-/// Whether the body has a property `name` in the holder at `within`, or a holder open to any.
+/// Whether the body has a property `name` in the object at `within`, or that object allows any.
 fn rename_applies(operation: &Operation, within: &str, name: &str) -> bool {
     let mut schema = &operation.check_schema;
     for step in within.split('.') {

@@ -1,4 +1,4 @@
-//! Joins a repaired document with what is known of its operations: document in, operations out.
+//! Joins a repaired document with the annotations of its operations. Returns operations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,30 +23,30 @@ use crate::v3::SourceOperation;
 use crate::v3::{V3, V3_VERSION};
 use tool::{Effect, TokenClass};
 
-/// An operation of a document with everything known of it.
+/// An operation of a document with all facts about it.
 pub struct LoweredOperation {
     pub operation: Operation,
-    /// Someone wrote a table for it in `openapi/tools/`.
+    /// It has a table in `openapi/tools/`.
     pub known: bool,
-    /// Why it cannot be a tool yet.
+    /// The reason that it cannot be a tool yet.
     pub unsendable: Option<&'static str>,
     /// Paths of every text that its documented answer may hold.
     pub answer_texts: Vec<String>,
     pub(crate) answer: DocumentedAnswer,
     /// Every argument, and field inside one, that its document or v3's calls a date.
     pub(crate) documented_dates: DocumentedDates,
-    /// What must be mended before it may be a tool.
+    /// The faults that must be repaired before it may be a tool.
     pub faults: Vec<Problem>,
 }
 
-/// Where an operation stands, and whose name its tool bears.
+/// The place of an operation, and the document in its tool's name.
 #[derive(Clone, Copy)]
 pub(crate) struct OperationOrigin<'a> {
     pub document: &'a str,
     pub source: &'a str,
 }
 
-/// Every operation of `document` that is one of its own.
+/// The operations of `document` that are tools of their own.
 pub(crate) fn lower<'a>(
     place: OperationOrigin<'_>,
     document: &Value,
@@ -175,8 +175,8 @@ fn lower_operation(
         windows: known.map(|known| known.windows.clone()).unwrap_or_default(),
         arguments,
     };
-    // What only v3 has is sent as v3, whatever its document says: one document still names an older
-    // version, under which a path that only v3 has is not found (measured of one such path).
+    // Operations that only v3 has are sent as v3, whatever their document says: one document still gives an older
+    // version, under which such a path is not found (measured for one path).
     if place.source.starts_with(V3) {
         V3_VERSION.clone_into(&mut operation.version);
     }
@@ -201,8 +201,8 @@ fn lower_operation(
     }
 }
 
-/// Which tokens the security schemes take. HighLevel says it in prose: `bearer` and `Location-Access` are a
-/// sub-account's token, `Agency-Access` an agency's; `-Only` excludes private integrations.
+/// The classes of token that the security schemes accept. HighLevel explains them in prose: `bearer` and
+/// `Location-Access` are a sub-account's token, `Agency-Access` an agency's; `-Only` excludes private integrations.
 pub(crate) fn token_class(access: &[String]) -> TokenClass {
     let agency = access.iter().any(|scheme| scheme.starts_with("Agency"));
     let location = access.iter().any(|scheme| !scheme.starts_with("Agency"));
@@ -214,7 +214,7 @@ pub(crate) fn token_class(access: &[String]) -> TokenClass {
     }
 }
 
-/// Scopes and security schemes of the document; where it names no scope, the scope table's.
+/// Scopes and security schemes of the document. If it gives no scope, those of the scope table.
 pub(crate) fn scopes(operation: &Value) -> (Vec<String>, Vec<String>) {
     let mut scopes = BTreeSet::new();
     let mut access = BTreeSet::new();

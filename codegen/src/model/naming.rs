@@ -1,6 +1,6 @@
-//! Names of tools and arguments: the rules, and what breaks them.
+//! Rules for names of tools and arguments, and their violations.
 
-/// What clients take: langchain, n8n and the model providers agree on this much
+/// The names that clients accept: langchain, n8n and the model providers agree on this much
 /// (`^[a-zA-Z_][a-zA-Z0-9_-]*$`, with room for a client's own prefix up to 64).
 pub(crate) const LONGEST_TOOL_NAME: usize = 54;
 
@@ -34,7 +34,7 @@ pub(crate) fn argument_name_fault(name: &str) -> Option<&'static str> {
     (!taken).then_some("is no property name that clients take ([A-Za-z0-9_.-]{1,64})")
 }
 
-/// Whether an argument of this name can name a tenant, so that its role must be declared.
+/// Whether an argument of this name may name a tenant, so that its role must be declared.
 pub(crate) fn may_name_tenant(wire_name: &str) -> bool {
     let plain: String = wire_name
         .chars()

@@ -1,4 +1,4 @@
-//! What the pipeline knows of one operation once document, repairs and annotations are joined.
+//! The facts about one operation after document, repairs and annotations are joined.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -15,9 +15,9 @@ pub struct Operation {
     pub description: String,
     pub phrases: Vec<String>,
     pub toolsets: Vec<String>,
-    /// The document whose name the tool bears.
+    /// The document in the tool's name.
     pub document: String,
-    /// The document the operation stands in: the same, or one of v3 (`v3/contacts`).
+    /// The document with the operation: the same, or one of v3 (`v3/contacts`).
     pub source: String,
     pub operation_id: String,
     pub method: String,
@@ -28,18 +28,18 @@ pub struct Operation {
     pub bulk: bool,
     pub additive: bool,
     pub idempotent: bool,
-    /// A 2xx shows that the token belongs to the location that the request names.
+    /// A 2xx proves that the token belongs to the location in the request.
     pub proves: bool,
-    /// A person confirms a call where the rules say nothing.
+    /// A person confirms a call if the rules name no confirmer.
     pub asks_person: bool,
     /// Tools that are the same operation under another route.
     pub twins: Vec<String>,
-    /// What to call instead, where HighLevel retires the operation.
+    /// The replacement, if HighLevel retires the operation.
     pub replaced_by: Option<String>,
     pub paging: PagingAnnotation,
     /// Summary fields: the few that are shown of a row, or of the answer.
     pub summary_fields: Vec<String>,
-    /// Every documented field of a row, or of the answer; empty where nothing is documented.
+    /// Every documented field of a row, or of the answer; empty if nothing is documented.
     pub answers: Vec<String>,
     pub read_back: Option<ReadBackAnnotation>,
     pub token: TokenClass,
@@ -50,21 +50,21 @@ pub struct Operation {
     pub inner_tenants: Vec<OperationTenant>,
     /// Fields inside arguments that hold a date or time.
     pub inner_dates: Vec<OperationDate>,
-    /// Argument that names the time zone of the call's own times.
+    /// The argument with the time zone of the call's own times.
     pub timezone: Option<String>,
     /// Start and end of each window of time.
     pub windows: Vec<[String; 2]>,
     pub renames: Vec<RenameAnnotation>,
     pub body: Body,
     pub media: Media,
-    /// Media type of the documented answer; none where a success is documented without a body.
+    /// Media type of the documented answer; none if a success is documented without a body.
     pub answer_media: Option<String>,
-    /// The same in v3.
+    /// The v3 form of the operation.
     pub v3: V3Operation,
     /// It is the v3 variant of an older operation.
     #[serde(skip)]
     pub is_v3_variant: bool,
-    /// JSON Schema 2020-12 that arguments must pass.
+    /// JSON Schema 2020-12 that arguments must match.
     #[serde(skip)]
     pub check_schema: Value,
     /// The compact schema shown to clients.
@@ -78,7 +78,7 @@ pub struct OperationArgument {
     pub wire_name: String,
     pub aliases: Vec<String>,
     pub place: Place,
-    /// Needed by HighLevel, whether or not the caller must give it.
+    /// HighLevel needs it, whether or not the caller must give it.
     pub required: bool,
     pub text: Option<String>,
     pub role: TenantRole,
@@ -86,11 +86,11 @@ pub struct OperationArgument {
     pub date: Option<DateForm>,
     pub list: Option<ListStyle>,
     pub wide: bool,
-    /// Sent when the caller gives none.
+    /// Sent if the caller gives none.
     pub default_sent: Option<Value>,
-    /// Sent when the caller gives none, and not shown.
+    /// Sent if the caller gives none, and not shown.
     pub constant: Option<Value>,
-    /// Its value, or each inside it, is a file to upload.
+    /// Its value, or each value inside it, is a file to upload.
     pub file: bool,
     #[serde(skip)]
     pub schema: Value,
@@ -99,7 +99,7 @@ pub struct OperationArgument {
 /// A field inside an argument that names a tenant.
 #[derive(Clone, Debug, Serialize)]
 pub struct OperationTenant {
-    /// From the argument's name inwards, `[]` for every item of a list.
+    /// From the argument's name inwards, with `[]` for every item of a list.
     pub steps: Vec<String>,
     pub role: TenantRole,
 }
@@ -107,17 +107,17 @@ pub struct OperationTenant {
 /// A field inside an argument that holds a date or time.
 #[derive(Clone, Debug, Serialize)]
 pub struct OperationDate {
-    /// From the argument's name inwards, `[]` for every item of a list.
+    /// From the argument's name inwards, with `[]` for every item of a list.
     pub steps: Vec<String>,
     pub form: DateForm,
 }
 
-/// How the request body is made up.
+/// The form of the request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Body {
     None,
-    /// A JSON object of the arguments whose place is the body.
+    /// A JSON object of the arguments in the body.
     Object {
         required: bool,
     },
@@ -127,11 +127,11 @@ pub enum Body {
     },
 }
 
-/// What v3 has of an operation of the older documents.
+/// The v3 form of an operation of the older documents.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum V3Operation {
-    /// Nothing, or the operation is v3's own.
+    /// None, or the operation is v3's own.
     #[default]
     None,
     /// The same request under this version.
@@ -139,7 +139,7 @@ pub enum V3Operation {
     Other(Box<Operation>),
 }
 
-/// Method and path of an operation with parameter names erased: its identity across documents.
+/// Method and path of an operation without parameter names: its identity across documents.
 pub fn key(method: &str, path: &str) -> String {
     let segments: Vec<&str> = path
         .split('/')

@@ -1,8 +1,10 @@
-//! In which order arguments are shown: what must be given, what people mostly give, the rest as the document has it.
+//! The display order of arguments: required ones, then those that people mostly give, then the rest in the document's
+//! order.
 
 use crate::model::operation::OperationArgument;
 
-/// What people mostly give or change, by HighLevel's names for it, most telling first. A table's `first` comes before.
+/// Arguments that people mostly give or change, in HighLevel's names, the most useful first. A table's `first` precedes
+/// them.
 const TELLING: [&[&str]; 13] = [
     &["query", "search", "q"],
     &["name", "firstName", "lastName", "title", "subject"],
@@ -46,8 +48,8 @@ const TELLING: [&[&str]; 13] = [
     &["limit", "pageLimit", "page"],
 ];
 
-/// `arguments` in the order in which they are shown; `first` are names that an operation's own table puts before others
-/// that need not be given.
+/// `arguments` in display order. `first` are names that an operation's own table puts before its other optional
+/// arguments.
 pub(crate) fn shown_order<'a>(
     arguments: impl Iterator<Item = &'a OperationArgument>,
     must_be_given: impl Fn(&OperationArgument) -> bool,
@@ -121,7 +123,7 @@ mod tests {
             &["address", "rrule"],
             &["address", "rrule", "title", "endTime", "tags", "id"],
         );
-        // As the document has them where nothing tells them apart.
+        // In the document's order if nothing else decides.
         check(&["b", "a"], &["c", "b", "a"], &[], &["b", "a", "c"]);
     }
 }

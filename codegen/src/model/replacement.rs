@@ -1,11 +1,12 @@
-//! What to call instead of an operation that HighLevel retires: its table's `replaced_by`, or its newer route.
+//! The replacement of an operation that HighLevel retires: its table's `replaced_by`, or its newer route.
 
 use std::collections::BTreeMap;
 
 use crate::error::Problem;
 use crate::model::lower::LoweredOperation;
 
-/// Fills in the newer route where a retired operation has one, and checks what tables say. After `twins::join`.
+/// Fills in the newer route of a retired operation if there is one, and checks the tables' replacements. Runs after
+/// `twins::join`.
 pub(crate) fn join(operations: &mut [LoweredOperation]) -> Vec<Problem> {
     let is_retired: BTreeMap<String, bool> = operations
         .iter()

@@ -1,16 +1,16 @@
-//! What contradicts itself in the review of one operation: effect, `additive`, `confirm`, `proves`.
+//! Contradictions in the review of one operation: effect, `additive`, `confirm`, `proves`.
 
 use crate::annotations::{OperationAnnotations, TenantRole};
 use crate::model::operation::{Operation, V3Operation};
 use tool::{Effect, TokenClass};
 
-/// Every contradiction: the key, what is wrong, the remedy.
+/// Every contradiction: the key, the fault, the remedy.
 pub(crate) fn contradictions(
     operation: &Operation,
     known: &OperationAnnotations,
 ) -> Vec<(&'static str, &'static str, &'static str)> {
     let mut found = Vec::new();
-    // A read carries its reason where something beyond reading is said of it.
+    // A read needs a reason if its table says more than that it reads.
     let grave = matches!(
         known.effect,
         Effect::Send | Effect::Money | Effect::Destructive
@@ -38,7 +38,7 @@ pub(crate) fn contradictions(
     found
 }
 
-/// Why a success of `operation` cannot prove that the token belongs to a location.
+/// The reason that a success of `operation` cannot prove that the token belongs to a location.
 fn unproven(operation: &Operation) -> Option<&'static str> {
     let names_location = |operation: &Operation| {
         let mut arguments = operation.arguments.iter();

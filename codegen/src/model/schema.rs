@@ -1,13 +1,13 @@
-//! OpenAPI 3.0 schemas as JSON Schema 2020-12: the whole one to check with, a compact one to show.
+//! OpenAPI 3.0 schemas as JSON Schema 2020-12: a complete one to check with, a compact one to show.
 
 use serde_json::{Map, Value, json};
 
 use crate::document::resolve::resolve;
 
-/// Enums longer than this are shown as their plain type; a wrong value gets the list in the error.
+/// Longer enums are shown as their plain type. The error for a wrong value has the list.
 const LONGEST_SHOWN_ENUM: usize = 12;
 
-/// Keywords that mean the same in both and say something about the value.
+/// Keywords with the same meaning in both that restrict the value.
 const KEPT: [&str; 15] = [
     "type",
     "enum",
@@ -23,23 +23,23 @@ const KEPT: [&str; 15] = [
     "uniqueItems",
     "minProperties",
     "maxProperties",
-    // What the filters of a search may be; OpenAPI cannot say it.
+    // The filters of a search, which OpenAPI cannot express.
     "x-filters",
 ];
 
 /// Marks the schema of a file.
 pub(crate) const FILE: &str = "x-file";
 
-/// The type that the document's own example has where the declared one is another.
+/// The type of the document's own example, if the declared one differs.
 const EXAMPLE_TYPE: &str = "x-example-type";
 
-/// A word that the document's own example has and its enum has not.
+/// A word in the document's own example that its enum lacks.
 const EXAMPLE_VALUE: &str = "x-example-value";
 
-/// Fields that the document's own example leaves out where they are declared as required.
+/// Required fields that the document's own example leaves out.
 const EXAMPLE_LACKS: &str = "x-example-lacks";
 
-/// `schema` of `document` as JSON Schema 2020-12, references written out; a circle ends in `{}`.
+/// `schema` of `document` as JSON Schema 2020-12 with all references resolved. A cycle ends in `{}`.
 pub(crate) fn json_schema(document: &Value, schema: &Value) -> Value {
     lower(document, schema, &mut Vec::new())
 }
@@ -103,7 +103,7 @@ fn lower_object<'a>(
     {
         values.push(word.clone());
     }
-    // OpenAPI 3.0 says whether a bound is exclusive; JSON Schema gives the exclusive bound.
+    // OpenAPI 3.0 has a flag for an exclusive bound; JSON Schema has the bound itself.
     for (bound, exclusive) in [
         ("minimum", "exclusiveMinimum"),
         ("maximum", "exclusiveMaximum"),
@@ -144,8 +144,8 @@ fn lower_object<'a>(
                 .iter()
                 .map(|branch| lower(document, branch, above))
                 .collect();
-            // Branches of these documents overlap (a contact field matches several), so that one
-            // match of many cannot be demanded.
+            // Branches in these documents overlap (a contact field matches several), so exactly one match cannot be
+            // required.
             let key = if key == "oneOf" { "anyOf" } else { key };
             out.insert(key.to_owned(), Value::Array(branches));
         }
@@ -161,7 +161,7 @@ fn lower_object<'a>(
     }
 }
 
-/// Whether `schema` takes a null by name; what has no type at all says nothing of one.
+/// Whether `schema` accepts null explicitly. A schema without any type does not count.
 pub(crate) fn takes_null(schema: &Value) -> bool {
     let types = schema.get("type").and_then(Value::as_array);
     let values = schema.get("enum").and_then(Value::as_array);
@@ -177,7 +177,7 @@ pub(crate) fn takes_null(schema: &Value) -> bool {
     }
 }
 
-/// What a caller gives for a file: its bytes as base64 or as a data URI, with name and type if wanted.
+/// The form of a file from a caller: its bytes as base64 or as a data URI, with optional name and type.
 fn file() -> Value {
     json!({
         "type": ["string", "object"],
@@ -193,8 +193,8 @@ pub(crate) fn takes_file(schema: &Value) -> bool {
     schema.get(FILE).is_some() || inside.filter_map(|key| schema.get(key)).any(takes_file)
 }
 
-/// `schema`, or a value of the type that its document's own example has. Which of both HighLevel takes nobody outside
-/// knows. An object without fields is what documents call an enum or a union, so that the example's type comes first.
+/// `schema`, or a value of the type in its document's own example. Nobody outside knows which one HighLevel accepts.
+/// Documents call an enum or a union an object without fields, so the example's type comes first.
 fn either(mut schema: Value, shown: &str) -> Value {
     let Some(object) = schema.as_object_mut() else {
         return schema;
@@ -204,7 +204,7 @@ fn either(mut schema: Value, shown: &str) -> Value {
         _ => return schema,
     };
     if object.contains_key("enum") {
-        // An enum would be one of the example's type, too.
+        // An enum may also be one of the example's type.
         return json!({"anyOf": [schema, {"type": shown}]});
     }
     let is_unknown = declared == "object" && !object.contains_key("properties");
@@ -219,7 +219,7 @@ fn either(mut schema: Value, shown: &str) -> Value {
     schema
 }
 
-/// `nullable` means nothing in JSON Schema: null becomes one of the types and values.
+/// `nullable` has no meaning in JSON Schema: null becomes one of the types and values.
 pub(crate) fn nullable(mut schema: Value) -> Value {
     let Some(object) = schema.as_object_mut() else {
         return schema;
@@ -245,8 +245,8 @@ pub(crate) fn nullable(mut schema: Value) -> Value {
     schema
 }
 
-/// The compact form of a lowered schema: says less, and names one type where several are taken, the first. Some
-/// clients refuse a list of types, a null among them, and enums of anything but texts. Fields of objects are shown down
+/// The compact form of a lowered schema: it says less, and names one type where several are accepted, the first. Some
+/// clients refuse a list of types, such as with null, and enums of anything but texts. Fields of objects are shown down
 /// to `depth`.
 pub(crate) fn shown(schema: &Value, depth: usize) -> Value {
     let mut out = Map::new();
@@ -266,7 +266,7 @@ pub(crate) fn shown(schema: &Value, depth: usize) -> Value {
         out.entry("type").or_insert_with(|| json!("string"));
         out.insert("enum".to_owned(), json!(texts));
     }
-    // Of a value that may have other forms the fields are those of the form that is shown.
+    // If a value has several forms, the fields are those of the shown form.
     let form = match schema.get("type") {
         Some(_) => schema,
         None => branches(schema)
@@ -306,8 +306,8 @@ fn branches(schema: &Value) -> impl Iterator<Item = &Value> {
     branches.filter(|branch| branch.get("type").is_none_or(|name| name != "null"))
 }
 
-/// The first type, null aside, of a schema or of its branches where each names one. A text stands for numbers too where
-/// branches take both: a word cannot be given as a number.
+/// The first type, apart from null, of a schema, or of its branches if each has one. If branches accept texts and
+/// numbers, text is shown: a word cannot be given as a number.
 fn shown_type(schema: &Value) -> Option<&str> {
     match schema.get("type") {
         Some(Value::String(name)) => Some(name),

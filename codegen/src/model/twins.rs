@@ -1,4 +1,4 @@
-//! Tools that are the same operation under an older and a newer route: each comes to name the others.
+//! Tools that are the same operation under an older and a newer route: each gets the names of the others.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use crate::error::Problem;
 use crate::model::lower::LoweredOperation;
 use crate::model::operation::Operation;
 
-/// How the tool of an older route is named beside the newer one.
+/// The ending of an older route's tool beside the newer one.
 const OLDER: &str = "-deprecated";
 
-/// Joins what `twin` names in both directions. Tools that are not listed stay out, but are checked.
+/// Joins `twin` in both directions. Unlisted tools are left out, but checked.
 pub(crate) fn join(operations: &mut [LoweredOperation]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut joined: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -67,7 +67,7 @@ fn is_listed(operation: &Operation) -> bool {
     !operation.toolsets.is_empty()
 }
 
-/// What the review says differently of two tools that are one operation.
+/// The difference between the reviews of two tools that are one operation.
 fn difference(one: &Operation, other: &Operation) -> Option<&'static str> {
     match () {
         () if one.effect != other.effect => Some("effect"),

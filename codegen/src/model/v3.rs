@@ -1,5 +1,5 @@
-//! The v3 variant of an operation that the older documents have too: the same tool and argument names,
-//! v3's own version, path and names on the wire.
+//! The v3 variant of an operation of the older documents: the same tool and argument names, with v3's own version, path
+//! and names in requests.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use crate::v3::SourceOperation;
 use tool::Place;
 
-/// The v3 variant of `older`, as what it differs in.
+/// The v3 variant of `older`, as its differences.
 pub(crate) fn v3_operation(
     older: &Operation,
     known: Option<&OperationAnnotations>,
@@ -77,7 +77,7 @@ pub(crate) fn v3_operation(
     }
 }
 
-/// Whether one request serves both, the version aside. Names of path parameters are nobody's concern.
+/// Whether one request serves both, apart from the version. Names of path parameters do not matter.
 fn is_like(older: &Operation, v3: &Operation) -> bool {
     let wire = |argument: &OperationArgument| match argument.place {
         Place::Path => String::new(),
@@ -101,7 +101,7 @@ fn is_like(older: &Operation, v3: &Operation) -> bool {
         && older.body == v3.body
 }
 
-/// What is known of arguments, by v3's names for them.
+/// Annotations of arguments, under v3's names.
 fn renamed(
     variant: &SourceOperation<'_>,
     known: &BTreeMap<String, ArgumentAnnotations>,
@@ -124,7 +124,8 @@ fn is_same(before: &OperationArgument, argument: &OperationArgument) -> bool {
             || without_v3(&before.wire_name) == without_v3(&argument.wire_name))
 }
 
-/// The parameter of the older path where v3's has another: a path names its parameters as it likes, callers know one.
+/// The parameter of the older path at the place of v3's: the names of path parameters are arbitrary, and callers know
+/// one.
 fn in_same_place<'a>(
     older: &'a Operation,
     path: &str,
@@ -140,7 +141,7 @@ fn in_same_place<'a>(
     arguments.find(|one| one.place == Place::Path && one.wire_name == *name)
 }
 
-/// Takes what v3 calls the parameters of the path as other names of the same: callers know the one or the other.
+/// Adds v3's names of path parameters as aliases: callers know one or the other.
 pub(crate) fn name_as_v3_does(arguments: &mut [OperationArgument], path: &str, newer_path: &str) {
     let (before, now) = (template_names(path), template_names(newer_path));
     if before.len() != now.len() {
@@ -158,8 +159,8 @@ pub(crate) fn name_as_v3_does(arguments: &mut [OperationArgument], path: &str, n
     }
 }
 
-/// The renames of the older operation as v3 needs them: a name that v3 has and the older one does not is where
-/// they lead now, and the older name leads there too.
+/// The older operation's renames in the form for v3: names that only v3 has become the targets, and the older names
+/// lead there too.
 fn turned(older: &Operation, check_schema: &Value) -> Vec<RenameAnnotation> {
     let mut turned = Vec::new();
     for rename in &older.renames {
@@ -188,7 +189,7 @@ fn turned(older: &Operation, check_schema: &Value) -> Vec<RenameAnnotation> {
     turned
 }
 
-/// The properties of the holder at `within`, such as `customFields[]`.
+/// The properties of the object at `within`, such as `customFields[]`.
 fn properties_of<'a>(schema: &'a Value, within: &str) -> Option<&'a Map<String, Value>> {
     let mut holder = schema;
     for step in within.split('.') {
@@ -204,7 +205,7 @@ fn properties_of<'a>(schema: &'a Value, within: &str) -> Option<&'a Map<String, 
     holder.get("properties")?.as_object()
 }
 
-/// Letters and digits in lower case, so that `location_id` is `locationId`; dots and brackets of paths stay.
+/// Letters and digits in lower case, so that `location_id` is `locationId`. Dots and brackets of paths stay.
 fn without_v3(name: &str) -> String {
     name.chars()
         .filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '[' | ']'))
@@ -212,7 +213,7 @@ fn without_v3(name: &str) -> String {
         .collect()
 }
 
-/// Names of a v3 variant that annotations may speak of.
+/// Names of a v3 variant that annotations may use.
 pub(crate) fn names(variant: &SourceOperation<'_>) -> Vec<String> {
     let (own, _) = arguments(variant.document, variant.operation, &BTreeMap::new());
     let inner = inner_fields(&own).into_iter().map(|field| field.path);

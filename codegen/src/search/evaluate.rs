@@ -1,4 +1,4 @@
-//! How well search finds: recall and mean reciprocal rank over requests whose right operations are known.
+//! Measures search: recall and mean reciprocal rank over requests whose right operations are known.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use ::search::Index;
 pub struct EvaluationRequest {
     /// In a user's own words.
     pub query: String,
-    /// In an agent's words; ` ; ` stands between intents, each of which is searched by itself.
+    /// In an agent's words; ` ; ` separates intents, each of which is searched by itself.
     pub agent_query: String,
-    /// Every group must be found; any of its members will do. Ids are `document:operationId`. Without
-    /// groups no operation does what is asked for.
+    /// Every group must be found, by any of its members. Ids are `document:operationId`. Without groups, no operation
+    /// serves the request.
     pub groups: Vec<Vec<String>>,
 }
 
@@ -24,21 +24,20 @@ impl EvaluationRequest {
     }
 }
 
-/// What was found of some requests.
+/// The result for some requests.
 #[derive(Clone, Debug, Default)]
 pub struct Score {
     pub requests: usize,
-    /// Requests all of whose groups stand among the first 1, 5 and 10.
+    /// Requests with all groups among the first 1, 5 and 10.
     pub found: [usize; 3],
-    /// Sum of the reciprocal ranks of the groups found last.
+    /// Sum of the reciprocal ranks of the last found groups.
     pub reciprocal: f64,
 }
 
-/// How far down the list recall is counted.
+/// The depths at which recall is measured.
 pub const DEPTHS: [usize; 3] = [1, 5, 10];
 
-/// The scores over all requests, and by the document of the first group. `ids` are those of the
-/// index, in its order.
+/// The scores over all requests, and by the document of the first group. `ids` are those of the index, in its order.
 pub fn evaluate(
     index: &Index,
     ids: &[String],
@@ -68,8 +67,7 @@ pub fn evaluate(
     (all, by_document)
 }
 
-/// The rank of the group that is found last, from 1: of each group its best member, in the best of
-/// the lists that the intents give.
+/// The rank of the last found group, from 1: for each group its best member, in the best list of all intents.
 pub fn rank_of(
     index: &Index,
     ids: &[String],
@@ -97,8 +95,7 @@ pub fn rank_of(
         .try_fold(0, |worst, rank| Some(worst.max(rank?)))
 }
 
-/// How many were told that no operation does what they ask for, of those that none does it for, and
-/// of the others.
+/// How many requests were answered that no operation serves them: of those that none serves, and of the others.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct VerdictCounts {
     pub rightly: usize,
@@ -107,11 +104,11 @@ pub struct VerdictCounts {
     pub with: usize,
 }
 
-/// The margins at which `search-eval` shows what telling so costs.
+/// The margins at which `search-eval` shows the cost of such answers.
 pub const MARGINS: [f32; 9] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5, 2.0];
 
-/// What is told of some requests where what is lacking must fit `margin` times better than the best
-/// operation, or as the server does it.
+/// Such answers for some requests, if a lacking subject must match `margin` times better than the best operation, or by
+/// the server's own margin.
 pub fn count_verdicts(
     index: &Index,
     requests: &[EvaluationRequest],

@@ -1,4 +1,4 @@
-//! Words that CRM users say for what HighLevel calls otherwise: `openapi/glossary.toml`.
+//! CRM users' words for HighLevel's terms: `openapi/glossary.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,14 @@ use serde::Deserialize;
 use crate::error::Problem;
 use ::search::cut;
 
-/// What users say (one to three words), and the words that operations are described in.
+/// Users' words (one to three), each with the words in which operations are described.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Glossary(pub BTreeMap<String, Vec<String>>);
 
 impl Glossary {
-    /// What is meant, in stems, as far as the index knows them: by what is said in stems and, where
-    /// that differs from it and several entries share the stems, as it is written.
+    /// The described words in stems, as far as the index knows them, by the users' words in stems; by the exact
+    /// spelling as well if that differs and several entries share the stems.
     pub fn stemmed(&self, known: &BTreeSet<String>) -> BTreeMap<String, Vec<String>> {
         let mut by_stems: BTreeMap<String, Vec<(String, Vec<String>)>> = BTreeMap::new();
         for (said, meant) in &self.0 {
@@ -72,7 +72,7 @@ fn stems(text: &str) -> Vec<String> {
     cut(text).into_iter().map(|word| word.stem).collect()
 }
 
-/// Reads the file's text.
+/// Parses the file's text.
 pub(crate) fn parse(text: &str) -> Result<Glossary, Problem> {
     toml::from_str(text).map_err(|error| Problem::in_toml("openapi/glossary.toml", &error))
 }

@@ -1,4 +1,4 @@
-//! Makes the index: BM25F over the fields of each operation, with the weights of every word worked out.
+//! Makes the index: BM25F over the fields of each operation, with the precomputed weights of every word.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,17 +10,17 @@ use crate::search::lacking::{LackingTable, LackingTables};
 use ::search::{Lacking, PHRASE_SCALE, cut};
 use tool::Effect;
 
-/// Toolsets of what people need most, and the priors of their tools.
+/// Toolsets of the most needed tools, with the priors of these tools.
 const PREFERRED: [(&str, u32); 2] = [("official", 120), ("official-36", 110)];
 
-/// How fast further occurrences of a word lose worth, and how much a long field does.
+/// How fast repeated words lose weight, and how much long fields do.
 const SATURATION: f64 = 1.2;
 const LENGTH: f64 = 0.6;
 
-/// Weights are whole numbers in the file: this many stand for 1.
+/// Weights are integers in the file: this value is 1.
 const SCALE: f64 = 1000.0;
 
-/// The index as it is written, in the order of `operations`: what `search::Index` reads.
+/// The index as written, in the order of `operations`, for `search::Index` to read.
 #[derive(Serialize)]
 pub struct IndexText {
     words: BTreeMap<String, Vec<u32>>,
@@ -46,13 +46,13 @@ impl IndexText {
     }
 }
 
-/// The words of `text` that tell operations apart.
+/// The words of `text` that distinguish operations.
 fn words(text: &str) -> Vec<String> {
     let words = cut(text).into_iter().filter(|word| !word.silent);
     words.map(|word| word.stem).collect()
 }
 
-/// What is searched, and what a word in it is worth.
+/// The searched fields, with the weight of a word in each.
 type SearchedFields = [(f64, Vec<String>); 6];
 
 fn fields(operation: &Operation) -> SearchedFields {
@@ -73,7 +73,7 @@ fn fields(operation: &Operation) -> SearchedFields {
     ]
 }
 
-/// The fields of what is lacking, as though it were an operation.
+/// The fields of a lacking subject, as if it were an operation.
 fn lacking_fields(table: &LackingTable) -> SearchedFields {
     [
         (3.0, words(&table.what)),
@@ -120,7 +120,7 @@ pub(crate) fn index(
                 *of_operation.entry(word).or_default() += weight / length;
             }
         }
-        // What is lacking makes no word of an operation commoner.
+        // Lacking subjects do not make an operation's word more frequent.
         if number < all.len() {
             for word in of_operation.keys() {
                 *holders.entry(word).or_default() += 1.0;
@@ -166,7 +166,7 @@ pub(crate) fn index(
     }
 }
 
-/// The phrases of operations and of what is lacking, each with its owner's number.
+/// The phrases of operations and of lacking subjects, each with its owner's number.
 fn phrases<'a>(
     operations: &'a [&Operation],
     lacking: &'a LackingTables,
@@ -184,7 +184,7 @@ fn phrases<'a>(
         .flat_map(|(owner, phrases)| phrases.into_iter().map(move |phrase| (owner, phrase)))
 }
 
-/// For each word of `texts`, the texts that have it and its share in them by rarity.
+/// For each word of `texts`, the texts with it and its share in them by rarity.
 fn shares<'a>(
     texts: impl Iterator<Item = &'a str>,
     rarity: impl Fn(&str) -> f64,
@@ -211,7 +211,7 @@ fn whole(weight: f64) -> u32 {
     weight.round() as u32
 }
 
-/// Operations that HighLevel retires, each with the one that takes its place.
+/// Operations that HighLevel retires, each with its replacement.
 fn successors(operations: &[&Operation]) -> BTreeMap<usize, usize> {
     let place = |name: &str| operations.iter().position(|other| other.tool == name);
     let retired = operations.iter().enumerate();

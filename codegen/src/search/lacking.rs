@@ -1,4 +1,4 @@
-//! What people ask for and HighLevel's API lacks: `openapi/lacking.toml`.
+//! Requests of people that HighLevel's API cannot serve: `openapi/lacking.toml`.
 
 use serde::Deserialize;
 
@@ -15,24 +15,24 @@ pub struct LackingTables {
     pub lacking: Vec<LackingTable>,
 }
 
-/// One thing that no operation does.
+/// One subject that no operation serves.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LackingTable {
-    /// Goes on from `to`.
+    /// Continues the sentence after `to`.
     pub what: String,
-    /// How people and agents ask for it in other words.
+    /// Requests of people and agents in other words.
     pub phrases: Vec<String>,
-    /// One asks to know it.
+    /// The request is for information.
     #[serde(default)]
     pub reads: bool,
-    /// Tools that come nearest.
+    /// The tools that come closest.
     #[serde(default)]
     pub nearest: Vec<String>,
 }
 
 impl LackingTables {
-    /// Tables that name what is no tool of `operations`.
+    /// Tables that name something that is not a tool of `operations`.
     pub fn problems(&self, operations: &[LoweredOperation]) -> Vec<Problem> {
         let tools = operations.iter().map(|lowered| &lowered.operation.tool);
         let is_tool = |name: &String| tools.clone().any(|tool| tool == name);
@@ -50,7 +50,7 @@ impl LackingTables {
     }
 }
 
-/// Reads the file's text.
+/// Parses the file's text.
 pub(crate) fn parse(text: &str) -> Result<LackingTables, Problem> {
     toml::from_str(text).map_err(|error| Problem::in_toml(FILE, &error))
 }

@@ -1,4 +1,4 @@
-//! Desktop bundles (`.mcpb`): one manifest for each system.
+//! Desktop bundles (`.mcpb`): one manifest per system.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::Manifest;
 use super::product::Product;
 
-/// Of the format. Newer ones add what this server does not use.
+/// The version of the format. Newer ones add nothing that this server needs.
 const FORMAT: &str = "0.3";
 
-/// Where the program is within a bundle.
+/// The path of the program in a bundle.
 const PROGRAM: &str = "bin/highlevel-mcp";
 
 pub(super) fn files(product: &Product) -> Vec<Manifest> {

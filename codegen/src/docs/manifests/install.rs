@@ -1,4 +1,4 @@
-//! Parts of the page on installing: the ways with what they took, and the links that add the server to a client.
+//! Parts of the page on installing: the measured ways, and the links that add the server to a client.
 
 use std::fmt::Write;
 use std::fs;
@@ -13,17 +13,17 @@ use super::product::Product;
 use crate::docs::parts::GeneratedPart;
 use crate::error::{Errors, Problem};
 
-/// What `packaging/try --record` has written down.
+/// The measurements of `packaging/try --record`.
 const MEASURED: &str = "packaging/measured.tsv";
 
-/// As encodeURIComponent, but for the four signs that Markdown and shells read.
+/// Like encodeURIComponent, except for the four characters that Markdown and shells interpret.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
 
-/// A way to the program: its name in [`MEASURED`], what a reader calls it, and what it needs.
+/// A way to install: its name in [`MEASURED`], its name for readers, and its requirements.
 const WAYS: [(&str, &str, &str); 5] = [
     ("npm", "npm", "Node.js 18 or later"),
     ("container", "Container", "Docker, Podman or another engine"),
@@ -50,7 +50,7 @@ pub(in crate::docs) fn parts(root: &Path) -> Result<Vec<GeneratedPart>, Errors> 
     ])
 }
 
-/// The ways with what they took.
+/// The ways with their measurements.
 fn ways(measured: &[Measurement]) -> String {
     let mut table =
         "| Way | Needs | First answer after | Download | On disk |\n|---|---|---|---|---|\n"
@@ -109,7 +109,7 @@ fn clients(product: &Product) -> String {
     table
 }
 
-/// What one way took, as `packaging/try` saw it.
+/// The measurement of one way by `packaging/try`.
 struct Measurement {
     way: String,
     seconds: String,
@@ -148,7 +148,7 @@ fn read_measurements(root: &Path) -> Result<Vec<Measurement>, Problem> {
     lines.collect()
 }
 
-/// What a client starts. `value` says what a variable is given, where there is an account.
+/// The command that a client starts. `value` gives the value of a variable, if there is an account.
 fn command(product: &Product, value: Option<&dyn Fn(&str) -> String>) -> Map<String, Value> {
     let arguments = match value {
         Some(_) => &product.facts.account,
@@ -166,8 +166,8 @@ fn command(product: &Product, value: Option<&dyn Fn(&str) -> String>) -> Map<Str
     command
 }
 
-/// Cursor shows the settings before it takes them, and there its user fills in the values. A web address, since pages of
-/// repositories do not lead to addresses of programs.
+/// Cursor shows the settings before it adds them, and its user fills in the values there. It is a web address, because
+/// pages of repositories do not link to addresses of programs.
 fn cursor_link(product: &Product, is_account: bool) -> String {
     let empty = |_: &str| String::new();
     let config = Value::from(command(product, is_account.then_some(&empty)));
@@ -179,7 +179,7 @@ fn cursor_link(product: &Product, is_account: bool) -> String {
     )
 }
 
-/// VS Code asks for the values, and keeps those that are secret.
+/// VS Code asks for the values, and stores secret ones.
 fn vscode_link(product: &Product, is_account: bool) -> String {
     let input = |id: &str| format!("${{input:{id}}}");
     let config = Value::from(command(product, is_account.then_some(&input))).to_string();
@@ -230,7 +230,7 @@ mod tests {
         assert!(table.contains("compiler | not measured | | |"), "{table}");
     }
 
-    /// Links are read by many: they name what is asked for, and hold no values.
+    /// Links are public: they name what is asked for, and contain no values.
     #[test]
     fn links_hold_settings_and_no_values() {
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));

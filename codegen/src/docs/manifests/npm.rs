@@ -1,11 +1,11 @@
-//! Packages of npm: the launcher, and one for each platform that holds the program.
+//! Packages of npm: the launcher, and one per platform with the program.
 
 use serde_json::{Map, Value, json};
 
 use super::Manifest;
 use super::product::{Product, ReleasePlatform};
 
-/// The launcher asks for what this version of Node.js has.
+/// The launcher needs the features of this version of Node.js.
 const OLDEST_NODE: &str = ">=18";
 
 pub(super) fn files(product: &Product) -> Vec<Manifest> {
@@ -31,7 +31,7 @@ fn package_name(product: &Product, platform: &ReleasePlatform) -> String {
     format!("{}-{system}-{processor}", product.package.name)
 }
 
-/// What `npx` takes: it needs the package of the platform, and no others.
+/// The package for `npx`: it needs the package of the platform, and no others.
 fn launcher_package(product: &Product) -> Value {
     let name = &product.package.name;
     let platforms = product.facts.platforms.iter();
@@ -67,7 +67,7 @@ fn platform_package(product: &Product, platform: &ReleasePlatform) -> Value {
     if system == "linux" {
         package.insert("libc".to_owned(), json!(["glibc"]));
     }
-    // The launcher starts it as a file, which an archive of a package must not hide.
+    // The launcher starts the program as a file, which a zipped package would hide.
     package.insert("preferUnplugged".to_owned(), true.into());
     package.insert("files".to_owned(), json!(["bin"]));
     package.into()

@@ -1,4 +1,4 @@
-//! Plugins and extensions of terminals: Claude Code, Codex and Gemini CLI.
+//! Plugins and extensions of terminal clients: Claude Code, Codex and Gemini CLI.
 
 use serde_json::{Map, Value, json};
 
@@ -82,7 +82,7 @@ fn codex_plugin(product: &Product) -> Value {
     plugin.into()
 }
 
-/// Codex asks for nothing: it hands on what the variables of its own environment hold.
+/// Codex does not ask: it passes on the variables of its own environment.
 fn codex_servers(product: &Product) -> Value {
     let variables = product.facts.variables.iter();
     let names: Vec<&str> = variables.map(|one| one.name.as_str()).collect();
@@ -113,7 +113,7 @@ fn gemini_extension(product: &Product) -> Value {
     })
 }
 
-/// The server under its name, started by `npx`; `more` says how it gets what it needs.
+/// The server under its name, started by `npx`; `more` has the settings for its values.
 fn servers(product: &Product, more: &[(&str, Value)]) -> Value {
     let mut server = Map::new();
     server.insert("command".to_owned(), "npx".into());

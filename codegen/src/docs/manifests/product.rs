@@ -1,4 +1,4 @@
-//! What is told about the program: packaging/product.toml, and what Cargo.toml says already.
+//! The facts about the program: packaging/product.toml, and those that Cargo.toml has already.
 
 use std::fs;
 use std::path::Path;
@@ -12,17 +12,17 @@ use crate::error::{Errors, Problem};
 const FILE: &str = "packaging/product.toml";
 const CARGO: &str = "Cargo.toml";
 
-/// The registry of MCP servers takes no longer description.
+/// Longest description that the registry of MCP servers accepts.
 const LONGEST_DESCRIPTION: usize = 100;
 
-/// The program as others are told about it.
+/// The program's public description.
 #[derive(Debug)]
 pub struct Product {
     pub(super) package: CargoPackage,
     pub(super) facts: ProductFacts,
 }
 
-/// What Cargo.toml says.
+/// The facts in Cargo.toml.
 #[derive(Debug, Deserialize)]
 pub(super) struct CargoPackage {
     pub(super) name: String,
@@ -31,7 +31,7 @@ pub(super) struct CargoPackage {
     pub(super) license: String,
 }
 
-/// What packaging/product.toml says.
+/// The facts in packaging/product.toml.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProductFacts {
@@ -45,7 +45,7 @@ pub(super) struct ProductFacts {
     pub(super) platforms: Vec<ReleasePlatform>,
 }
 
-/// A variable of the environment whose value a client asks its user for.
+/// An environment variable whose value a client asks its user for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedVariable {
@@ -57,13 +57,13 @@ pub(super) struct AskedVariable {
     pub(super) is_secret: bool,
 }
 
-/// A platform that a release has a program for.
+/// A platform for which a release has a program.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleasePlatform {
     pub(super) system: String,
     pub(super) processor: String,
-    /// Only the release workflow reads it, and the version of glibc.
+    /// Only the release workflow reads this and the version of glibc.
     #[expect(dead_code, reason = "unknown keys are refused, and this one is known")]
     target: String,
     #[expect(dead_code, reason = "unknown keys are refused, and this one is known")]
@@ -95,7 +95,7 @@ impl Product {
         )
     }
 
-    /// The name in the registry of MCP servers: whoever owns the account may publish under it.
+    /// The name in the registry of MCP servers. The owner of the account may publish under it.
     pub(super) fn directory_name(&self) -> String {
         format!("io.github.{}/{}", self.facts.owner, self.package.name)
     }
@@ -119,7 +119,8 @@ impl Product {
             .collect()
     }
 
-    /// What a client asks its user for, by the ids of the variables: a form that Claude's bundles and plugins share.
+    /// The values that a client asks its user for, by the variables' ids: a form that Claude's bundles and plugins
+    /// share.
     pub(super) fn user_config(&self) -> Map<String, Value> {
         let variables = self.facts.variables.iter();
         let fields = variables.map(|one| {
@@ -135,7 +136,7 @@ impl Product {
         fields.collect()
     }
 
-    /// Values of the variables, each by the words in which a client names what its user gave.
+    /// Values of the variables, each as the client's reference to its user's input.
     pub(super) fn environment(
         &self,
         value: impl Fn(&AskedVariable) -> String,

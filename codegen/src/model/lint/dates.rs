@@ -1,4 +1,4 @@
-//! Dates that nobody marked, and windows and time zones that name none.
+//! Dates without a mark, and windows and time zones that name no date.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,10 @@ use tool::DateForm;
 /// Schemas may refer to themselves.
 const DEEPEST: usize = 12;
 
-/// What a document calls a date or time, by the key of its table, with the form that it names.
+/// Dates and times of a document by the key of their table, with the form that it gives.
 pub(crate) type DocumentedDates = BTreeMap<String, DateForm>;
 
-/// Everything that is wrong: the argument or key, what is wrong, the remedy. `documented`: what the document calls a
-/// date or time.
+/// Every fault: the argument or key, the fault, the remedy. `documented`: the document's dates and times.
 pub(super) fn misread_dates(
     operation: &Operation,
     known: &OperationAnnotations,
@@ -51,7 +50,7 @@ pub(super) fn misread_dates(
     faults
 }
 
-/// The form of a date, by its dotted path; of the older operation or of its v3 variant.
+/// The form of a date by its dotted path, in the older operation or in its v3 variant.
 fn form(operation: &Operation, path: &str) -> Option<DateForm> {
     let argument = operation.arguments.iter().find(|one| one.name == path);
     let inner = || {

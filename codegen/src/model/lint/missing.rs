@@ -1,4 +1,4 @@
-//! What is missing or wrong in the annotations of one operation that search, paging and projection need.
+//! Missing or faulty annotations of one operation that search, paging and projection need.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use crate::model::answer::{Documentation, DocumentedAnswer};
 use crate::model::operation::Operation;
 use tool::PagingStyle;
 
-/// How many search phrases an operation has.
+/// The allowed number of search phrases of an operation.
 const PHRASES: std::ops::RangeInclusive<usize> = 5..=30;
 
-/// Most fields that a projected row has.
+/// Most fields of a projected row.
 const MOST_FIELDS: usize = 10;
 
-/// Everything that is missing: the key, what is wrong, the remedy.
+/// Everything that is missing: the key, the fault, the remedy.
 pub(super) fn missing(
     operation: &Operation,
     known: &OperationAnnotations,

@@ -1,11 +1,11 @@
-//! Arguments that HighLevel renamed: what their tables are called now, and texts that stay behind.
+//! Arguments that HighLevel renamed: the new names of their tables, and texts under old names.
 
 use crate::annotations::OperationAnnotations;
 use crate::model::operation::Operation;
 use tool::{first_names, nearest};
 
-/// What to do with the table of `stranger`, which the operation does not have: of its arguments without a table the
-/// nearest by name, or the only one, may be what it is called now.
+/// The remedy for the table `stranger`, whose argument the operation does not have: of the arguments without a table,
+/// the one with the most similar name, or the only one, may be its new name.
 pub(super) fn remedy_of_stranger(
     operation: &Operation,
     known: &OperationAnnotations,
@@ -34,8 +34,8 @@ pub(super) fn remedy_of_stranger(
     }
 }
 
-/// Arguments that bear the name of another table by `name`, and have no text where that one has: the table's key, and
-/// that of the other.
+/// Arguments whose table refers to another table by `name` and lacks a text that the other has: the table's key, and
+/// the other's.
 pub(super) fn texts_left_behind(known: &OperationAnnotations) -> Vec<(String, String)> {
     let mut lost = Vec::new();
     for (key, told) in &known.arguments {
