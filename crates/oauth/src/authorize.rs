@@ -1,5 +1,5 @@
-//! Requests for a code, in two stages: as long as client and redirect are not known to be right, a mistake is a page for
-//! the person; after that it goes back to the client.
+//! Requests for a code, parsed in two stages: until client and redirect are verified, a mistake becomes a page for the
+//! person; after that it is reported to the client.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -7,13 +7,13 @@ use super::parameters::{ParameterProblem, Parameters};
 use super::pkce::is_challenge;
 use super::{AskedScope, Issuer, OauthProblem, RedirectUri, Resource};
 
-/// Longest `state`, in bytes: it is sealed in pages, and goes back in an address.
+/// Longest `state`, in bytes: it is sealed in pages, and returned in an address.
 const LONGEST_STATE: usize = 2_048;
 
 /// Longest query, in bytes.
 const LONGEST_QUERY: usize = 16 * 1024;
 
-/// What no reader of an address takes for anything but itself. A space is `%20`: programs that register a scheme decode
+/// Characters that every parser of addresses takes literally. A space is `%20`: programs that register a scheme decode
 /// addresses by hand, and not all of them know `+`.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -21,29 +21,29 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Which client asks, and where it wants the answer. Nothing else was looked at.
+/// The client and its redirect. Nothing else is parsed yet.
 pub struct ClientQuery {
     pub client_id: String,
-    /// To be compared with what the client named before.
+    /// To be compared with the client's registered redirects.
     pub redirect_uri: String,
     parameters: Parameters,
 }
 
-/// A request for a code in which nothing is wrong.
+/// A valid request for a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizeRequest {
-    /// Goes back byte for byte.
+    /// Returned byte for byte.
     pub state: Option<String>,
-    /// By S256.
+    /// The S256 challenge.
     pub challenge: String,
     pub resource: Resource,
-    /// `Write` where the client asks for nothing that is known.
+    /// `Write` if the client requests no known scope.
     pub scope: AskedScope,
     /// The client wants an answer without a page, which it never gets.
     pub prompt_none: bool,
 }
 
-/// Why there is nobody to whom an answer could go. Each text is for a person.
+/// The reason that no answer can be sent to a client. Each text is for a person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryProblem {
     #[error(
@@ -63,7 +63,7 @@ impl From<ParameterProblem> for QueryProblem {
 }
 
 impl ClientQuery {
-    /// `query` as it stands in the address, behind its `?`.
+    /// `query` as in the address, without its `?`.
     pub fn parse(query: &str) -> Result<Self, QueryProblem> {
         if query.len() > LONGEST_QUERY {
             return Err(QueryProblem::Unreadable("It is too long.".to_owned()));
@@ -79,13 +79,13 @@ impl ClientQuery {
         })
     }
 
-    /// What goes back with an answer, an error too; none where it is there twice or too long.
+    /// Returned with an answer or error; none if it occurs twice or is too long.
     pub fn state(&self) -> Option<&str> {
         let state = self.parameters.one("state").ok().flatten();
         state.filter(|state| state.len() <= LONGEST_STATE)
     }
 
-    /// The rest of it. A problem goes back to the client.
+    /// Parses the rest of the query. A problem is reported to the client.
     pub fn request(&self, issuer: &Issuer) -> Result<AuthorizeRequest, OauthProblem> {
         if self
             .one("state")?
@@ -127,7 +127,7 @@ impl ClientQuery {
     }
 
     fn challenge(&self) -> Result<String, OauthProblem> {
-        // Without a method it would be `plain`.
+        // Without a method it would mean `plain`.
         if self.one("code_challenge_method")? != Some("S256") {
             return Err(wrong("The code_challenge_method has to be S256."));
         }
@@ -164,7 +164,7 @@ fn wrong(what: &str) -> OauthProblem {
     OauthProblem::new("invalid_request", what)
 }
 
-/// The address that brings `answer` to the client. It keeps the redirect's own query, and says whose answer it is (`iss`).
+/// The address that brings `answer` to the client. It keeps the redirect's own query, and names the issuer (`iss`).
 pub fn redirect_with(redirect: &RedirectUri, issuer: &Issuer, answer: &[(&str, &str)]) -> String {
     let mut address = redirect.as_str().to_owned();
     let iss = [("iss", issuer.as_str())];

@@ -1,15 +1,15 @@
-//! The header by which a 401 says where to sign in.
+//! The header of a 401 that says where to sign in.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::Issuer;
 use super::problem::printable;
 
-/// What would end a quoted text of a header.
+/// Characters that would end a header's quoted text.
 const UNQUOTABLE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\\');
 
 /// The value of `WWW-Authenticate` for the MCP endpoint at `path`, which may end with a slash. `error`: its code, and a
-/// sentence about it; none where nothing was shown.
+/// sentence about it; none if the request had no credential.
 pub fn challenge(issuer: &Issuer, path: &str, error: Option<(&str, &str)>) -> String {
     let path = if path == "/" { "" } else { path };
     let path = utf8_percent_encode(path, UNQUOTABLE);

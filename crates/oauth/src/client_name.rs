@@ -1,16 +1,16 @@
-//! A client's own name, made fit to be shown to a person.
+//! Cleans a client's own name, to show it to a person.
 
-/// Longest name that is shown, in letters.
+/// Longest shown name, in characters.
 const LONGEST: usize = 60;
 
-/// Of a client that says no name.
+/// Replaces a missing name.
 const NAMELESS: &str = "A client without a name";
 
-/// `given` on one line, without what hides or turns letters around, and cut. It is still only what the client says of
-/// itself: pages show beside it where the answer goes.
+/// `given` on one line, cut, and without characters that are invisible or reverse text. It is still only the client's
+/// own claim: pages show beside it where the answer goes.
 pub(crate) fn client_name(given: Option<&str>) -> String {
     let visible = |letter: &char| !is_invisible(*letter);
-    // No name is worth reading ten kilobytes of it.
+    // Nobody reads ten kilobytes of a name.
     let letters = given.unwrap_or_default().chars().take(LONGEST * 8);
     let text: String = letters.filter(visible).collect();
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -21,7 +21,8 @@ pub(crate) fn client_name(given: Option<&str>) -> String {
     }
 }
 
-/// Letters that are not seen, or that change how others are: controls but white space, directions, joiners, fillers, tags.
+/// Characters that are invisible or change how others are shown: controls except white space, directions, joiners,
+/// fillers, tags.
 fn is_invisible(letter: char) -> bool {
     letter.is_control() && !letter.is_whitespace()
         || matches!(
@@ -55,7 +56,7 @@ mod tests {
             (Some("Claude Code"), "Claude Code"),
             (Some("  Claude\r\n\tCode\u{0} "), "Claude Code"),
             (Some("\u{202e}edoC\u{202c} \u{200b}edualC"), "edoC edualC"),
-            // A page escapes it.
+            // The page escapes it.
             (Some("<b>Claude</b>"), "<b>Claude</b>"),
             (Some("Überblick 概要"), "Überblick 概要"),
             (Some(&long), "ab ".repeat(20).trim_end()),

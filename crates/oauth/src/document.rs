@@ -13,16 +13,16 @@ const LONGEST: usize = 2_048;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentUrl(Url);
 
-/// What a client's document says of it. What else it says is ignored.
+/// The used parts of a client's document. Other members are ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientDocument {
-    /// Fit to be shown; never empty.
+    /// Cleaned for display; never empty.
     pub name: String,
-    /// At least one. Those that nobody may redirect to are left out.
+    /// At least one. Addresses to which nobody may redirect are left out.
     pub redirects: Vec<RedirectUri>,
 }
 
-/// Why a client's document cannot be had, or is none.
+/// The reason that a client's document cannot be fetched or is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentProblem {
     #[error("The address of the client's document is not on the public internet.")]
@@ -56,7 +56,7 @@ pub enum DocumentProblem {
 }
 
 impl DocumentProblem {
-    /// Whether there was no document to judge: what an earlier one said still holds for a while.
+    /// Whether there was no document to judge. An earlier one then stays valid for a while.
     pub fn is_for_want_of_document(&self) -> bool {
         matches!(
             self,
@@ -66,8 +66,8 @@ impl DocumentProblem {
 }
 
 impl DocumentUrl {
-    /// `None` where the id is something else. It has to be written as browsers write it, so that it is compared by its
-    /// letters: https, a path without dots, no user, no fragment.
+    /// `None` if the id is something else. It must be in the normal form of browsers, because it is compared by its
+    /// characters: https, a path without dots, no user, no fragment.
     pub fn parse(client_id: &str) -> Option<Self> {
         let url = Url::parse(client_id)
             .ok()
@@ -82,7 +82,7 @@ impl DocumentUrl {
         self.0.as_str()
     }
 
-    /// As a person is told whose client it is.
+    /// The host, which tells a person whose client it is.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
@@ -93,7 +93,7 @@ impl DocumentUrl {
 }
 
 impl ClientDocument {
-    /// `text` is what stands at `url`.
+    /// `text` is the document at `url`.
     pub fn parse(url: &DocumentUrl, text: &[u8]) -> Result<Self, DocumentProblem> {
         let metadata: Map<String, Value> =
             serde_json::from_slice(text).map_err(|_| DocumentProblem::NoObject)?;
@@ -124,7 +124,7 @@ impl ClientDocument {
     }
 }
 
-/// Whether the client can do without a secret. ChatGPT says so in a list beside the one method that it prefers.
+/// Whether the client can work without a secret. ChatGPT says so in a list beside the one method that it prefers.
 fn is_public_client(metadata: &Map<String, Value>) -> bool {
     let one = metadata.get("token_endpoint_auth_method");
     let list = metadata.get("token_endpoint_auth_methods_supported");

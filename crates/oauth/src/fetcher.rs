@@ -1,4 +1,4 @@
-//! Fetches documents of clients, from the public internet alone, and keeps those that need no fetching.
+//! Fetches clients' documents, only from the public internet, and has those that need no fetching.
 
 mod built_in;
 mod freshness;
@@ -23,20 +23,20 @@ use freshness::{SHORTEST, fresh_for};
 /// Largest document, in bytes, as the specification recommends.
 const LARGEST: usize = 5 * 1024;
 
-/// For all of a fetch.
+/// Time limit of a whole fetch.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Most fetches at once: anybody may ask for one.
+/// Most concurrent fetches: anybody may cause one.
 const MOST_AT_ONCE: usize = 32;
 
-/// After this a built-in document, which stands in for one that could not be fetched, is fetched again.
+/// A built-in document, used in place of one that could not be fetched, is fetched again after this time.
 const BUILT_IN_FOR: Duration = Duration::from_secs(3_600);
 
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct DocumentFetcher {
     http: Client,
-    /// By client id; taken instead of what stands there.
+    /// By client id; used instead of the published document.
     pinned: Arc<HashMap<String, String>>,
     permits: Arc<Semaphore>,
 }
@@ -45,13 +45,13 @@ pub struct DocumentFetcher {
 #[derive(Clone, Debug)]
 pub struct FetchedDocument {
     pub document: ClientDocument,
-    /// As it came.
+    /// The text as received.
     pub text: String,
     /// From 5 minutes to 7 days.
     pub fresh_for: Duration,
 }
 
-/// Why documents cannot be fetched at all.
+/// The reason that no documents can be fetched at all.
 #[derive(Debug, thiserror::Error)]
 pub enum PinnedProblem {
     #[error("the folder of pinned documents {} cannot be read: {error}", path.display())]
@@ -72,12 +72,12 @@ impl DocumentFetcher {
         Self::with_client(pinned, |client| client)
     }
 
-    /// `change`: what a test has to change in the client, such as whose certificates are good.
+    /// `change`: a test's changes to the client, such as its trusted certificates.
     pub fn with_client(
         pinned: Option<&Path>,
         change: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Self, PinnedProblem> {
-        // An error means that one is installed already.
+        // An error means that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .user_agent("highlevel-mcp")
@@ -86,7 +86,7 @@ impl DocumentFetcher {
             .no_gzip()
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
-            // None is asked for twice in a row, and connections are somebody else's to hold open.
+            // No document is fetched twice in a row, and other servers must not hold connections open.
             .pool_max_idle_per_host(0)
             .timeout(PATIENCE)
             .dns_resolver(Arc::new(PublicAddresses::of_system()));
@@ -97,12 +97,12 @@ impl DocumentFetcher {
         })
     }
 
-    /// The text that is taken for the document at `url`, whatever stands there; `None` where none is pinned.
+    /// The text that is used for the document at `url`, whatever is published; `None` if none is pinned.
     pub fn pinned(&self, url: &DocumentUrl) -> Option<&str> {
         self.pinned.get(url.as_str()).map(String::as_str)
     }
 
-    /// The document at `url`: the pinned one, else the one that stands there, else a built-in one.
+    /// The document at `url`: the pinned one, else the published one, else a built-in one.
     pub async fn fetch(&self, url: &DocumentUrl) -> Result<FetchedDocument, DocumentProblem> {
         if let Some(text) = self.pinned(url) {
             return FetchedDocument::parse(url, text.to_owned(), SHORTEST);
@@ -118,7 +118,7 @@ impl DocumentFetcher {
     }
 
     async fn fetch_anew(&self, url: &DocumentUrl) -> Result<FetchedDocument, DocumentProblem> {
-        // Names are checked where they are looked up; addresses are not looked up.
+        // Names are checked when they are resolved, but addresses are not resolved.
         let is_local = match url.url().host() {
             Some(Host::Ipv4(address)) => !is_public(address.into()),
             Some(Host::Ipv6(address)) => !is_public(address.into()),
@@ -146,7 +146,7 @@ impl DocumentFetcher {
         let media_type = header(CONTENT_TYPE).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
         let is_json = media_type.eq_ignore_ascii_case("application/json");
-        // Nobody asked for one: what unpacks to more than it looks like is not unpacked.
+        // No compression was requested. A body that may expand is not unpacked.
         if !is_json || header(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
             return Err(DocumentProblem::NotJson);
         }

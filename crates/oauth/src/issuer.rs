@@ -2,12 +2,12 @@
 
 use url::Url;
 
-/// `https://mcp.example.com`, without a slash at its end: clients compare it letter by letter in three places.
+/// `https://mcp.example.com`, without a slash at its end: clients compare it character by character in three places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer(String);
 
 impl Issuer {
-    /// `None` where `text` is more or less than an origin, or not written as browsers write it.
+    /// `None` if `text` is more or less than an origin, or not in the normal form of browsers.
     pub fn parse(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let is_web = matches!(url.scheme(), "https" | "http");

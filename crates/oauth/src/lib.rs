@@ -1,5 +1,5 @@
-//! What an authorization server says and understands: metadata, clients, redirects, requests, PKCE. It has no state of its
-//! own and no routes.
+//! The protocol of an authorization server: metadata, clients, redirects, requests, PKCE. It has no state of its own
+//! and no routes.
 
 mod authorize;
 mod challenge;

@@ -1,21 +1,21 @@
-//! The two documents by which a client finds out how to sign in (RFC 9728 and RFC 8414).
+//! The two documents by which a client discovers sign-in (RFC 9728 and RFC 8414).
 
 use serde_json::{Value, json};
 
 use super::Issuer;
 
-/// How clients may become known, as the metadata says it.
+/// The ways for clients to become known, in the metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registering {
-    /// They register themselves; documents and the operator's clients too.
+    /// They register themselves, or have documents, or are made by the operator.
     Open,
-    /// By the address of a document about them; the operator's clients too.
+    /// By the address of their document, or made by the operator.
     Documents,
-    /// The operator's clients alone.
+    /// Only made by the operator.
     Static,
 }
 
-/// What the MCP endpoint at `path` says of itself. `resource` repeats the path byte for byte, with or without a slash at
+/// The description of the MCP endpoint at `path`. `resource` repeats the path byte for byte, with or without a slash at
 /// its end, because some clients compare it with the address that they were given; at the root it is the bare origin.
 pub fn protected_resource(issuer: &Issuer, path: &str) -> Value {
     let issuer = issuer.as_str();
@@ -28,7 +28,7 @@ pub fn protected_resource(issuer: &Issuer, path: &str) -> Value {
     })
 }
 
-/// What the authorization server can do.
+/// The abilities of the authorization server.
 pub fn authorization_server(issuer: &Issuer, register: Registering) -> Value {
     let issuer = issuer.as_str();
     let mut metadata = json!({
@@ -36,13 +36,13 @@ pub fn authorization_server(issuer: &Issuer, register: Registering) -> Value {
         "authorization_endpoint": format!("{issuer}/authorize"),
         "token_endpoint": format!("{issuer}/token"),
         "revocation_endpoint": format!("{issuer}/revoke"),
-        // `offline_access` is said here alone: some clients ask for refresh tokens only where they see it, and what a
-        // resource takes has nothing to do with it.
+        // `offline_access` is listed only here: some clients request refresh tokens only if they see it, and it is not
+        // a scope of the resource.
         "scopes_supported": ["read", "write", "offline_access"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
-        // `none` first: LibreChat takes the first, and claude.ai sends no document where `none` is missing.
+        // `none` first: LibreChat uses the first one, and claude.ai sends no document if `none` is missing.
         "token_endpoint_auth_methods_supported": METHODS,
         "revocation_endpoint_auth_methods_supported": METHODS,
         "code_challenge_methods_supported": ["S256"],

@@ -4,21 +4,21 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-/// Why parameters are none.
+/// The reason that parameters are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParameterProblem {
-    /// One value may be seen by one reader and the other by the next (RFC 6749, 3.1).
+    /// Two parsers may see different values (RFC 6749, 3.1).
     #[error("The parameter {0} is there more than once.")]
     Repeated(&'static str),
     #[error("The parameters are not UTF-8, percent-encoded as in a form.")]
     NoText,
 }
 
-/// Names and values, decoded byte for byte. Secrets may be among them: they are not shown.
+/// Names and values, decoded byte for byte. They may contain secrets, so they are not shown.
 pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Refuses what is not a text, where others would put a replacement character: a `state` goes back as it came.
+    /// Refuses bytes that are not text, instead of replacing them: a `state` must be returned unchanged.
     pub(crate) fn parse(encoded: &[u8]) -> Result<Self, ParameterProblem> {
         let mut all = Vec::new();
         for part in encoded.split(|byte| *byte == b'&') {
@@ -35,7 +35,7 @@ impl Parameters {
         Ok(Self(all))
     }
 
-    /// The value of this name. One without a value is as good as absent (RFC 6749, 3.1).
+    /// The value of this name. An empty one counts as absent (RFC 6749, 3.1).
     pub(crate) fn one(&self, name: &'static str) -> Result<Option<&str>, ParameterProblem> {
         let mut values = self.all(name);
         let first = values.next();
@@ -52,7 +52,7 @@ impl Parameters {
     }
 }
 
-/// A text as forms write it: `+` is a space.
+/// Decodes a text of a form: `+` is a space.
 pub(crate) fn decode(encoded: &[u8]) -> Result<String, ParameterProblem> {
     let spaced: Cow<'_, [u8]> = match encoded.contains(&b'+') {
         false => Cow::Borrowed(encoded),

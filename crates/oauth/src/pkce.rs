@@ -1,6 +1,6 @@
-//! PKCE (RFC 7636), by S256 alone. Verifiers are held to it where codes are kept.
+//! PKCE (RFC 7636), only with S256. The store of codes checks verifiers.
 
-/// Letters of a challenge: 32 bytes in base64url.
+/// Characters of a challenge: 32 bytes in base64url.
 const CHALLENGE_LENGTH: usize = 43;
 
 /// Whether this can be a digest at all.

@@ -1,14 +1,14 @@
-//! The answer of an endpoint to a client whose request it refuses.
+//! The answer of an endpoint that refuses a client's request.
 
 /// An error of OAuth. Its text never repeats a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{description}")]
 pub struct OauthProblem {
-    /// Of an answer to the client itself; of no matter where the problem goes back by redirect.
+    /// For an answer to the client itself; unused if the problem goes back by redirect.
     pub status: u16,
-    /// A code of OAuth's.
+    /// A code of OAuth.
     pub error: &'static str,
-    /// A sentence, in the characters that RFC 6749 has for it.
+    /// A sentence, in the characters that RFC 6749 allows.
     pub description: String,
 }
 
@@ -22,7 +22,7 @@ impl OauthProblem {
         }
     }
 
-    /// The client did not show who it is, or not rightly.
+    /// The client did not authenticate, or failed to.
     pub fn unknown_client(description: &str) -> Self {
         Self {
             status: 401,
@@ -31,8 +31,8 @@ impl OauthProblem {
     }
 }
 
-/// `text` in the characters that descriptions of errors may have (RFC 6749, 5.2): what is beyond them would end a header's
-/// quoted text or break its line.
+/// `text` in the characters that descriptions of errors may have (RFC 6749, 5.2): others would end a header's quoted
+/// text or break its line.
 pub(crate) fn printable(text: &str) -> String {
     let one = |letter: char| match letter {
         '"' | '\\' => '\'',

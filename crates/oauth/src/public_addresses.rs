@@ -1,4 +1,4 @@
-//! Addresses of the public internet, and a look-up of names that knows no others.
+//! Addresses of the public internet, and a resolver that returns no others.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,13 +8,14 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 
-/// Most look-ups at once: one whose name server says nothing goes on after its fetch was given up, on a thread of its own.
+/// Most concurrent look-ups: if a name server does not answer, the look-up goes on after its fetch was given up, on a
+/// thread of its own.
 const MOST_LOOKUPS: usize = 32;
 
-/// Finds the addresses of a name. It may block.
+/// Resolves a name. It may block.
 pub(crate) type AddressLookup = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
 
-/// Addresses that mean something else than one machine of the internet (IANA's registries of special-purpose addresses).
+/// Addresses that do not mean a single machine of the internet (IANA's registries of special-purpose addresses).
 const SPECIAL_V4: [Ipv4Net; 16] = [
     v4([0, 0, 0, 0], 8),
     v4([10, 0, 0, 0], 8),
@@ -29,16 +30,16 @@ const SPECIAL_V4: [Ipv4Net; 16] = [
     v4([198, 18, 0, 0], 15),
     v4([198, 51, 100, 0], 24),
     v4([203, 0, 113, 0], 24),
-    // Azure's address for its own services, in a network of others.
+    // Azure's address for its own services, inside a public network.
     v4([168, 63, 129, 16], 32),
     v4([224, 0, 0, 0], 4),
     v4([240, 0, 0, 0], 4),
 ];
 
-/// All that is given to machines so far; what is beyond it is local, multicast, mapped or translated.
+/// All addresses that are assigned to machines so far. Others are local, multicast, mapped or translated.
 const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
-/// Within it: protocols (Teredo and others), documentation twice, and 6to4, which holds any IPv4 address.
+/// Inside it: protocols (Teredo and others), documentation twice, and 6to4, which contains any IPv4 address.
 const SPECIAL_V6: [Ipv6Net; 4] = [
     v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
     v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
@@ -46,14 +47,14 @@ const SPECIAL_V6: [Ipv6Net; 4] = [
     v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
 ];
 
-/// Answers reqwest with public addresses alone. What is found is what is connected to, so that a name which means another
-/// address a moment later leads nowhere else.
+/// Gives reqwest only public addresses. The connection goes to the checked addresses, so a name that resolves
+/// differently a moment later leads nowhere else.
 pub(crate) struct PublicAddresses {
     lookup: AddressLookup,
     permits: Arc<Semaphore>,
 }
 
-/// Why no address is given.
+/// The reason that no address is returned.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LookupProblem {
     #[error("the name has no public address")]
@@ -70,7 +71,7 @@ impl PublicAddresses {
         }
     }
 
-    /// By the system's own look-up.
+    /// Uses the system's resolver.
     pub(crate) fn of_system() -> Self {
         use std::net::ToSocketAddrs;
         let lookup = |name: &str| {

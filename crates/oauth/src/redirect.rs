@@ -1,15 +1,15 @@
-//! Addresses to which an answer may be sent back.
+//! Addresses that an answer may be sent to.
 
 use url::Url;
 
 /// Longest address, in bytes.
 const LONGEST: usize = 2_048;
 
-/// Hosts that only this computer can mean, as they are written.
+/// Hosts that can only mean this computer, in their usual spelling.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// Schemes that no program registers for itself: browsers run, show or open what stands behind them. `localhost` is a host
-/// whose scheme was forgotten.
+/// Schemes that no program registers for itself: browsers run, show or open their content. `localhost` is a host whose
+/// scheme was forgotten.
 const NO_PROGRAMS: [&str; 11] = [
     "javascript",
     "data",
@@ -24,27 +24,27 @@ const NO_PROGRAMS: [&str; 11] = [
     "localhost",
 ];
 
-/// One that a client named and that may be used. It is kept letter by letter.
+/// An allowed redirect that a client named. It is kept character by character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedirectUri {
     text: String,
     destination: Destination,
-    /// Of http to this computer: what stands before the port and what behind, which alone are compared.
+    /// For http to this computer: the text before the port and the text after it, which alone are compared.
     around_port: Option<(String, String)>,
 }
 
-/// Where an answer goes, as a person is told.
+/// The destination of an answer, as a person is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// A program of the computer at which the browser runs.
+    /// A program on the computer with the browser.
     ThisComputer { host: String },
-    /// Its host.
+    /// A web site, by its host.
     Site(String),
     /// The program that opens addresses of this scheme.
     Program(String),
 }
 
-/// Why an address is none to redirect to.
+/// The reason that an address is not allowed as a redirect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedirectProblem {
     #[error("The redirect address is longer than 2048 bytes.")]
@@ -74,7 +74,7 @@ impl RedirectUri {
         if text.len() > LONGEST {
             return Err(RedirectProblem::TooLong);
         }
-        // Browsers drop some of these and read others as `/`: what they open would be another address.
+        // Browsers drop some of these and read others as `/`: they would open another address.
         if !text
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
@@ -104,7 +104,7 @@ impl RedirectUri {
             .and_then(|rest| rest.find(':'));
         let port = port.map_or(authority.len(), |at| after_bracket + at);
         let host = authority.get(..port).unwrap_or(authority);
-        // Another spelling (0x7f.1, percent-encoded, more slashes) is no way past the rules below.
+        // Another spelling (0x7f.1, percent-encoded, more slashes) must not bypass the rules below.
         if url
             .host_str()
             .is_none_or(|read| !read.eq_ignore_ascii_case(host))
@@ -129,7 +129,7 @@ impl RedirectUri {
     }
 
     fn program(text: &str, scheme: &str) -> Result<Self, RedirectProblem> {
-        // One letter is a drive of Windows.
+        // A single letter is a drive of Windows.
         if NO_PROGRAMS.contains(&scheme) || scheme.len() < 2 {
             return Err(RedirectProblem::Scheme);
         }
@@ -145,8 +145,8 @@ impl RedirectUri {
         })
     }
 
-    /// Whether an answer may go to `asked` where this one was named before: the same letters, or, for http to this
-    /// computer, the same but for the port. Programs listen on whatever port is free, even where their documents name one.
+    /// Whether an answer may go to `asked` if this redirect was registered: the same characters, or, for http to this
+    /// computer, the same except for the port. Programs listen on any free port, even if their documents name one.
     pub fn matches(&self, asked: &str) -> bool {
         if self.text == asked {
             return true;

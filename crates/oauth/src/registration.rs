@@ -8,10 +8,10 @@ use super::{OauthProblem, RedirectUri};
 /// Most redirect addresses of a client: VS Code names four.
 const MOST_REDIRECTS: usize = 10;
 
-/// How a client shows who it is, where codes and refresh tokens are redeemed.
+/// How a client authenticates when it redeems codes and refresh tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthenticationMethod {
-    /// By PKCE alone.
+    /// Only by PKCE.
     None,
     /// By a secret in the header.
     Basic,
@@ -19,19 +19,19 @@ pub enum AuthenticationMethod {
     Post,
 }
 
-/// What a client says of itself. What else it says is ignored.
+/// The used parts of a client's registration. Other members are ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// Fit to be shown; never empty.
+    /// Cleaned for display; never empty.
     pub name: String,
     /// At least one, none twice.
     pub redirects: Vec<RedirectUri>,
-    /// `None` where it says nothing, which the answer has to say.
+    /// `None` if it names no method; the answer must repeat this.
     pub method: AuthenticationMethod,
 }
 
 impl AuthenticationMethod {
-    /// As OAuth calls it.
+    /// Its name in OAuth.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -99,7 +99,7 @@ fn redirects(metadata: &Map<String, Value>) -> Result<Vec<RedirectUri>, OauthPro
     Ok(redirects)
 }
 
-/// The list of this name; empty where there is none.
+/// The list of this name; empty if there is none.
 fn texts<'a>(metadata: &'a Map<String, Value>, name: &str) -> Result<Vec<&'a str>, OauthProblem> {
     let no_list = || wrong(&format!("{name} is not a list of texts."));
     match metadata.get(name) {

@@ -8,12 +8,12 @@ use super::Issuer;
 /// Longest name, in bytes.
 const LONGEST: usize = 2_048;
 
-/// One of ours, without a slash at its end: with one it is the same.
+/// One of ours, without a slash at its end, which makes no difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource(String);
 
 impl Resource {
-    /// `None` where `asked` is somebody else's, or no endpoint: `/mcp` and what is below, or the bare origin.
+    /// `None` if `asked` is another server's, or not an endpoint: `/mcp` and paths below, or the bare origin.
     pub fn parse(asked: &str, issuer: &Issuer) -> Option<Self> {
         let url = Url::parse(asked).ok().filter(|_| asked.len() <= LONGEST)?;
         let is_ours = url.origin().ascii_serialization() == issuer.as_str();
@@ -26,7 +26,7 @@ impl Resource {
         (is_ours && is_bare && is_endpoint).then(|| Self(format!("{}{path}", issuer.as_str())))
     }
 
-    /// Where nothing is asked for.
+    /// The resource if none is requested.
     pub fn everything(issuer: &Issuer) -> Self {
         Self(format!("{}/mcp", issuer.as_str()))
     }

@@ -1,16 +1,16 @@
 //! The two scopes.
 
-/// What a client asks for. A person may give less.
+/// The requested rights. A person may give less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AskedScope {
     Read,
-    /// And read.
+    /// Write and read.
     Write,
 }
 
 impl AskedScope {
-    /// Unknown scopes are ignored: clients ask for `openid`, `claudeai` and others by habit. Where none is known, nothing
-    /// was asked for.
+    /// Unknown scopes are ignored, because clients habitually request `openid`, `claudeai` and others. If none is
+    /// known, no scope was requested.
     pub(crate) fn parse(scope: Option<&str>) -> Option<Self> {
         let named = |name: &str| scope.unwrap_or_default().split(' ').any(|one| one == name);
         match (named("write"), named("read")) {

@@ -7,30 +7,30 @@ use secrecy::SecretString;
 use super::parameters::{ParameterProblem, Parameters, decode};
 use super::{AskedScope, OauthProblem};
 
-/// Who says that it asks.
+/// The client's claimed identity.
 #[derive(Clone, Debug)]
 pub struct ClientAuthentication {
     pub id: String,
-    /// `None` where there is none or an empty one: libraries send Basic with an empty secret for clients that have none.
+    /// `None` if missing or empty: libraries send Basic with an empty secret for clients that have none.
     pub secret: Option<SecretString>,
     /// It came in the header, not in the form.
     pub by_header: bool,
 }
 
-/// What is redeemed.
+/// The grant to redeem.
 #[derive(Clone, Debug)]
 pub enum AskedGrant {
     Code {
         code: SecretString,
         redirect: Option<String>,
         verifier: SecretString,
-        /// As it was asked for.
+        /// The requested resource.
         resource: Option<String>,
     },
     Refresh {
         token: SecretString,
         scope: Option<AskedScope>,
-        /// As it was asked for.
+        /// The requested resource.
         resource: Option<String>,
     },
 }
@@ -82,7 +82,7 @@ impl TokenRequest {
 }
 
 impl RevocationRequest {
-    /// As `TokenRequest::parse`. The hint of which kind the token is, is not needed.
+    /// Like `TokenRequest::parse`. The hint about the kind of token is not needed.
     pub fn parse(
         content_type: Option<&str>,
         authorization: Option<&str>,
@@ -123,8 +123,8 @@ impl ClientAuthentication {
     }
 }
 
-/// Name and secret of a Basic header, which are percent-encoded before they are base64 (RFC 6749, 2.3.1). `None` for
-/// another scheme, which says nothing of a client.
+/// Name and secret of a Basic header, which are percent-encoded before base64 (RFC 6749, 2.3.1). `None` for another
+/// scheme, which does not identify a client.
 fn basic(header: &str) -> Result<Option<(String, String)>, OauthProblem> {
     let (scheme, encoded) = header.split_once(' ').unwrap_or((header, ""));
     if !scheme.eq_ignore_ascii_case("basic") {

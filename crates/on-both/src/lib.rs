@@ -2,14 +2,14 @@
 
 use proc_macro::{TokenStream, TokenTree};
 
-/// Of `name` it makes `name::sqlite` and `name::postgres`. Both do `name` under `for_tests::run_on`, which says where its
-/// stores are. `#[ignore]` below it counts for both; an `async` test runs on one thread.
+/// Makes `name::sqlite` and `name::postgres` from the test `name`. Both run it under `for_tests::run_on`, which sets
+/// the place of its stores. `#[ignore]` below the attribute applies to both; an `async` test runs on one thread.
 #[proc_macro_attribute]
 pub fn on_both(_: TokenStream, test: TokenStream) -> TokenStream {
     expand(test, &[("sqlite", "Sqlite"), ("postgres", "Postgres")])
 }
 
-/// On SQLite alone, for what there is there alone: `#[on_sqlite("modes of files")]`.
+/// Runs a test only on SQLite, for features that only SQLite has: `#[on_sqlite("modes of files")]`.
 #[proc_macro_attribute]
 pub fn on_sqlite(reason: TokenStream, test: TokenStream) -> TokenStream {
     if !matches!(reason.into_iter().next(), Some(TokenTree::Literal(_))) {
@@ -69,7 +69,7 @@ fn error(sentence: &str) -> TokenStream {
     error.parse().unwrap_or_default()
 }
 
-/// The `#` of `#[ignore]`.
+/// Whether this is the `#` of `#[ignore]`.
 fn is_ignore(token: &TokenTree, next: Option<&TokenTree>) -> bool {
     let is_attribute = matches!(token, TokenTree::Punct(mark) if mark.as_char() == '#');
     let Some(TokenTree::Group(attribute)) = next.filter(|_| is_attribute) else {

@@ -1,4 +1,4 @@
-//! The sections' demands on a call whose caller read other people's words.
+//! The confirmation that sections require of a call whose caller read other people's words.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::section::Section;
 use super::{EffectiveRules, Mode, Policy};
 
 impl Policy {
-    /// For how long a read of what other people wrote has to be remembered; `None` where no section asks.
+    /// How long a read of other people's words must be remembered; `None` if no section requires it.
     pub fn longest_lockdown(&self) -> Option<Duration> {
         let lockdowns = self.all_sections().filter_map(|section| section.lockdown);
         lockdowns.map(|lockdown| lockdown.lasts()).max()
@@ -15,8 +15,9 @@ impl Policy {
 }
 
 impl EffectiveRules<'_> {
-    /// How a call that is no read is confirmed by somebody who read what other people wrote so long ago, where `asked` is
-    /// what the other rules ask. Where they ask a person, a confirm token, which the agent itself gets, takes nothing of that.
+    /// The confirmation of a write whose caller read other people's words `read_before` ago; `asked` is the
+    /// confirmation by the other rules. If that asks a person, a confirm token, which the agent itself gets, does not
+    /// replace it.
     pub fn after_strangers(
         &self,
         asked: (Mode, String),
@@ -44,7 +45,7 @@ impl EffectiveRules<'_> {
         (mode, rule)
     }
 
-    /// Each in words, for the person who writes rules.
+    /// Each section's rule in words, for the person who writes rules.
     pub(crate) fn lockdown_lines(&self) -> Vec<String> {
         let lines = self.lockdowns();
         lines

@@ -1,4 +1,4 @@
-//! An argument as rules name it, in the schemas of tools and in the request that will be sent.
+//! An argument in rules, in the schemas of tools, and in the request to be sent.
 
 use std::borrow::Cow;
 
@@ -7,25 +7,25 @@ use serde_json::Value;
 use tool::Arguments;
 use tool::{Argument, ListStyle, Place, Tool};
 
-/// An argument by the name that tools show, and the way to a field inside it: `customFields[].id`.
+/// An argument by the name that tools show, with the path of a field inside it: `customFields[].id`.
 #[derive(Clone, Debug)]
 pub(crate) struct ArgumentPath {
-    /// As it stands in the file.
+    /// Its text in the file.
     pub text: String,
     argument: String,
     fields: Vec<String>,
 }
 
-/// What a tool documents of a path.
+/// A tool's documentation of a path.
 #[derive(Debug)]
 pub(crate) enum PathStanding {
     Documented,
-    /// It documents a holder and not what is inside.
+    /// It documents the object, but not its fields.
     Open,
     Missing(Missing),
 }
 
-/// A name that a tool does not have, and those that it has in that place.
+/// A name that a tool does not have, with those that it has in that place.
 #[derive(Debug)]
 pub(crate) struct Missing {
     /// It is a field, and the tool has the argument.
@@ -34,12 +34,12 @@ pub(crate) struct Missing {
     pub known: Vec<String>,
 }
 
-/// A value that has no fields, where the path goes on.
+/// A value without fields in the middle of the path.
 #[derive(Debug)]
 pub(crate) struct Unreadable<'a>(pub &'a Value);
 
 impl ArgumentPath {
-    /// `[]` says that a list is meant and may be left out: a rule holds for every item of any list on the way.
+    /// Parses a path. `[]` marks a list and may be omitted: a rule applies to every item of any list on the path.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut steps = text.split('.').map(|step| {
             let mut name = step;
@@ -61,8 +61,8 @@ impl ArgumentPath {
         })
     }
 
-    /// The argument of `tool`, also by one of its other names: else a rule on HighLevel's spelling would bind
-    /// nothing where the tool shows another.
+    /// The argument of `tool`, by any of its names: otherwise a rule with HighLevel's spelling would have no effect
+    /// where the tool shows another.
     pub(crate) fn find_in(&self, tool: &Tool) -> Option<&'static Argument> {
         let own = tool.arguments.iter().find(|one| one.name == self.argument);
         own.or_else(|| {
@@ -71,7 +71,7 @@ impl ArgumentPath {
         })
     }
 
-    /// What `tool` documents of the path.
+    /// The documentation of the path in `tool`.
     pub(crate) fn standing(&self, tool: &Tool) -> PathStanding {
         let Some(argument) = self.find_in(tool) else {
             let names = tool.arguments.iter().map(|one| one.name.to_owned());
@@ -92,7 +92,7 @@ impl ArgumentPath {
         }
     }
 
-    /// Every value that a call of `tool` sends there, lists taken apart; none where it is not given.
+    /// Every value that a call of `tool` sends there, with lists flattened; none if it is not given.
     pub(crate) fn values<'a>(
         &self,
         tool: &Tool,
@@ -111,7 +111,7 @@ impl ArgumentPath {
             Place::WholeBody => arguments.body.as_ref(),
         };
         match given {
-            // As it is sent such a list is one text.
+            // In the request, such a list is one text.
             Some(Value::String(text)) if argument.list_style == Some(ListStyle::Comma) => {
                 let items = text.split(',').map(|item| Cow::Owned(Value::from(item)));
                 found.extend(items);
@@ -122,8 +122,8 @@ impl ArgumentPath {
         Ok(found)
     }
 
-    /// The fields as this variant of the tool sends them: what is `field_value` in one is `fieldValue` in
-    /// another, and a rule on either binds both.
+    /// The fields as this variant of the tool sends them: `field_value` in one is `fieldValue` in another, and a rule
+    /// on either applies to both.
     fn fields_in(&self, tool: &Tool, argument: &Argument) -> Vec<&str> {
         let mut fields: Vec<&str> = Vec::new();
         for field in &self.fields {
@@ -156,7 +156,7 @@ fn collect<'a>(
             }
         }
         (Value::Null, _) => {}
-        // Where an operation takes a text or an object, the text would pass a rule about the object.
+        // If an operation accepts a text or an object, the text would bypass a rule about the object.
         (value, Some(_)) => return Err(Unreadable(value)),
     }
     Ok(())
@@ -198,7 +198,7 @@ fn standing(schema: &Value, fields: &[&str]) -> PathStanding {
     })
 }
 
-/// Of several forms that a value may have, the one that documents the most counts.
+/// Of several forms of a value, the one that documents the most counts.
 fn rank(standing: &PathStanding) -> u8 {
     match standing {
         PathStanding::Documented => 0,

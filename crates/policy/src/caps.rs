@@ -1,4 +1,5 @@
-//! How many calls an hour and a day. Who counts them is told what a call counts under, and when.
+//! Caps: the number of calls per hour and day. The counter gets from here the name that a call counts under, and the
+//! time.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::Denial;
 use super::problems::PolicyProblems;
 use super::selector::Class;
 
-/// So many calls of a class in a window.
+/// The most calls of a class in a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cap {
     /// Such as `[server] caps send = { hour = 50 }`.
@@ -17,23 +18,23 @@ pub struct Cap {
     pub class: Class,
     pub window: CapWindow,
     pub most: u32,
-    /// The section alone: what was counted stays when the number changes.
+    /// The section only: counts stay when the number changes.
     place: String,
-    /// It counts the calls of its caller, wherever they go.
+    /// It counts the calls of its caller in all locations.
     pub is_callers: bool,
 }
 
-/// Slides: the calls of any hour or day count, whenever it begins.
+/// A sliding window: the calls of any hour or day count, whenever it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CapWindow {
     Hour,
     Day,
 }
 
-/// What the name of a location that HighLevel proved begins with.
+/// Prefix of the name of a location that HighLevel proved.
 const LOCATION: &str = "location:";
 
-/// What the name of a caller begins with.
+/// Prefix of the name of a caller.
 const CALLER: &str = "caller:";
 
 impl CapWindow {
@@ -51,8 +52,8 @@ impl CapWindow {
         }
     }
 
-    /// The moment that a call counts at, in seconds: rounded up, so that never more than the cap are in a
-    /// window, and one window takes at most 3,600 numbers, whatever the cap.
+    /// The second at which a call counts: rounded up, so that a window never has more calls than the cap. A window has
+    /// at most 3,600 such numbers, whatever the cap.
     pub fn moment(self, now: Timestamp) -> i64 {
         let step = self.seconds() / 3_600;
         (now.as_second().div_euclid(step) + 1) * step
@@ -99,7 +100,7 @@ impl Cap {
         Some(caps)
     }
 
-    /// The default cap on sends, which a setting makes and no section.
+    /// The default cap on sends, from a setting and no section.
     pub fn by_setting(most: u32) -> Self {
         const SETTING: &str = "policy.sends_per_hour";
         Self {
@@ -112,16 +113,16 @@ impl Cap {
         }
     }
 
-    /// Stands for the rule and for whose calls it counts: `under` is what HighLevel proved of the caller,
-    /// `location:<id>` or `token:<what stands for it>`, never what the caller merely names; `caller:<what stands for it>`
-    /// where it counts those of its caller.
+    /// Identifies the rule and the counted calls. `under` is what HighLevel proved of the caller, `location:<id>` or
+    /// `token:<its digest>`, never what the caller only claims; or `caller:<its digest>` if the cap counts a caller's
+    /// own calls.
     pub fn bucket(&self, under: &str) -> Vec<u8> {
         let (class, window) = (self.class.name(), self.window.name());
-        // No part holds a line break but the last.
+        // Only the last part may contain a line break.
         [class, window, &self.place, under].join("\n").into_bytes()
     }
 
-    /// What is said where no place is free.
+    /// The denial if no place is free.
     pub fn used_up(&self, under: &str, retry_after: Option<Duration>) -> Denial {
         let (class, window, most) = (self.class.name(), self.window.name(), self.most);
         let whose = if under.starts_with(LOCATION) {

@@ -1,15 +1,16 @@
-//! The confirmation that a section demands for a class of calls: one mode, or asking the user with another where the client cannot.
+//! The confirmation that a section requires for a class of calls: one mode, or `elicit` with another one for clients
+//! that cannot ask.
 
 use super::Mode;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClassMode {
     mode: Mode,
-    /// Where the client cannot ask its user, in place of `elicit`.
+    /// Applies in place of `elicit` if the client cannot ask its user.
     otherwise: Option<Mode>,
 }
 
-/// Stands between `elicit` and what holds for other clients.
+/// Separates `elicit` and the mode for other clients.
 const OR: &str = " or ";
 
 impl ClassMode {
@@ -21,7 +22,7 @@ impl ClassMode {
         }
     }
 
-    /// As it stands in the file; `None` for what is none.
+    /// Parses its text in the file; `None` if invalid.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mode = |name: &str| Mode::ALL.into_iter().find(|mode| mode.name() == name);
         match text.split_once(OR) {
@@ -37,7 +38,7 @@ impl ClassMode {
         }
     }
 
-    /// What holds for a client that can ask its user, or for one that cannot.
+    /// The mode for a client that can ask its user, or for one that cannot.
     pub(crate) fn of_client(self, can_ask: bool) -> Mode {
         match self.otherwise {
             Some(otherwise) if !can_ask => otherwise,
@@ -45,7 +46,7 @@ impl ClassMode {
         }
     }
 
-    /// As it stands in the file.
+    /// Its text in the file.
     pub(crate) fn text(self) -> String {
         match self.otherwise {
             None => self.mode.name().to_owned(),

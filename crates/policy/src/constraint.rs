@@ -22,11 +22,11 @@ pub(crate) struct Constraint {
     pub argument: ArgumentPath,
     pub tests: Vec<Test>,
     pub required: bool,
-    /// Places in memory of the tools that have it: others cannot be asked to give it.
+    /// Addresses in memory of the tools with the argument: others cannot be required to give it.
     pub having: BTreeSet<usize>,
 }
 
-/// What every value must pass.
+/// The test of every value.
 #[derive(Clone, Debug)]
 pub(crate) enum Test {
     OneOf(Vec<Plain>),
@@ -37,7 +37,7 @@ pub(crate) enum Test {
     AtMost(f64),
 }
 
-/// A value of the file.
+/// A value in the file.
 #[derive(Clone, Debug)]
 pub(crate) enum Plain {
     Text(String),
@@ -45,19 +45,19 @@ pub(crate) enum Plain {
     Flag(bool),
 }
 
-/// More values than this of one rule are not told.
+/// Most reported values of one rule.
 const MOST_TOLD: usize = 10;
 
-/// Longest part of a caller's value in an error, in characters.
+/// Longest reported part of a caller's value, in characters.
 const LONGEST_EXCERPT: usize = 60;
 
 impl Constraint {
-    /// Whether `tool` has the argument and is among those that the rule is about.
+    /// Whether `tool` has the argument and is one of the rule's tools.
     pub(crate) fn binds(&self, tool: &Tool) -> bool {
         self.argument.find_in(tool).is_some() && self.tools.iter().any(|one| one.matches(tool))
     }
 
-    /// Whether what a call of `tool` will send is allowed.
+    /// Checks the arguments that a call of `tool` will send.
     pub(crate) fn check(&self, tool: &Tool, arguments: &Arguments) -> Result<(), Denial> {
         if !self.binds(tool) {
             return Ok(());
@@ -126,7 +126,7 @@ impl Test {
         }
     }
 
-    /// Whether a value, no list, may be sent. What a test cannot be made on fails it.
+    /// Whether a value that is not a list may be sent. A value that cannot be tested fails.
     fn passes(&self, value: &Value) -> bool {
         let text = comparable_text(value);
         match self {
@@ -171,8 +171,8 @@ impl Test {
 }
 
 impl Plain {
-    /// Whether `value` is this. `loosely`, capitals and blanks around it make no difference: a rule against
-    /// `spam` is not passed by `Spam `, and HighLevel may take both for one.
+    /// Whether `value` is this. If `loosely`, case and surrounding blanks make no difference: `Spam ` must not bypass a
+    /// rule against `spam`, and HighLevel may treat both alike.
     fn is(&self, value: &Value, loosely: bool) -> bool {
         match self {
             Self::Number(wanted) => number(value) == Some(*wanted),
@@ -198,7 +198,7 @@ impl Plain {
     }
 }
 
-/// A plain value as text: numbers travel as text in paths and queries.
+/// A plain value as text: numbers are sent as text in paths and queries.
 fn comparable_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(Cow::Borrowed(text)),
@@ -215,7 +215,7 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// Given, and still says nothing.
+/// Given, but counts as absent.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,

@@ -1,4 +1,4 @@
-//! Explains what the rules say about one tool, for the person who writes them.
+//! Explains the effect of the rules on one tool, for the person who writes them.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use super::{EffectiveRules, Mode};
 use tool::{Effect, Tool};
 
 impl EffectiveRules<'_> {
-    /// Lines to read: which sections hold, and what each says of the tool.
+    /// The explanation in lines: the sections that apply, and the effect of each on the tool.
     pub fn explain(&self, tool: &Tool, now: Timestamp) -> String {
         let bulk = if tool.bulk { ", bulk" } else { "" };
         let mut text = format!("{} ({}{bulk})\n", tool.name, tool.effect.name());
@@ -103,7 +103,7 @@ impl EffectiveRules<'_> {
 }
 
 fn line(text: &mut String, name: &str, what: &str) {
-    // Writing to a string does not fail.
+    // Writing to a String never fails.
     let _ = writeln!(text, "{name:<10}{what}");
 }
 

@@ -1,4 +1,4 @@
-//! Reads the file of rules: TOML, checked against the tools that there are, every fault at once.
+//! Parses the file of rules, which is TOML, and checks it against the tools. It reports every fault at once.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::selector::Class;
 use super::{Mode, Policy};
 
 impl Policy {
-    /// The rules in `text` over `tools`; `place` is what errors call it.
+    /// The rules in `text` over `tools`; `place` is the file's name in errors.
     pub fn parse(text: &str, place: &str, tools: &'static [Tool]) -> Result<Self, PolicyErrors> {
         let mut problems = PolicyProblems::new(place, tools);
         let table = text.parse::<Table>().unwrap_or_else(|error| {

@@ -1,8 +1,8 @@
-//! What the operator lets whom do: the rules of one file, for the server, for a location and for an access key. It is
-//! given tools, texts and times, and has no clock, no files and no list of tools of its own.
+//! What the operator allows to whom: the rules of one file, for the server, for a location and for an access key. The
+//! crate is given tools, texts and times. It has no clock, no files and no list of tools of its own.
 //!
-//! A call must pass every section that holds for it. Rules bind exactly what they name: a rule on `tags` says
-//! nothing of `contact.tags`, and `none_of` is no match for somebody who wants past it; `one_of` is.
+//! A call must pass every section that applies to it. Rules apply exactly to what they name: a rule on `tags` does not
+//! cover `contact.tags`, and `none_of` does not stop somebody who wants to get past it; `one_of` does.
 
 mod after_strangers;
 mod argument;
@@ -44,36 +44,36 @@ pub struct Policy {
     server: Section,
     locations: BTreeMap<String, Section>,
     named: BTreeMap<String, Section>,
-    /// Of a store, for names that the file does not have.
+    /// Stored sections, for names that the file does not have.
     stored: BTreeMap<String, Section>,
-    /// Stands for a named policy that there is not, and lets nothing through.
+    /// The section for a named policy that does not exist. It allows nothing.
     absent: Section,
     defaults: PolicyDefaults,
 }
 
-/// What the settings hold calls to where the file says nothing; 0 is off.
+/// The limits of the settings where the file has none; 0 is off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PolicyDefaults {
-    /// Most sends in any hour and location, where no section that holds names `caps.send`.
+    /// Most sends in any hour and location, if no applicable section sets `caps.send`.
     pub sends_per_hour: u32,
     /// A batch of more sends than this is previewed and confirmed.
     pub preview_above: u32,
 }
 
-/// How a call is confirmed before it is sent, from the weakest to the strictest.
+/// The confirmation of a call before it is sent, from the weakest to the strictest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     Off,
-    /// The client asks its user; one that cannot is refused, unless a section says what holds for it instead.
+    /// The client asks its user. A client that cannot is refused, unless a section sets another mode for it.
     Elicit,
     /// A second call with the token of the first.
     Token,
-    /// A person lets it through elsewhere.
+    /// A person approves it elsewhere.
     Human,
     Refuse,
 }
 
-/// The sections that hold for one call.
+/// The sections that apply to one call.
 #[derive(Clone, Copy, Debug)]
 pub struct EffectiveRules<'a> {
     server: &'a Section,
@@ -82,7 +82,7 @@ pub struct EffectiveRules<'a> {
     defaults: PolicyDefaults,
 }
 
-/// Why a call may not be made.
+/// The reason that a call may not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} The rule: {rule}.")]
 pub struct Denial {
@@ -90,9 +90,9 @@ pub struct Denial {
     pub rule: String,
     /// A sentence for the caller.
     pub what: String,
-    /// When the same call may pass, where time is what it lacks.
+    /// The time until the same call may pass, if it only has to wait.
     pub retry_after: Option<Duration>,
-    /// The caller itself chose the rule when it was connected; whoever did so can change that.
+    /// The caller itself chose the rule when it was connected; the person who did so can change that.
     pub is_callers: bool,
 }
 
@@ -113,19 +113,19 @@ impl Default for Policy {
 }
 
 impl Denial {
-    /// The refusal for a caller that HighLevel has not proven: it names no location, section or rule.
+    /// The refusal for a caller that HighLevel has not verified: it names no location, section or rule.
     pub fn anonymous(&self) -> String {
         "The server's rules do not allow this here.".to_owned()
     }
 }
 
 impl Policy {
-    /// The same rules over what the settings say.
+    /// The same rules with the limits of the settings.
     pub fn with_defaults(self, defaults: PolicyDefaults) -> Self {
         Self { defaults, ..self }
     }
 
-    /// The default cap on sends, for the log at start; `None` where it is off.
+    /// The default cap on sends, for the log at the start; `None` if it is off.
     pub fn default_cap(&self) -> Option<String> {
         let most = self.defaults.sends_per_hour;
         (most > 0).then(|| {
@@ -141,12 +141,12 @@ impl Policy {
         self.server.is_empty() && self.locations.is_empty() && self.named.is_empty()
     }
 
-    /// Whether no section says anything.
+    /// Whether every section is empty.
     pub fn has_no_rule(&self) -> bool {
         self.all_sections().all(Section::is_empty)
     }
 
-    /// Whether somebody's list may be shorter than another's.
+    /// Whether lists may differ between callers.
     pub fn hides_anything(&self) -> bool {
         self.all_sections().any(Section::hides_anything)
     }
@@ -172,7 +172,7 @@ impl Policy {
         self.named.contains_key(name) || self.stored.contains_key(name)
     }
 
-    /// Whether these rules, beside any others, let nothing more through. A section that caps sends stands in place of the
+    /// Whether these rules, beside any others, can only take rights away. A section that caps sends replaces the
     /// settings' own cap.
     pub fn only_takes_away(&self, rules: &NamedRules) -> bool {
         match rules {
@@ -184,14 +184,14 @@ impl Policy {
         }
     }
 
-    /// The sections that hold for a location, by its alias, and for a key, by the name of its policy. A
-    /// policy that there is not lets nothing through.
+    /// The sections that apply to a location, by its alias, and to a key, by the name of its policy. A policy that does
+    /// not exist allows nothing.
     pub fn over(&self, location: Option<&str>, named: Option<&str>) -> EffectiveRules<'_> {
         let named = named.map(|name| self.section_called(name));
         self.over_sections(location, named)
     }
 
-    /// The same for a caller of several named rules, all of which hold.
+    /// The same for a caller with several named rules, all of which apply.
     pub fn over_all<'a>(
         &'a self,
         location: Option<&str>,
@@ -215,7 +215,7 @@ impl Policy {
         for (place, section) in named.iter_mut().zip(&mut sections) {
             *place = Some(section);
         }
-        // Nobody gets past rules by having too many.
+        // Too many rules must not bypass any.
         if sections.next().is_some() {
             named = [Some(&self.absent); MOST_NAMED];
         }
@@ -228,7 +228,7 @@ impl Policy {
     }
 }
 
-/// Where it stands how calls of a tool are confirmed.
+/// The source of a tool's confirmation.
 enum ModeOrigin<'a> {
     Section(&'a Section, Class),
     /// One request does more than one thing.
@@ -259,18 +259,18 @@ impl ModeOrigin<'_> {
 }
 
 impl<'a> EffectiveRules<'a> {
-    /// Whether the tool may be listed and found: what no argument and no time of day changes.
+    /// Whether the tool may be listed and found, which does not depend on arguments or the time of day.
     pub fn shows(&self, tool: &Tool) -> Result<(), Denial> {
         self.sections().try_for_each(|section| section.shows(tool))
     }
 
-    /// Whether lists may be shorter than they are without rules.
+    /// Whether lists may be shorter than without rules.
     pub fn hides_anything(&self) -> bool {
         self.sections().any(Section::hides_anything)
     }
 
-    /// Whether the call may be made now, by the arguments that it will send. `tool` is the variant that is
-    /// called. Confirmation and caps come after.
+    /// Whether the call may be made now, with the arguments that it will send. `tool` is the called variant.
+    /// Confirmation and caps are checked later.
     pub fn permits(
         &self,
         tool: &Tool,
@@ -293,16 +293,16 @@ impl<'a> EffectiveRules<'a> {
         }
     }
 
-    /// The strictest confirmation that any section or default asks for, and where that stands. A default
-    /// holds where `[server]` does not name the class: a location or a key adds to it and takes nothing off.
-    /// `can_ask`: the client can ask its user.
+    /// The strictest confirmation that any section or default requires, and its source. A default applies if `[server]`
+    /// does not name the class: a location or a key can add to it, but not weaken it. `can_ask`: the client can ask its
+    /// user.
     pub fn confirmation(&self, tool: &Tool, can_ask: bool) -> (Mode, String) {
         let (mode, origin) = self.strictest(tool, can_ask);
         (mode, origin.text(tool))
     }
 
-    /// What the sections ask of one request that changes or sends `count` things by `tool`, beside what they ask of each
-    /// of its calls; `None` where they ask nothing.
+    /// The confirmation of one request that changes or sends `count` things by `tool`, beside that of each of its
+    /// calls; `None` if the sections require none.
     pub fn confirmation_of_many(
         &self,
         tool: &Tool,
@@ -319,8 +319,8 @@ impl<'a> EffectiveRules<'a> {
         Some((mode, ModeOrigin::Many(section).text(tool)))
     }
 
-    /// Whether the operator's own rules, or what holds without any, have a person let the call through, be it by itself or
-    /// as one of many. What the caller chose for itself is left out.
+    /// Whether the operator's own rules, or the defaults without any, require a person's approval of the call, alone or
+    /// as one of many. The caller's own choices are left out.
     pub fn operator_asks_person(&self, tool: &Tool, can_ask: bool) -> bool {
         let named = self
             .named
@@ -332,7 +332,7 @@ impl<'a> EffectiveRules<'a> {
         many.map_or(mode, |(many, _)| mode.max(many)) >= Mode::Human
     }
 
-    /// Whether a call needs no confirmation, whatever its client can: every call asks that.
+    /// Whether a call needs no confirmation, whatever its client can do. Every call checks this.
     pub fn asks_nobody(&self, tool: &Tool) -> bool {
         self.strictest(tool, true).0 == Mode::Off
     }
@@ -345,7 +345,7 @@ impl<'a> EffectiveRules<'a> {
         let usual = |class: Class| match asked(self.server, class) {
             Some(asked) => asked,
             None if class != Class::Bulk && tool.asks_person => (Mode::Human, ModeOrigin::Person),
-            // Rules bind a read of many records; by itself it asks nobody.
+            // Rules can apply to a read of many records. By default it asks nobody.
             None if tool.effect == Effect::Read => {
                 (Mode::usual(Class::Read), ModeOrigin::Default(Class::Read))
             }
@@ -363,14 +363,14 @@ impl<'a> EffectiveRules<'a> {
             .unwrap_or((Mode::Refuse, ModeOrigin::NoEffect))
     }
 
-    /// The caps that a call of the tool counts under, reads and single pages of a list among them.
+    /// The caps that a call of the tool counts under, including reads and single pages of a list.
     pub fn caps(&self, tool: &Tool) -> Vec<Cap> {
         let mut caps = self.caps_of_sections(tool);
         let most = self.defaults.sends_per_hour;
         let mut sections = self.sections();
         if most > 0
             && Class::Send.holds(tool)
-            // What a caller chose for itself takes nothing off, nor does what stands in the store.
+            // Neither a caller's own choice nor a stored section may weaken it.
             && !sections.any(|one| !one.is_callers && !one.is_stored && one.caps.contains_key(&Class::Send))
         {
             caps.push(Cap::by_setting(most));
@@ -378,8 +378,8 @@ impl<'a> EffectiveRules<'a> {
         caps
     }
 
-    /// A batch of more sends than this is previewed and confirmed, whatever its surface: the smallest number that
-    /// the settings or a section say. `None`: however many.
+    /// A batch of more sends than this is previewed and confirmed, on every surface: the smallest number in the
+    /// settings or a section. `None`: no limit.
     pub fn preview_above(&self) -> Option<usize> {
         let numbers = self.sections().filter_map(|section| section.preview_above);
         let smallest = std::iter::once(self.defaults.preview_above)
@@ -421,7 +421,7 @@ impl<'a> EffectiveRules<'a> {
             .filter_map(|section| Some((section, section.quiet.as_ref()?)))
     }
 
-    /// The quiet hours of this moment.
+    /// The quiet hours that apply now.
     fn quiet_at(&self, now: Timestamp) -> Option<(&'a Section, &'a Quiet)> {
         self.quiet().find(|(_, quiet)| quiet.holds(now))
     }
@@ -441,7 +441,7 @@ impl<'a> EffectiveRules<'a> {
     }
 }
 
-/// Whether quiet hours are about the tool.
+/// Whether quiet hours apply to the tool.
 fn is_held_back(tool: &Tool) -> bool {
     tool.effect == Effect::Send
 }
@@ -455,7 +455,7 @@ impl Mode {
         Self::Refuse,
     ];
 
-    /// As it stands in the file.
+    /// Its name in the file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -466,7 +466,7 @@ impl Mode {
         }
     }
 
-    /// What is asked where the file says nothing.
+    /// The confirmation if the file sets none.
     fn usual(class: Class) -> Self {
         match class {
             Class::Read | Class::Write | Class::Send => Self::Off,

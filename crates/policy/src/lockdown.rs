@@ -1,5 +1,5 @@
-//! What is asked before a call that changes or sends something, for some minutes after its caller read what other people
-//! wrote: such a text may have told an agent what to do.
+//! The confirmation of a call that changes or sends something, for some minutes after its caller read other people's
+//! words: such a text may contain instructions for an agent.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::problems::PolicyProblems;
 /// Longest, in minutes.
 const LONGEST: u32 = 1_440;
 
-/// For how long, and what is asked meanwhile.
+/// How long it lasts, and the confirmation meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lockdown {
     minutes: u32,
@@ -29,7 +29,7 @@ impl Default for Lockdown {
 }
 
 impl Lockdown {
-    /// Such as `{ minutes = 10, confirm = "human" }`; `{}` is ten minutes and a confirm token.
+    /// Parses a value such as `{ minutes = 10, confirm = "human" }`; `{}` is ten minutes and a confirm token.
     pub(crate) fn read(
         at: &str,
         value: &Value,
@@ -67,12 +67,12 @@ impl Lockdown {
         self.mode.may_be_token()
     }
 
-    /// What it asks of a client that can ask its user, or of one that cannot.
+    /// The confirmation for a client that can ask its user, or for one that cannot.
     pub(crate) fn asks(&self, can_ask: bool) -> Mode {
         self.mode.of_client(can_ask)
     }
 
-    /// For the person who writes rules.
+    /// In words, for the person who writes rules.
     pub(crate) fn in_words(&self) -> String {
         let (mode, minutes) = (self.mode.text(), self.minutes);
         format!("{mode}, for {minutes} minutes after a read of what other people wrote")

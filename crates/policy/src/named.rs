@@ -1,5 +1,4 @@
-//! Rules that a caller brings by name: a section of the file, or one that is built in and that people choose when they
-//! connect a client.
+//! Rules of a caller by name: a section of the file, or built-in rules that people choose when they connect a client.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -10,11 +9,11 @@ use super::file::section;
 use super::problems::PolicyProblems;
 use super::section::Section;
 
-/// Most that hold for one caller at once: four of a connection, and those of its holder. Of more, which nobody has, none lets
-/// anything through.
+/// Most rules of one caller: four of a connection, and those of its holder. Nobody has more; if a caller did, nothing
+/// would be allowed.
 pub const MOST_NAMED: usize = 7;
 
-/// Begins the name of a section of the file, so that none can be taken for one that is built in.
+/// Prefix of the name of a section of the file, so that none can be taken for built-in rules.
 const SECTION: &str = "section:";
 
 /// Rules by name.
@@ -23,16 +22,17 @@ pub enum NamedRules {
     BuiltIn(BuiltInRules),
     /// `[policies.<name>]`
     Section(String),
-    /// Reads, and nothing else, until the file has rules for the location: it appeared by itself, as an app was installed.
+    /// Only reads, until the file has rules for the location: the location appeared automatically when an app was
+    /// installed.
     Installed,
 }
 
-/// Rules that every server has, whatever its file says.
+/// Rules that every server has, whatever its file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuiltInRules {
-    /// Reads, and nothing else.
+    /// Only reads.
     ReadOnly,
-    /// Reads and changes single records; a person approves all else.
+    /// Reads and changes single records; a person approves everything else.
     AskFirst,
     /// Sends single messages too, 50 a day.
     Everyday,
@@ -51,7 +51,7 @@ impl NamedRules {
     }
 }
 
-/// As `parse` takes it.
+/// In the form for `parse`.
 impl fmt::Display for NamedRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -79,7 +79,7 @@ impl BuiltInRules {
         }
     }
 
-    /// As a file would have them.
+    /// Their text in the form of a file.
     fn text(self) -> &'static str {
         match self {
             Self::ReadOnly => "read_only = true",
@@ -112,7 +112,7 @@ impl BuiltInRules {
         }
     }
 
-    /// What an installed location is held to without rules.
+    /// The rules of an installed location without rules of its own.
     pub(crate) fn installed() -> &'static Section {
         static INSTALLED: LazyLock<Section> = LazyLock::new(|| Section {
             read_only: true,
@@ -130,7 +130,7 @@ impl BuiltInRules {
                 is_callers: true,
                 ..read
             },
-            // A test holds that there is no such.
+            // A test shows that this never happens.
             _ => Section {
                 allow: Some(Vec::new()),
                 ..Section::empty(&place)
@@ -140,7 +140,7 @@ impl BuiltInRules {
 }
 
 fn problems() -> PolicyProblems {
-    // None of them is about a tool by its name.
+    // None of them names a tool.
     PolicyProblems::new("built in", &[])
 }
 

@@ -7,21 +7,21 @@ use tool::Tool;
 
 use crate::selector::{Selector, nearest};
 
-/// All that is wrong with a file, a sentence each.
+/// Every fault of a file, one sentence each.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct PolicyErrors(pub Vec<String>);
 
-/// Collects what is wrong with a file.
+/// Collects the faults of a file.
 pub struct PolicyProblems {
     file: String,
     found: Vec<String>,
-    /// What rules may be about.
+    /// The tools that rules may name.
     pub tools: &'static [Tool],
 }
 
 impl PolicyProblems {
-    /// `file` is what errors call it, `tools` what its rules may be about.
+    /// `file` is its name in errors, `tools` the tools that its rules may name.
     pub fn new(file: &str, tools: &'static [Tool]) -> Self {
         Self {
             file: file.to_owned(),
@@ -30,7 +30,7 @@ impl PolicyProblems {
         }
     }
 
-    /// `value`, unless something is wrong.
+    /// `value`, unless there are faults.
     pub fn into_result<T>(self, value: T) -> Result<T, PolicyErrors> {
         match self.found.is_empty() {
             true => Ok(value),
@@ -48,7 +48,7 @@ impl PolicyProblems {
         self.found.len()
     }
 
-    /// A key that `at` does not have.
+    /// Adds a key that `at` does not have.
     pub fn unknown(&mut self, at: &str, key: &str, known: &[&str]) {
         let hint = match nearest(key, known.iter().copied()) {
             Some(near) => format!("did you mean {near}?"),
@@ -106,7 +106,7 @@ impl PolicyProblems {
     }
 }
 
-/// Tools by their selectors; what selects none is a problem.
+/// Selectors of tools. One that selects none is a problem.
 pub(crate) fn selectors(at: &str, value: &Value, problems: &mut PolicyProblems) -> Vec<Selector> {
     let mut selectors = Vec::new();
     for text in problems.texts(at, value) {

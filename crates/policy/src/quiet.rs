@@ -1,4 +1,4 @@
-//! Quiet hours: hours of the day and whole days without sends, by the clock of a zone.
+//! Quiet hours: hours of the day and whole days without sends, by the local time of a zone.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use super::selector::nearest;
 /// Quiet hours of one section.
 #[derive(Clone, Debug)]
 pub(crate) struct Quiet {
-    /// From the first, to before the second; over midnight where the second is the earlier.
+    /// From the first time to before the second; over midnight if the second is earlier.
     hours: Option<(Time, Time)>,
     days: Vec<Weekday>,
     zone: TimeZone,
@@ -30,7 +30,7 @@ const DAYS: [(&str, Weekday); 7] = [
     ("sun", Weekday::Sunday),
 ];
 
-/// More stretches in a row than three sections can have in a week that is not quiet throughout.
+/// More consecutive stretches than three sections can have in a week that is not quiet throughout.
 const MOST_STRETCHES: usize = 64;
 
 impl Quiet {
@@ -88,13 +88,13 @@ impl Quiet {
             })
     }
 
-    /// `time` by the clock of the zone.
+    /// `time` in local time.
     pub(crate) fn local(&self, time: Timestamp) -> String {
         let local = time.to_zoned_datetime(self.zone.clone());
         local.strftime("%Y-%m-%d %H:%M").to_string()
     }
 
-    /// When the stretch that holds `now` ends; another may follow.
+    /// The end of the stretch that contains `now`; another may follow.
     fn until(&self, now: Timestamp) -> Option<Timestamp> {
         let local = now.to_zoned_datetime(self.zone.clone());
         if self.days.contains(&local.weekday()) {
@@ -109,10 +109,10 @@ impl Quiet {
         };
         let end = self.zone.to_ambiguous_timestamp(day.to_datetime(to));
         if let AmbiguousOffset::Gap { .. } = end.offset() {
-            // The clock goes past `to` where it is put forward, and that is its next change.
+            // Clocks skip `to` when they go forward, so the stretch ends at that change.
             return Some(self.zone.following(now).next()?.timestamp());
         }
-        // An hour that comes twice may be in its second round.
+        // An hour that occurs twice may be in its second round.
         let first = end.earlier().ok()?;
         if first > now {
             return Some(first);
@@ -137,7 +137,7 @@ impl fmt::Display for Quiet {
     }
 }
 
-/// When the first moment from `now` on comes at which none of `all` holds, if one comes.
+/// The first moment from `now` on at which none of `all` applies, if there is one.
 pub(crate) fn end<'a>(
     all: impl Iterator<Item = &'a Quiet> + Clone,
     now: Timestamp,

@@ -1,4 +1,4 @@
-//! One section of the file, and which tools it shows.
+//! One section of the file, and the tools that it shows.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::quiet::Quiet;
 use super::selector::{Class, Selector};
 use tool::{Effect, Tool};
 
-/// Rules that hold together.
+/// Rules that apply together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Section {
     /// Such as `[locations.acme]`.
@@ -25,18 +25,18 @@ pub(crate) struct Section {
     pub constraints: Vec<Constraint>,
     /// A batch of more sends than this is previewed; 0 is off.
     pub preview_above: Option<u32>,
-    /// What is asked after a read of what other people wrote.
+    /// The confirmation after a read of other people's words.
     pub lockdown: Option<Lockdown>,
-    /// What is asked before one request that changes or sends more than one thing.
+    /// The confirmation of one request that changes or sends more than one thing.
     pub many: Option<ClassMode>,
     /// The caller chose it, not the operator.
     pub is_callers: bool,
-    /// It stands in the store: it adds to what the file asks, and takes nothing of that off.
+    /// It is stored: it adds to the file's requirements, and weakens none.
     pub is_stored: bool,
 }
 
 impl Section {
-    /// The section that stands at `place` and says nothing.
+    /// The empty section at `place`.
     pub(crate) fn empty(place: &str) -> Self {
         Self {
             place: place.to_owned(),
@@ -55,12 +55,12 @@ impl Section {
             && self.many.is_none()
     }
 
-    /// Whether it takes any tool off a list.
+    /// Whether it removes any tool from a list.
     pub(crate) fn hides_anything(&self) -> bool {
         self.read_only || self.allow.is_some() || !self.deny.is_empty()
     }
 
-    /// Whether the tool may be listed: what no argument and no time of day changes.
+    /// Whether the tool may be listed, which does not depend on arguments or the time of day.
     pub(crate) fn shows(&self, tool: &Tool) -> Result<(), Denial> {
         let denied = |key: &str, what: String| {
             Err(Denial {

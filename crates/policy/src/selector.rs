@@ -1,11 +1,11 @@
-//! Which tools a rule is about: by name, by toolset or by what they do.
+//! The tools that a rule names: by name, by toolset or by effect.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use tool::{Effect, Tool};
 
-/// What calls are capped and confirmed by: an effect, or `bulk`, which stands beside it.
+/// The classes for caps and confirmations: an effect, or `bulk`, which is a second mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     Read,
@@ -16,12 +16,12 @@ pub enum Class {
     Bulk,
 }
 
-/// Some tools, as the file names them.
+/// Some tools, by a text in the file.
 #[derive(Clone)]
 pub(crate) struct Selector {
     text: String,
     what: What,
-    /// Where twins are found, by name in order.
+    /// The tools among which twins are found, sorted by name.
     tools: &'static [Tool],
 }
 
@@ -31,7 +31,7 @@ enum What {
     Class(Class),
     /// A name or an alias.
     Name(String),
-    /// What a name begins with.
+    /// The beginning of names.
     Start(String),
 }
 
@@ -45,7 +45,7 @@ impl Class {
         Self::Bulk,
     ];
 
-    /// As it stands in the file.
+    /// Its name in the file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => Effect::Read.name(),
@@ -75,15 +75,15 @@ impl Class {
         }
     }
 
-    /// The effect of `tool`, and `bulk` where it is.
+    /// The effect of `tool`, and `bulk` if it has that mark.
     pub fn all_of(tool: &Tool) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|class| class.holds(tool))
     }
 }
 
 impl Selector {
-    /// `toolset:contacts`, `effect:send`, the name of a tool or the beginning of names and a `*`. What no
-    /// tool is found by is refused: a rule that binds nothing is a rule misspelled.
+    /// Parses `toolset:contacts`, `effect:send`, the name of a tool, or the beginning of names and a `*`. A selector
+    /// without any tool is refused: a rule without effect is a misspelled rule.
     pub(crate) fn parse(text: &str, tools: &'static [Tool]) -> Result<Self, String> {
         let what = match text.split_once(':') {
             Some(("toolset", name)) => What::Toolset(toolset(name, tools)?),
@@ -99,12 +99,12 @@ impl Selector {
         Ok(Self { text, what, tools })
     }
 
-    /// Whether what takes something away is about `tool`: it or one of its twins matches.
+    /// Whether a rule that takes rights away applies to `tool`: the tool or one of its twins matches.
     pub(crate) fn matches(&self, tool: &Tool) -> bool {
         self.is_about(tool) || self.twins(tool).any(|twin| self.is_about(twin))
     }
 
-    /// Whether what lets something through is about `tool`: an effect must be its own, not a twin's.
+    /// Whether a rule that allows something applies to `tool`: an effect must be its own, not a twin's.
     pub(crate) fn admits(&self, tool: &Tool) -> bool {
         match self.what {
             What::Class(_) => self.is_about(tool),
@@ -142,12 +142,12 @@ impl fmt::Display for Selector {
     }
 }
 
-/// The known name that is most like `name`, if any is.
+/// The known name that is most similar to `name`, if any is.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     tool::nearest(name, known.into_iter().map(|one| (one, one)))
 }
 
-/// The end of a sentence about an unknown name: the one that was meant, or what there is.
+/// The end of a sentence about an unknown name: the probable one, or the known ones.
 pub(crate) fn instead<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a str>,

@@ -1,5 +1,5 @@
-//! Sections of rules that a store keeps beside those of the file: access keys and people name them alike. They only take
-//! away from what the file lets through, whatever they say.
+//! Stored sections of rules, beside those of the file. Access keys and people name both alike. A stored section can
+//! only take away from what the file allows, whatever it says.
 
 use std::collections::BTreeMap;
 
@@ -14,24 +14,24 @@ use super::problems::PolicyProblems;
 use super::section::Section;
 use super::{Mode, Policy};
 
-/// Longest text of one, in bytes.
+/// Longest text of a section, in bytes.
 pub const LONGEST_SECTION: usize = 16 << 10;
 
-/// A section that was read, fit to hold beside a file's.
+/// A parsed section, valid beside a file's.
 #[derive(Clone, Debug)]
 pub struct StoredSection(Section);
 
-/// Something that is wrong with the text of a section.
+/// A fault in the text of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SectionProblem {
-    /// Counted from 1.
+    /// From 1.
     pub line: usize,
     /// A sentence.
     pub what: String,
 }
 
 impl StoredSection {
-    /// Reads the keys of one section over `tools`; else all that is wrong with it, from the top.
+    /// Parses the keys of one section over `tools`. Fails with every fault, from the top.
     pub fn parse(
         name: &str,
         text: &str,
@@ -59,7 +59,7 @@ impl StoredSection {
         }
     }
 
-    /// One that cannot be read: it lets nothing through.
+    /// A section that cannot be parsed: it allows nothing.
     fn unreadable(name: &str) -> Self {
         Self(Section {
             allow: Some(Vec::new()),
@@ -69,13 +69,13 @@ impl StoredSection {
     }
 }
 
-/// Where the file asks a client's user, an assistant's own yes would take something off.
+/// If the file asks a client's user, an assistant's own token would be weaker.
 const TOKEN: &str = "asks for a token, which the assistant gives itself; here there are elicit, elicit or human, human and refuse. \
                      A lockdown says which: { minutes = 10, confirm = \"human\" }";
 
 impl Policy {
-    /// The same with these sections of a store in place of those that it had, by name. `None` is one that cannot be read.
-    /// Where the file has a section of the same name, that holds.
+    /// The same rules with these stored sections in place of the earlier ones, by name. `None` is one that cannot be
+    /// parsed. If the file has a section of the same name, the file's applies.
     pub fn with_stored(
         self,
         sections: impl IntoIterator<Item = (String, Option<StoredSection>)>,
@@ -93,7 +93,7 @@ impl Policy {
         self.named.contains_key(name)
     }
 
-    /// What holds by that name: the file's section, else the store's, else one that lets nothing through.
+    /// The section of that name: the file's, else the stored one, else one that allows nothing.
     pub(crate) fn section_called(&self, name: &str) -> &Section {
         let found = self.named.get(name).or_else(|| self.stored.get(name));
         found.unwrap_or(&self.absent)
@@ -125,7 +125,7 @@ fn place(name: &str) -> String {
     format!("[policies.{name}]")
 }
 
-/// Each with the line of the key that it is about.
+/// Each fault with the line of its key.
 fn by_line(text: &str, place: &str, sentences: Vec<String>) -> Vec<SectionProblem> {
     let table = DeTable::parse(text).ok();
     let sentences = sentences.iter().map(|sentence| sentence.trim());
@@ -137,7 +137,7 @@ fn by_line(text: &str, place: &str, sentences: Vec<String>) -> Vec<SectionProble
             let after = rest.strip_prefix(key.get_ref().as_ref());
             after.is_some_and(|after| after.starts_with([' ', ':', '[']))
         });
-        // What a section does not know is named behind the colon.
+        // An unknown key is named after the colon.
         let unknown = || {
             let named = rest.strip_prefix(": ")?;
             let mut keys = table.keys();

@@ -3,18 +3,18 @@
 use super::{EffectiveRules, Mode};
 use tool::Tool;
 
-/// From what goes through to what does not.
+/// From allowed to forbidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RulesVerdict {
     Allowed,
-    /// It goes through once somebody has agreed.
+    /// It is allowed once somebody has agreed.
     Asks(Mode),
     Refused,
 }
 
 impl EffectiveRules<'_> {
-    /// Of a client that can ask its user, and the line of the rules that says so. What arguments and times of day change
-    /// is not among it.
+    /// For a client that can ask its user, with the line of the rules that decides. Effects of arguments and times of
+    /// day are left out.
     pub fn verdict(&self, tool: &Tool) -> (RulesVerdict, String) {
         if let Err(denied) = self.shows(tool) {
             return (RulesVerdict::Refused, denied.rule);
@@ -30,7 +30,7 @@ impl EffectiveRules<'_> {
 }
 
 impl RulesVerdict {
-    /// In words for whoever writes rules.
+    /// In words, for the person who writes rules.
     pub fn text(self) -> String {
         match self {
             Self::Allowed => "allowed".to_owned(),

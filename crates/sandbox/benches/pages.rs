@@ -1,4 +1,4 @@
-//! What a page of a location with 20,000 contacts takes, over HTTP, and how long the sandbox takes to be filled.
+//! The time of a page of a location with 20,000 contacts, over HTTP, and the time to fill the sandbox.
 
 #![expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
@@ -70,7 +70,7 @@ fn main() {
     }
 }
 
-/// Sends a request on a connection of its own and reads a success to its end.
+/// Sends a request on a separate connection and reads a success to its end.
 fn ask(address: SocketAddr, request: &str, body: &Value) {
     let body = match body {
         Value::Null => String::new(),

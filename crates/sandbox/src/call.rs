@@ -13,7 +13,7 @@ pub(crate) struct SandboxCall {
     pub operation: &'static DocumentedOperation,
     pub path: BTreeMap<String, String>,
     pub query: BTreeMap<String, String>,
-    /// `null` where there is none.
+    /// `null` if there is none.
     pub body: Value,
     pub token: KnownToken,
     /// Milliseconds since 1970.
@@ -21,7 +21,7 @@ pub(crate) struct SandboxCall {
 }
 
 impl SandboxCall {
-    /// A value of the path; empty where the template has none of that name.
+    /// A value of the path; empty if the template has no such name.
     pub(crate) fn path(&self, name: &str) -> &str {
         self.path.get(name).map_or("", String::as_str)
     }
@@ -72,7 +72,7 @@ impl SandboxCall {
         date(self.now)
     }
 
-    /// A record that the token may see. [M] what is not there is a 400; [I] a foreign one is a 403.
+    /// A record that the token may see. [M] a missing one is a 400; [I] a foreign one is a 403.
     pub(crate) fn record<'s>(
         &self,
         state: &'s Records,
@@ -93,7 +93,7 @@ impl SandboxCall {
     }
 }
 
-/// The locations that a request names at the top, wherever HighLevel's names for them stand.
+/// The locations that a request names at its top level, under any of HighLevel's names for them.
 pub(crate) fn named_locations<'r>(
     path: &'r BTreeMap<String, String>,
     query: &'r BTreeMap<String, String>,
@@ -128,8 +128,8 @@ pub(crate) fn milliseconds(date: &Value) -> i64 {
     moment(date).unwrap_or_default()
 }
 
-/// Milliseconds since 1970: of a number, or of a text with or without a time of day. [M] a time without an offset is
-/// UTC's; [I] a day alone is its beginning.
+/// Milliseconds since 1970 of a number, or of a text with or without a time of day. [M] a time without an offset is in
+/// UTC; [I] a day is its beginning.
 pub(crate) fn moment(date: &Value) -> Option<i64> {
     let Some(text) = date.as_str() else {
         return date.as_i64();

@@ -1,11 +1,11 @@
-//! Holds a request to its operation's document. The words are class-validator's: two of its messages are known from
+//! Checks a request against its operation's document. The messages are class-validator's: two of them are known from
 //! HighLevel, `should not exist` [E] and `should not be empty` [M: sdk#18]; the others are [I].
 
 use serde_json::{Map, Value};
 
 use super::documents::{DocumentedOperation, ImportedDocuments};
 
-/// Query parameters as they came, in order.
+/// Query parameters as received, in order.
 pub(crate) type QueryValues = Vec<(String, String)>;
 
 /// Every fault of the query: unknown names, missing ones, wrong types.
@@ -24,7 +24,7 @@ pub(crate) fn query_faults(
     for (name, value) in query {
         let bare = name.strip_suffix("[]").unwrap_or(name);
         match declared(bare) {
-            // [E] sdk#7: a locationId in the query where only the path takes one is refused.
+            // [E] sdk#7: a locationId in the query is refused if only the path has one.
             None => faults.push(format!("property {name} should not exist")),
             Some(parameter) => {
                 let schema = documents.resolved(operation.document, parameter.schema);
@@ -43,8 +43,8 @@ pub(crate) fn query_faults(
     faults
 }
 
-/// Every fault of a body. Only the top level is closed: whether HighLevel refuses unknown names further
-/// inside is not known [I].
+/// Every fault of a body. Only the top level is closed: it is not known whether HighLevel refuses unknown names inside
+/// [I].
 pub(crate) fn body_faults(
     documents: &ImportedDocuments,
     operation: &DocumentedOperation,
@@ -77,7 +77,7 @@ fn inside(
     name: &str,
     faults: &mut Vec<String>,
 ) {
-    // A reference may be doubted where it is made.
+    // The mark may be at the reference.
     let is_doubted = schema.get("x-example-type").is_some();
     let schema = documents.resolved(document, schema);
     let shown = if name.is_empty() { "body" } else { name };
@@ -136,7 +136,7 @@ fn object(
         }
     };
     let required = schema.get("required").and_then(Value::as_array);
-    // What the document's own example leaves out is not demanded.
+    // Fields that the document's own example leaves out are not required.
     let lacked = schema.get("x-example-lacks").and_then(Value::as_array);
     let required = required.into_iter().flatten();
     let required = required.filter(|name| lacked.is_none_or(|lacked| !lacked.contains(name)));
@@ -146,7 +146,7 @@ fn object(
         }
     }
     for (member, value) in members {
-        // class-validator's IsOptional takes a null like an absent property.
+        // class-validator's IsOptional treats null like an absent property.
         if let Some(schema) = schema["properties"].get(member)
             && !value.is_null()
         {
@@ -155,7 +155,7 @@ fn object(
     }
 }
 
-/// The values of an enum; three documents put the list of them into a list.
+/// The values of an enum. Three documents nest the list of them in a list.
 fn allowed(schema: &Value) -> Option<&Vec<Value>> {
     let values = schema.get("enum")?.as_array()?;
     match values.as_slice() {
@@ -164,7 +164,7 @@ fn allowed(schema: &Value) -> Option<&Vec<Value>> {
     }
 }
 
-/// The fault of a value that came as text.
+/// The fault of a value given as text.
 fn text_fault(name: &str, value: &str, schema: &Value) -> Option<String> {
     if let Some(allowed) = allowed(schema) {
         let allowed: Vec<String> = allowed.iter().map(value_text).collect();

@@ -1,4 +1,4 @@
-//! The file that keeps a sandbox's records between two runs: SQLite, one row a record.
+//! The file with a sandbox's records between two runs: SQLite, one row per record.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ impl RecordsFile {
         Ok(Self(connection))
     }
 
-    /// Kind, id and record of each, in the order in which they were made.
+    /// Kind, id and content of each record, in the order of creation.
     pub(crate) fn records(&self) -> Result<Vec<(String, String, Value)>, String> {
         let broken =
             |error: rusqlite::Error| format!("the sandbox's records cannot be read: {error}");
@@ -46,7 +46,7 @@ impl RecordsFile {
         .collect()
     }
 
-    /// Everything done inside is written at once.
+    /// Everything until the end is written at once.
     pub(crate) fn begin(&self) {
         report(self.0.execute_batch("BEGIN"));
     }

@@ -6,20 +6,20 @@ use serde_json::Value;
 
 use super::documents::{ImportedDocuments, documents};
 
-/// Schemas that hold themselves end here.
+/// Recursive schemas end at this depth.
 const DEEPEST: usize = 12;
 
-/// What a document says of a value.
+/// A document's description of a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DocumentedShape {
-    /// `string`, `number`, `boolean`, `object`, `array`; empty where the document says nothing, or what its own
-    /// example contradicts.
+    /// `string`, `number`, `boolean`, `object`, `array`; empty if the document gives none, or its own example
+    /// contradicts it.
     pub kinds: Vec<&'static str>,
     pub members: BTreeMap<&'static str, DocumentedShape>,
     pub items: Option<Box<DocumentedShape>>,
 }
 
-/// The documented success of an operation, by upper-case method and path template; `None` where there is none.
+/// The documented success of an operation, by upper-case method and path template; `None` if there is none.
 pub fn documented_answer(method: &str, path: &str) -> Option<DocumentedShape> {
     let documents = documents();
     let key = format!("{method} {path}");
@@ -59,7 +59,7 @@ fn shape(
         None if !whole.members.is_empty() => Some("object"),
         None => None,
     };
-    // An object of nothing may be anything.
+    // An object without members may be anything.
     let says_nothing = kind == Some("object") && whole.members.is_empty();
     if let Some(kind) = kind.filter(|kind| !says_nothing && !whole.kinds.contains(kind)) {
         whole.kinds.push(kind);

@@ -1,4 +1,4 @@
-//! The imported documents as the sandbox reads them: every operation, and which one a request means.
+//! The imported documents for the sandbox: every operation, and the routing of requests to them.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -10,29 +10,29 @@ use serde_json::Value;
 
 use super::exceptions::EXCEPTIONS;
 
-/// How the stems of v3 documents begin.
+/// Prefix of the stems of v3 documents.
 const V3: &str = "v3/";
 
-/// All documents by their stems, as the build packs them.
+/// All documents by stem, as packed by the build.
 const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/documents.json.gz"));
 
-/// One operation of HighLevel's API, as its document tells it.
+/// One operation of HighLevel's API, from its document.
 pub(crate) struct DocumentedOperation {
-    /// Stem of the document, such as `contacts`, or `v3/contacts` for what only v3 has.
+    /// Stem of the document, such as `contacts`, or `v3/contacts` for operations that only v3 has.
     pub document: &'static str,
     /// Upper-case method and path template: `GET /contacts/{contactId}`.
     pub key: String,
     pub path: &'static str,
     pub parameters: Vec<Parameter>,
     pub body: Option<DocumentedBody>,
-    /// Status of the documented success; 200 where none is.
+    /// Status of the documented success; 200 if none is.
     pub status: u16,
-    /// Media type of the documented success; `None` where it has no body.
+    /// Media type of the documented success; `None` without a body.
     pub media: Option<&'static str>,
     /// Schema of the documented success.
     pub answer: Option<&'static Value>,
     pub scopes: Vec<&'static str>,
-    /// Security schemes, such as `Location-Access`; empty where the document says nothing.
+    /// Security schemes, such as `Location-Access`; empty if the document gives none.
     pub access: Vec<&'static str>,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct ImportedDocuments {
     tree: Node,
 }
 
-/// What a request means: the operation and the values of its path.
+/// The target of a request: the operation and the values of its path.
 pub(crate) struct Route {
     pub operation: &'static DocumentedOperation,
     pub path: BTreeMap<String, String>,
@@ -67,13 +67,13 @@ pub(crate) struct Route {
 struct Node {
     literal: BTreeMap<&'static str, Node>,
     any: Option<Box<Node>>,
-    /// Operations that end here, by method.
+    /// Operations of this path, by method.
     operations: BTreeMap<&'static str, usize>,
 }
 
 static TEXTS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     let mut text = Vec::new();
-    // The build has read them: a test holds that none is missing.
+    // The build has parsed them, and a test shows that none is missing.
     let _ = GzDecoder::new(PACKED).read_to_end(&mut text);
     let mut texts: BTreeMap<String, Value> = serde_json::from_slice(&text).unwrap_or_default();
     for exception in EXCEPTIONS {
@@ -86,13 +86,13 @@ static TEXTS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
 
 static DOCUMENTS: LazyLock<ImportedDocuments> = LazyLock::new(|| ImportedDocuments::new(&TEXTS));
 
-/// The documents of this program, read at the first call.
+/// The documents of this program, unpacked at the first call.
 pub(crate) fn documents() -> &'static ImportedDocuments {
     &DOCUMENTS
 }
 
 impl DocumentedOperation {
-    /// Whether the older versions do not have it.
+    /// Whether the older versions lack it.
     pub(crate) fn is_of_v3(&self) -> bool {
         self.document.starts_with(V3)
     }
@@ -102,7 +102,7 @@ impl ImportedDocuments {
     fn new(texts: &'static BTreeMap<String, Value>) -> Self {
         let mut operations = Vec::new();
         let mut tree = Node::default();
-        // What v3 only renames or moves stands in the older document.
+        // Operations that v3 only renames or moves are in the older document.
         let (newer, older): (Vec<_>, Vec<_>) =
             texts.iter().partition(|(stem, _)| stem.starts_with(V3));
         for (stem, text) in older.into_iter().chain(newer) {
@@ -152,7 +152,7 @@ impl ImportedDocuments {
 }
 
 impl Node {
-    /// Whether nothing stood there.
+    /// Whether the place was free.
     fn add(&mut self, path: &'static str, method: &'static str, index: usize) -> bool {
         let mut node = self;
         for segment in path.trim_start_matches('/').split('/') {

@@ -1,13 +1,13 @@
-//! Places where the sandbox does not hold a request or an answer to the documents, because a repair says that they are wrong.
+//! Places where the sandbox does not follow the documents, because a repair shows that they are wrong.
 
 use serde_json::Value;
 
-/// One place of one document that reads differently.
+/// One corrected place of one document.
 pub(crate) struct Exception {
     pub document: &'static str,
     /// JSON pointer into the document; the place must exist.
     pub place: &'static str,
-    /// JSON text that stands there instead.
+    /// JSON text that replaces it.
     pub instead: &'static str,
     /// The repair in `openapi/repairs/`, or the table in `openapi/tools/`, that gives the evidence.
     #[cfg_attr(not(test), expect(dead_code, reason = "a test looks the repair up"))]
@@ -201,8 +201,8 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
 ];
 
 impl Exception {
-    /// Puts it into `document`; false where the place is gone. `-` at the end appends to a list, `*name`
-    /// is the member of a list with that name, `+name` a new member of an object.
+    /// Applies the correction to `document`; false if the place does not exist. `-` at the end appends to a list,
+    /// `*name` is the member of a list with that name, `+name` a new member of an object.
     pub(crate) fn apply(&self, document: &mut Value) -> bool {
         let Ok(instead) = serde_json::from_str(self.instead) else {
             return false;

@@ -1,8 +1,8 @@
-//! Files that operations answer with: a recording that can be played, and the text of a call.
+//! Files in answers: a playable recording, and the text of a call.
 
 use std::f32::consts::TAU;
 
-/// Samples a second: a telephone's.
+/// Samples per second, as in telephony.
 const RATE: u16 = 8000;
 
 /// Half a second of the tone A.

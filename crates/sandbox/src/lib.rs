@@ -1,5 +1,5 @@
-//! A simulated HighLevel: stateful, as strict and as quirky as its documents and users say, sharing nothing with the
-//! gateway but the imported documents, so that it catches the gateway's mistakes.
+//! A simulated HighLevel: stateful, and as strict and quirky as its documents and users say. It shares only the
+//! imported documents with the gateway, so that it catches the gateway's mistakes.
 
 mod call;
 mod check;
@@ -30,14 +30,14 @@ pub use server::{SandboxServer, serve, webhook_key};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The token of the first location, which may do everything there.
+/// The token of the first location, which has every right there.
 pub const TOKEN: &str = "pit-sandbox-harbor";
 /// The first location.
 pub const LOCATION: &str = "locHarborDental00001";
 /// The company of the first location.
 pub const COMPANY: &str = "comBrightside0000001";
 
-/// How a sandbox behaves.
+/// The options of a sandbox.
 #[derive(Clone, Debug, Default)]
 pub struct SandboxOptions {
     /// The same seed makes the same records on the same day.
@@ -45,18 +45,18 @@ pub struct SandboxOptions {
     /// Further locations of the first company, each with a few contacts and a token of its own:
     /// `locBranch00000000001`, `pit-sandbox-branch-01` and so on.
     pub branches: usize,
-    /// Contacts of the first location, 220 without it.
+    /// Contacts of the first location; 220 if absent.
     pub contacts: Option<usize>,
     /// Added to every answer.
     pub latency: Duration,
-    /// Status and how often, from 0 to 1, it is given instead of an answer.
+    /// A status, and the share of requests, from 0 to 1, that get it instead of an answer.
     pub faults: Vec<(u16, f64)>,
     pub window: CountingWindow,
-    /// Calls that each location takes in an interval, in place of HighLevel's own limits.
+    /// Calls per interval of each location, in place of HighLevel's own limits.
     pub calls_per_interval: Option<usize>,
-    /// File that keeps the records; in memory without one.
+    /// File that keeps the records; without one they are in memory.
     pub data: Option<PathBuf>,
-    /// File that gets a line for each request, before that is answered.
+    /// File that gets a line for each request before it is answered.
     pub log: Option<PathBuf>,
     pub marketplace: MarketplaceOptions,
 }
@@ -71,7 +71,7 @@ pub enum CountingWindow {
     Sliding,
 }
 
-/// Number of operations, and of those whose document describes no successful answer.
+/// The number of operations, and of those whose document describes no successful answer.
 pub fn coverage() -> (usize, usize) {
     let operations = &documents().operations;
     let silent = operations.iter().filter(|one| one.answer.is_none());

@@ -1,4 +1,4 @@
-//! HighLevel's rate limits: so many requests per interval and day for each location or company `[E]`.
+//! HighLevel's rate limits: requests per interval and day for each location or company `[E]`.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,7 +26,7 @@ pub const SANDBOX_ACCOUNT: Limit = Limit {
     day: 10_000,
 };
 
-/// What was asked so far, by resource.
+/// The requests so far, by resource.
 pub struct ResourceLimits {
     window: CountingWindow,
     resources: BTreeMap<String, RequestCount>,
@@ -39,7 +39,7 @@ struct RequestCount {
     today: usize,
 }
 
-/// Whether a request is let in, and the headers that tell how many more would be.
+/// Whether a request is admitted, and the headers with the remaining number.
 pub struct Verdict {
     pub let_in: bool,
     pub headers: [(&'static str, String); 5],
@@ -93,7 +93,7 @@ impl ResourceLimits {
 mod tests {
     use super::*;
 
-    /// How many of the requests at these times are let in.
+    /// `let_in` of the requests at these times are admitted.
     fn check(window: CountingWindow, times: &[i64], let_in: usize) {
         let limit = Limit {
             interval: 2,

@@ -1,7 +1,8 @@
-//! HighLevel's Marketplace: apps with their client keys and redirect addresses, and what people install.
+//! HighLevel's Marketplace: apps with their client keys and redirect addresses, and their installs.
 //!
-//! \[E\] first-hand, \[M\] measured by others, \[I\] inferred. The app's target is sub-accounts, and agencies may install it
-//! in many at once: what HighLevel recommends \[E\], and what only gives tokens of locations' data to an agency \[M\].
+//! \[E\] first-hand, \[M\] measured by others, \[I\] inferred. The app's target is sub-accounts, and agencies may
+//! install it in many at once: HighLevel recommends this \[E\], and only this gives an agency tokens for locations'
+//! data \[M\].
 
 mod chooser;
 mod installs;
@@ -19,13 +20,13 @@ use url::{Host, Url};
 use super::refusal::Refusal;
 use super::tokens::Installation;
 
-/// The sandbox's app; the version of a private app bears the same id \[M\].
+/// The sandbox's app; the version of a private app has the same id \[M\].
 pub const APP: &str = "5a4d0b0c0000000000000001";
 /// \[M\] app, dash, eight letters.
 pub const CLIENT_ID: &str = "5a4d0b0c0000000000000001-sandbox1";
 pub const CLIENT_SECRET: &str = "sandbox-secret";
 
-/// \[M\] words that HighLevel takes in no redirect address of an app without its name.
+/// \[M\] words that HighLevel allows in no redirect address of an app without its name.
 const BRANDS: [&str; 2] = ["ghl", "highlevel"];
 
 /// \[I\] milliseconds.
@@ -34,29 +35,29 @@ const CODE_LIFE: i64 = 600_000;
 /// How the Marketplace behaves.
 #[derive(Clone, Debug, Default)]
 pub struct MarketplaceOptions {
-    /// Where the app's people may return to.
+    /// The app's redirect addresses.
     pub redirects: Vec<String>,
-    /// Takes redirect addresses at this machine, which HighLevel refuses.
+    /// Allows redirect addresses at this machine, which HighLevel refuses.
     pub allows_loopback: bool,
-    /// Whether an install begun at the app's own link comes back without its `state`. \[M\] it comes back with it, but not
-    /// where it began at HighLevel.
+    /// Whether an install that began at the app's own link returns without its `state`. \[M\] it returns with it, but
+    /// not if it began at HighLevel.
     pub drops_state: bool,
-    /// \[M\] whoever chooses one location may be given a company's token.
+    /// \[M\] selecting one location may still give a company's token.
     pub is_always_bulk: bool,
-    /// Where the app's webhooks go; without it nowhere.
+    /// The address of the app's webhooks; none without it.
     pub webhook: Option<String>,
 }
 
-/// Apps, and the codes that are not used up.
+/// Apps, and the unused codes.
 pub(crate) struct Marketplace {
     options: MarketplaceOptions,
     codes: BTreeMap<String, IssuedCode>,
-    /// Events that are to be sent.
+    /// Events to be sent.
     outbox: Vec<Value>,
     random: fastrand::Rng,
 }
 
-/// What a code is good for.
+/// The content of a code.
 struct IssuedCode {
     client: String,
     redirect: String,
@@ -66,7 +67,7 @@ struct IssuedCode {
 }
 
 impl Marketplace {
-    /// Fails where HighLevel would not let an app have a redirect address.
+    /// Fails if HighLevel would not allow a redirect address.
     pub(crate) fn new(options: MarketplaceOptions) -> Result<Self, String> {
         for redirect in &options.redirects {
             check_redirect(redirect, options.allows_loopback)?;
@@ -91,7 +92,8 @@ impl Marketplace {
         text
     }
 
-    /// Uses a code up: what was chosen, and for which scopes. \[I\] a wrong client or redirect address uses nothing up.
+    /// Uses a code up. Returns the chosen locations and scopes. \[I\] a wrong client or redirect address uses nothing
+    /// up.
     pub(crate) fn redeem(
         &mut self,
         code: &str,
@@ -112,7 +114,7 @@ impl Marketplace {
         Ok((code.installation, code.scopes))
     }
 
-    /// Whether there is such a code, whoever's it is.
+    /// Whether the code exists, for any client.
     pub(crate) fn knows(&self, code: &str, now: i64) -> bool {
         self.codes.get(code).is_some_and(|code| code.expires > now)
     }
@@ -130,7 +132,7 @@ impl Marketplace {
         }
     }
 
-    /// Where to send what has happened since the last call.
+    /// The address and the events since the last call.
     pub(crate) fn take_outbox(&mut self) -> Option<(String, Vec<Value>)> {
         let url = self.options.webhook.clone()?;
         let events = std::mem::take(&mut self.outbox);
@@ -138,13 +140,13 @@ impl Marketplace {
     }
 }
 
-/// Whether this is one of the two apps' clients: the one that people install, or the one whose codes are fixed.
+/// Whether this is one of the two apps' clients: the one that people install, or the one with fixed codes.
 pub(crate) fn is_client(id: Option<&str>, secret: Option<&str>) -> bool {
     let known = [CLIENT_ID, "sandbox-client"];
     id.is_some_and(|id| known.contains(&id)) && secret == Some(CLIENT_SECRET)
 }
 
-/// \[M\] https only, not this machine, and HighLevel's name nowhere in it.
+/// \[M\] https only, not this machine, and without HighLevel's name.
 fn check_redirect(redirect: &str, allows_loopback: bool) -> Result<(), String> {
     let url = Url::parse(redirect)
         .map_err(|error| format!("the redirect address {redirect:?} is none: {error}"))?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// The parts of a `multipart/form-data` body. A file is `{name, type, size}`; what is no part is passed over.
+/// The parts of a `multipart/form-data` body. A file is `{name, type, size}`; malformed parts are skipped.
 pub(crate) fn parts(media: &str, body: &[u8]) -> Map<String, Value> {
     let boundary = media.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -39,7 +39,7 @@ pub(crate) fn parts(media: &str, body: &[u8]) -> Map<String, Value> {
     members
 }
 
-/// What stands between the separators.
+/// The bytes between the separators.
 fn pieces<'b>(body: &'b [u8], separator: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
     let mut rest = cut(body, separator).map(|(_, rest)| rest);
     std::iter::from_fn(move || {
@@ -49,7 +49,7 @@ fn pieces<'b>(body: &'b [u8], separator: &'b [u8]) -> impl Iterator<Item = &'b [
     })
 }
 
-/// What stands before and after the first `mark`.
+/// The bytes before and after the first `mark`.
 fn cut<'b>(bytes: &'b [u8], mark: &[u8]) -> Option<(&'b [u8], &'b [u8])> {
     let place = bytes
         .windows(mark.len())

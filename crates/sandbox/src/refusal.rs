@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// An answer that is no success.
+/// An answer that is not a success.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub status: u16,
@@ -30,18 +30,18 @@ impl Refusal {
         Self::new(401, "version header was not found.")
     }
 
-    /// [M] a `Version` that is none.
+    /// [M] an invalid `Version`.
     pub(crate) fn bad_version(version: &str) -> Self {
         let message = format!("Invalid API version segment '{version}' at position 0");
         Self::new(400, message)
     }
 
-    /// [M] no token, or one that is none.
+    /// [M] no token, or an invalid one.
     pub(crate) fn bad_token() -> Self {
         Self::new(401, "Invalid JWT")
     }
 
-    /// The sandbox's own: a token that may be somebody's real one.
+    /// The sandbox's own refusal: a token that may be a real one.
     pub(crate) fn real_token() -> Self {
         Self::new(
             401,
@@ -54,12 +54,12 @@ impl Refusal {
         Self::new(401, "The token is not authorized for this scope.")
     }
 
-    /// [M] an agency's PIT on `/users/`; [I] a PIT where only OAuth tokens are taken.
+    /// [M] an agency's PIT on `/users/`; [I] a PIT where only OAuth tokens are accepted.
     pub(crate) fn user_type() -> Self {
         Self::new(401, "Token's user type mismatch!")
     }
 
-    /// [M] an OAuth Company token on a location's scope; the end of the message is not known.
+    /// [M] an OAuth Company token on a location's scope; the end of the message is unknown.
     pub(crate) fn auth_class() -> Self {
         Self::new(
             401,
@@ -67,18 +67,18 @@ impl Refusal {
         )
     }
 
-    /// [M: docs#74] a route that is not for the public; [I] a documented path with another method; the end of the
-    /// message is not known.
+    /// [M: docs#74] a route that is not public; [I] a documented path with another method; the end of the message is
+    /// unknown.
     pub(crate) fn not_public() -> Self {
         Self::new(401, "This route is not yet supported by the IAM Service.")
     }
 
-    /// [M] somebody else's location.
+    /// [M] another account's location.
     pub(crate) fn location() -> Self {
         Self::new(403, "The token does not have access to this location.")
     }
 
-    /// [M] a record that is not there is a 400.
+    /// [M] a missing record is a 400.
     pub(crate) fn not_found(what: &str, id: &str) -> Self {
         Self::new(400, format!("{what} not found for id:{id}"))
     }
@@ -99,12 +99,12 @@ impl Refusal {
         Self::new(429, "Too many requests, please try again later.")
     }
 
-    /// [M] a code that is none, or was used.
+    /// [M] an invalid code, or a used one.
     pub(crate) fn code() -> Self {
         Self::oauth("Authorization code not found")
     }
 
-    /// [M] a client that is none, and a refresh token that is another's or was revoked.
+    /// [M] an invalid client, or a refresh token that is another client's or was revoked.
     pub(crate) fn client() -> Self {
         Self::oauth("Invalid client credentials!")
     }

@@ -1,4 +1,4 @@
-//! The log of requests and their results: the last ones in memory, and every one as a line of a file.
+//! The log of requests and their results: the latest in memory, and every one as a line of a file.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -7,20 +7,20 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-/// A sandbox may run for weeks.
+/// Bounded, because a sandbox may run for weeks.
 const MOST_IN_MEMORY: usize = 10_000;
 
-/// The largest body that is kept, in bytes.
+/// The largest stored body, in bytes.
 const LARGEST_LOGGED: usize = 64 << 10;
 
-/// The last requests, oldest first, and the file that gets each too.
+/// The latest requests, oldest first, and the file that gets every one.
 pub(crate) struct RequestLog {
     last: VecDeque<Value>,
     file: Option<File>,
 }
 
 impl RequestLog {
-    /// Lines are added to what the file holds already.
+    /// Lines are appended to the file's present content.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, String> {
         let open = |path: &Path| {
             let opened = OpenOptions::new().create(true).append(true).open(path);
@@ -37,10 +37,10 @@ impl RequestLog {
         })
     }
 
-    /// The line is with the operating system when this returns: where the process dies, it is not lost.
+    /// When this returns, the line is with the operating system: it is not lost if the process dies.
     pub(crate) fn keep(&mut self, request: Value) -> std::io::Result<()> {
         if let Some(file) = &mut self.file {
-            // In one piece, so that no line is ever half of another.
+            // In one write, so that lines never mix.
             file.write_all(format!("{request}\n").as_bytes())?;
         }
         if self.last.len() == MOST_IN_MEMORY {
@@ -60,7 +60,7 @@ impl RequestLog {
     }
 }
 
-/// A body as it is kept: of a large one its size alone.
+/// A body as it is stored: of a large one only its size.
 pub(crate) fn logged(body: &[u8]) -> Value {
     if body.len() > LARGEST_LOGGED {
         return json!(format!("{} bytes", body.len()));

@@ -40,7 +40,7 @@ use super::refusal::Refusal;
 use super::state::{RecordKind, Records};
 use super::tokens::KnownTokens;
 
-/// Does what the operation says. `None`: the sandbox keeps no records of it.
+/// Performs the operation. `None`: the sandbox keeps no records for it.
 pub(crate) fn answer(
     state: &mut Records,
     tokens: &mut KnownTokens,
@@ -93,7 +93,7 @@ pub(crate) fn answer(
     found.transpose()
 }
 
-/// Where an operation keeps no records: what its path names of the kinds that there are has to be there.
+/// For an operation without records: every record of a known kind in its path must exist.
 fn known(state: &Records, call: &SandboxCall) -> Result<(), Refusal> {
     const KINDS: [(&str, RecordKind); 8] = [
         ("contactId", "contact"),

@@ -1,4 +1,4 @@
-//! What of a request for a code is a page, what goes back to the client, and in which words.
+//! The faults of a request that become a page, those that go to the client, and their words.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ fn issuer() -> Issuer {
     Issuer::parse("https://mcp.example.com").expect("an origin")
 }
 
-/// A good request with these parameters instead of, or (`+`) beside, its own.
+/// A valid request with these parameters instead of its own, or beside them (`+`).
 fn query(changes: &[(&str, &str)]) -> String {
     let mut pairs = vec![
         ("response_type", "code"),

@@ -1,4 +1,4 @@
-//! Documents as clients publish them, and what they may not say.
+//! Documents that clients publish, and their faults.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -65,7 +65,7 @@ fn an_id_is_the_address_of_a_document_or_it_is_not() {
     assert!(DocumentUrl::parse(&long).is_none());
 }
 
-/// What clients publish, by the redirects and methods that they are known to name.
+/// Documents of known clients, by their redirects and methods.
 #[test]
 fn published_documents_are_understood() {
     fn check(id: &str, said: Value, name: &str, redirects: &[&str]) {
@@ -176,7 +176,7 @@ fn published_documents_are_understood() {
         "goose",
         &["http://127.0.0.1/oauth_callback"],
     );
-    // What nobody may redirect to is no way to others' answers, and takes no other redirect away.
+    // A forbidden redirect gives no access to others' answers, and does not remove the other redirects.
     check(
         URL,
         json!({"redirect_uris": ["javascript:x", "http://evil.example/", 1, "https://client.example/cb"]}),

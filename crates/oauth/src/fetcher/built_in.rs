@@ -1,4 +1,4 @@
-//! Documents that stand in where theirs cannot be fetched: Cloudflare answers 403 to addresses of data centres
+//! Documents for clients whose own cannot be fetched: Cloudflare answers 403 to addresses of data centres
 //! (anthropics/claude-ai-mcp#650, anthropics/claude-code#84263).
 
 /// Client id and text.

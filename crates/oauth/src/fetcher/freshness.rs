@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// However often its server wants to be asked.
+/// Even if its server wants to be asked more often.
 pub(super) const SHORTEST: Duration = Duration::from_secs(5 * 60);
 
-/// However sure its server is: what a document no longer names is to be forgotten.
+/// Even if its server gives more: redirects that a document no longer names must be forgotten.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
 pub(super) fn fresh_for(cache_control: &str) -> Duration {

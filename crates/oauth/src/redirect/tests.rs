@@ -1,4 +1,4 @@
-//! Which addresses are taken, which are the same, and that no others ever are.
+//! The accepted addresses, the ones that count as equal, and that no others ever do.
 
 use proptest::prelude::*;
 
@@ -135,7 +135,7 @@ fn only_the_port_of_this_computer_may_differ() {
     fn check(known: &str, asked: &str, expected: bool) {
         assert_eq!(parse(known).matches(asked), expected, "{known} {asked}");
     }
-    // Documents without a port, with another, and the other way round.
+    // Documents without a port, with another, and the reverse.
     check(
         "http://localhost/callback",
         "http://localhost:51789/callback",
@@ -192,7 +192,7 @@ fn only_the_port_of_this_computer_may_differ() {
     check("cursor://a/cb", "cursor://a/cb/x", false);
 }
 
-/// Pieces of addresses, put together as they come.
+/// Pieces of addresses in random order.
 fn address() -> impl Strategy<Value = String> {
     let scheme = "(http|https|cursor|HTTP|javascript|[a-z.+-]{0,6})";
     let slashes = "(://|:/|:|///|)";
@@ -204,7 +204,7 @@ fn address() -> impl Strategy<Value = String> {
     proptest::string::string_regex(&pattern).expect("a pattern")
 }
 
-/// `text` without the first number behind its host, worked out apart from the code under test.
+/// `text` without the first number after its host, computed independently of the tested code.
 fn without_port(text: &str) -> String {
     for host in ["http://localhost", "http://127.0.0.1", "http://[::1]"] {
         let prefix = text.get(..host.len()).unwrap_or_default();

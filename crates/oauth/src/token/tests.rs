@@ -93,7 +93,7 @@ fn clients_show_who_they_are() {
         Some("s1"),
         true,
     );
-    // A client's own idea of whom it speaks to.
+    // A header that the client means for another server.
     check(Some("Bearer hla_old"), "client_id=c1", "c1", None, false);
 }
 

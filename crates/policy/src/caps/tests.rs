@@ -1,4 +1,4 @@
-//! What a call counts under, when, and what is said where no place is free.
+//! The name that a call counts under, the time, and the denial if no place is free.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Reads one `[[arguments]]` of the file, checked against the arguments that the tools have.
+//! Parses one `[[arguments]]` of the file, and checks it against the arguments of the tools.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ const KEYS: [&str; 8] = [
 ];
 
 impl Constraint {
-    /// `section` is what the rule is called by, `at` where it stands.
+    /// `section` is the name of the rule, `at` its place.
     pub(crate) fn read(
         section: &str,
         at: &str,
@@ -65,8 +65,8 @@ impl Constraint {
     }
 }
 
-/// The tools that have the argument. That none has is a problem, and so is a field that none documents where
-/// some document others: else a rule on a misspelled field would hold nothing.
+/// The tools with the argument. It is a problem if none has it, or if no tool documents the field although some
+/// document others: otherwise a rule on a misspelled field would have no effect.
 fn having(
     at: &str,
     tools: &[Selector],

@@ -1,4 +1,4 @@
-//! Texts of sections, and what is said of them.
+//! Texts of sections, and their faults.
 
 use super::*;
 

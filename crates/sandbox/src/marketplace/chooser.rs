@@ -1,4 +1,4 @@
-//! The page where people choose locations and let the app in, for a browser without script: `/v2/oauth/chooselocation`.
+//! The page where people choose locations and admit the app, for a browser without script: `/v2/oauth/chooselocation`.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +10,15 @@ use crate::documents::documents;
 use crate::state::Records;
 use crate::tokens::Installation;
 
-/// Who is signed in at HighLevel, where the page says nothing else.
+/// The user who is signed in at HighLevel, unless the page names another.
 const USER: &str = "sandboxUser";
 
-/// What the app asks for: the query of the page, and its fields again.
+/// The app's request: the query of the page, repeated in its fields.
 pub(crate) struct Choice {
     fields: Vec<(String, String)>,
 }
 
-/// What a browser is told.
+/// The answer to a browser.
 pub(crate) enum ChooserReply {
     Page(u16, String),
     /// A 302.
@@ -26,7 +26,7 @@ pub(crate) enum ChooserReply {
 }
 
 impl Choice {
-    /// Of a query or of a form.
+    /// Parses a query or a form.
     pub(crate) fn parse(text: &[u8]) -> Self {
         let fields = form_urlencoded::parse(text).into_owned().collect();
         Self { fields }
@@ -47,7 +47,7 @@ impl Choice {
         scopes.map(str::to_owned).collect()
     }
 
-    /// What is wrong with it, as the page says it.
+    /// Fails with the page's message about its fault.
     fn check(&self, marketplace: &Marketplace) -> Result<(), String> {
         if self.get("response_type") != Some("code") {
             // [I] the message.
@@ -70,7 +70,7 @@ impl Choice {
                 "The app has no redirect address {redirect:?}; it has {registered:?}"
             ));
         }
-        // [E] an app for sub-accounts may have no scope of agencies; [I] that the page says so, and the message.
+        // [E] an app for sub-accounts may have no agency scopes; [I] that the page says so, and the message.
         let scopes = self.scopes();
         let allowed = allowed_scopes();
         let others = scopes.iter().filter(|one| !allowed.contains(one.as_str()));
@@ -83,7 +83,7 @@ impl Choice {
         Ok(())
     }
 
-    /// What was chosen, if that can be installed.
+    /// The chosen installation. Fails if it is not possible.
     fn installation(&self, state: &Records, always_bulk: bool) -> Result<Installation, String> {
         let user = self.get("user").filter(|user| !user.is_empty());
         let user = user.unwrap_or(USER).to_owned();
@@ -117,7 +117,7 @@ impl Choice {
             (Some(company), None) => Ok(Installation {
                 company: company.to_owned(),
                 is_whole: false,
-                // [M] several are a company's; one may be.
+                // [M] several locations are a company's install; one may be.
                 is_bulk: always_bulk || locations.len() > 1,
                 locations,
                 user,
@@ -127,7 +127,7 @@ impl Choice {
         }
     }
 
-    /// The redirect address with `values`, and `state` as it came where `with_state`.
+    /// The redirect address with `values`, and with the original `state` if `with_state`.
     fn back(&self, values: &[(&str, &str)], with_state: bool) -> ChooserReply {
         let redirect = self.get("redirect_uri").unwrap_or_default();
         let Ok(mut url) = url::Url::parse(redirect) else {
@@ -149,7 +149,7 @@ pub(crate) fn page(state: &Records, marketplace: &Marketplace, choice: &Choice) 
     }
 }
 
-/// What follows from the form: back to the app with a code, or without.
+/// The result of the form: a redirect to the app, with or without a code.
 pub(crate) fn choose(
     state: &mut Records,
     marketplace: &mut Marketplace,
@@ -161,7 +161,7 @@ pub(crate) fn choose(
     }
     let with_state = !marketplace.options().drops_state;
     if choice.get("decision") == Some("cancel") {
-        // [I] nobody wrote down what follows.
+        // [I] this is documented nowhere.
         return choice.back(&[("error", "access_denied")], with_state);
     }
     let always_bulk = marketplace.options().is_always_bulk;
@@ -180,8 +180,8 @@ pub(crate) fn choose(
     choice.back(&[("code", &code)], with_state)
 }
 
-/// Scopes that an app for sub-accounts can have: those that some operation takes from a location's token, and [M] those
-/// that exchange tokens.
+/// Scopes that an app for sub-accounts can have: those that some operation accepts from a location's token, and [M]
+/// those that exchange tokens.
 fn allowed_scopes() -> BTreeSet<&'static str> {
     let operations = documents().operations.iter();
     let open = operations.filter(|operation| {

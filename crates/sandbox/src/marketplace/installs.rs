@@ -1,4 +1,4 @@
-//! The app's installs: by location, by company for locations to come, and their ends.
+//! The app's installs: of locations, of companies with their future locations, and their ends.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::call::{SandboxCall, date};
 use crate::state::Records;
 use crate::tokens::{Installation, KnownTokens};
 
-/// Installs, and posts what HighLevel posts: [M] one event of the company where it is one of many, and one of each
+/// Installs, and posts HighLevel's events: [M] one event of the company if it has many locations, and one of each
 /// location, within seconds.
 pub(crate) fn install(
     state: &mut Records,
@@ -43,7 +43,8 @@ pub(crate) fn install(
     marketplace.post(events);
 }
 
-/// A location that was made after its company installed the app everywhere. [E] the event names neither user nor company.
+/// A location that was created after its company installed the app everywhere. [E] the event names neither user nor
+/// company.
 pub(crate) fn location_made(
     state: &mut Records,
     marketplace: &mut Marketplace,
@@ -63,8 +64,8 @@ pub(crate) fn location_made(
     }
 }
 
-/// Takes the app from one location, or from a whole company; false where it is not there. [I] the tokens are dead at once,
-/// and a company's end is one event.
+/// Uninstalls the app from one location, or from a whole company; false if it is not installed. [I] the tokens are
+/// revoked at once, and a company's end is one event.
 pub(crate) fn uninstall(
     state: &mut Records,
     tokens: &mut KnownTokens,
@@ -88,7 +89,7 @@ pub(crate) fn uninstall(
         });
         let event = AppEvent {
             kind: "UNINSTALL".to_owned(),
-            // [M] of a location it names no company.
+            // [M] for a location it names no company.
             company: company.filter(|_| location.is_none()).map(str::to_owned),
             location: location.map(str::to_owned),
             ..AppEvent::default()
@@ -98,7 +99,7 @@ pub(crate) fn uninstall(
     was_there
 }
 
-/// [M] every location of the company, each with whether the app is there; `count` is of them all.
+/// [M] every location of the company, each with whether the app is installed; `count` includes them all.
 pub(crate) fn installed_locations(state: &Records, call: &SandboxCall) -> Value {
     let own = state
         .all("location")
@@ -115,7 +116,7 @@ pub(crate) fn installed_locations(state: &Records, call: &SandboxCall) -> Value 
         }
         Some(row)
     });
-    // [I] how the parameters narrow.
+    // [I] the meaning of the parameters.
     let asked = call.query("isInstalled").map(|asked| asked == "true");
     let named = call.query("locationId");
     let words = call.query("query").map(str::to_lowercase);

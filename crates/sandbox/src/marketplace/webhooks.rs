@@ -1,4 +1,4 @@
-//! Webhooks of the app: their bodies, their signature, and how they arrive, twice, late or in another order too.
+//! The app's webhooks: their bodies, their signature, and their delivery, which may be double, late or out of order.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use serde_json::{Map, Value, json};
 use super::APP;
 use crate::call::date;
 
-/// What stands before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410).
+/// The bytes before the 32 of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410).
 const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
 
-/// [I] nobody wrote down how long HighLevel waits.
+/// [I] HighLevel's own time limit is documented nowhere.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const MOST_DELIVERIES: u32 = 100;
 const LONGEST_DELAY: f64 = 60.0;
 
-/// Something that happened to the app.
+/// An event of the app.
 #[derive(Default)]
 pub(crate) struct AppEvent {
     /// `INSTALL` or `UNINSTALL`.
@@ -34,52 +34,52 @@ pub(crate) struct AppEvent {
     pub company_name: Option<Value>,
 }
 
-/// A webhook that somebody orders for a test.
+/// A webhook that a test orders.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct WebhookOrder {
-    /// Where the app's webhooks go, without it.
+    /// The target; the app's webhook address if absent.
     pub url: Option<String>,
     #[serde(rename = "type")]
     kind: String,
     company_id: Option<String>,
     location_id: Option<String>,
     user_id: Option<String>,
-    /// More members of the body, or others in their place.
+    /// Members to add to the body or to replace in it.
     #[serde(default)]
     more: Map<String, Value>,
-    /// The same bytes so many times, one after the other.
+    /// Sends the same bytes this many times, one after the other.
     #[serde(default = "once")]
     times: u32,
-    /// How long ago it says that it happened.
+    /// The age that the event claims.
     #[serde(default)]
     age_seconds: i64,
-    /// Waits before it is sent.
+    /// Wait before it is sent.
     #[serde(default)]
     delay_seconds: f64,
-    /// The members the other way round, with spaces between them.
+    /// Reverses the members, with spaces between them.
     #[serde(default)]
     reordered: bool,
     #[serde(default)]
     signature: WebhookSignature,
 }
 
-/// What is signed, and how.
+/// The kind of signature.
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum WebhookSignature {
     /// [E] X-GHL-Signature.
     #[default]
     Ed25519,
-    /// [E] until September 2026 X-WH-Signature stood beside it; RSA, with a key that nobody has here.
+    /// [E] until September 2026 X-WH-Signature was also sent: RSA, with a key that nobody has here.
     Both,
     Legacy,
-    /// Signed by somebody else's key.
+    /// Signed with another key.
     Forged,
     None,
 }
 
-/// The key that the sandbox signs with; the same of the same seed.
+/// The sandbox's signing key, which depends only on the seed.
 pub(crate) struct WebhookKey(Ed25519KeyPair);
 
 /// Sends webhooks. Cheap to clone.
@@ -90,7 +90,7 @@ fn once() -> u32 {
     1
 }
 
-/// The body of an event [M: members as in deliveries of 2026].
+/// The body of an event [M: the members of deliveries in 2026].
 pub(crate) fn payload(event: &AppEvent, now: i64) -> Value {
     let mut body = json!({"type": event.kind, "appId": APP, "versionId": APP});
     if event.kind == "INSTALL" {
@@ -150,7 +150,7 @@ impl WebhookKey {
         Some(Self(pair))
     }
 
-    /// As HighLevel prints its own: base64 of the SubjectPublicKeyInfo.
+    /// In HighLevel's own form: base64 of the SubjectPublicKeyInfo.
     pub(crate) fn public(&self) -> String {
         let key = self.0.public_key();
         STANDARD.encode([&SPKI, key.as_ref()].concat())
@@ -163,15 +163,15 @@ impl WebhookKey {
 
 impl WebhookSender {
     pub(crate) fn new() -> Result<Self, String> {
-        // Fails where the program that holds the sandbox has one already.
+        // Fails if the program with the sandbox has installed a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
         let client = client.build().map_err(|error| error.to_string())?;
         Ok(Self(client))
     }
 
-    /// Events in their order, one after the other. [E] what fails is not sent again, but after a 429; that takes ten
-    /// minutes, and an order can say it.
+    /// Sends events one after the other, in order. [E] failed deliveries are not repeated, except after a 429; that
+    /// takes ten minutes, and a test can order one.
     pub(crate) async fn send_all(&self, url: &str, events: Vec<Value>, key: &WebhookKey) {
         for event in events {
             let body = event.to_string();
@@ -182,7 +182,7 @@ impl WebhookSender {
         }
     }
 
-    /// What was sent, and the status of each delivery.
+    /// The sent webhook, and the status of each delivery.
     pub(crate) async fn carry_out(
         &self,
         order: &WebhookOrder,
@@ -193,7 +193,7 @@ impl WebhookSender {
         let body = order.body(now);
         let text = order.text(&body);
         let ours = || ("x-ghl-signature", key.sign(&text));
-        // [I] 512 bytes, as of a key of 4,096 bits; nothing verifies them.
+        // [I] 512 bytes, as for a key of 4,096 bits; nothing verifies them.
         let legacy = || ("x-wh-signature", STANDARD.encode([7; 512]));
         let headers = match order.signature {
             WebhookSignature::Ed25519 => vec![ours()],

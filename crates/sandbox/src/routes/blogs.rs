@@ -7,7 +7,7 @@ use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
 use crate::state::{RecordKind, Records};
 
-/// [I] rows where the caller names no number, and the most.
+/// [I] rows if the caller gives no number, and the most.
 const PAGE: usize = 10;
 const LARGEST_PAGE: usize = 100;
 
@@ -59,7 +59,7 @@ fn is_taken(state: &Records, call: &SandboxCall, slug: &str, own: &str) -> bool 
     posts.any(|one| one["urlSlug"] == *slug && one["_id"] != *own)
 }
 
-/// [I] a blog that is there, and an address that is free.
+/// [I] an existing blog, and a free address.
 fn check(state: &Records, call: &SandboxCall, own: &str) -> Result<(), Refusal> {
     call.record(state, "blog", call.text("blogId").unwrap_or_default())?;
     let slug = call.text("urlSlug").unwrap_or_default();
@@ -89,7 +89,7 @@ fn update(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     Ok(json!({"updatedBlogPost": state.change("blogPost", id, changes)}))
 }
 
-/// [E] no answer holds the text of a post, nor the id of its blog.
+/// [E] no answer has the text of a post, or the id of its blog.
 fn members(call: &SandboxCall) -> Map<String, Value> {
     let mut members = call.members();
     members.remove("wordCount");

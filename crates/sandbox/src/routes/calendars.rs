@@ -26,7 +26,7 @@ pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<V
     })
 }
 
-/// [E] a window in epoch milliseconds and one of user, calendar, group; [I] the message.
+/// [E] requires a window in epoch milliseconds and one of user, calendar, group; [I] the message.
 fn events(state: &Records, call: &SandboxCall, kind: &'static str) -> Result<Value, Refusal> {
     let owners = [
         ("userId", "assignedUserId"),
@@ -105,7 +105,7 @@ fn book(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     Ok(undated(make(state, call, "event", event)))
 }
 
-/// [M: docs#246] the answer to a change does not say when it was.
+/// [M: docs#246] the answer to a change does not have its time.
 fn undated(mut event: Value) -> Value {
     if let Value::Object(members) = &mut event {
         for name in ["dateAdded", "dateUpdated", "createdAt", "updatedAt"] {
@@ -115,7 +115,7 @@ fn undated(mut event: Value) -> Value {
     event
 }
 
-/// [I] a start alone moves the end with it.
+/// [I] changing only the start moves the end with it.
 fn edit(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("eventId");
     let mut event = call.record(state, "event", id)?.clone();
@@ -132,7 +132,7 @@ fn edit(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     for (name, value) in &changes {
         event[name] = value.clone();
     }
-    // [I] what is only called off, or marked as held, may stand where it stood.
+    // [I] an appointment that is only cancelled, or marked as held, may keep its time.
     if moves || changes.contains_key("endTime") || changes.contains_key("calendarId") {
         check_free(state, call, &event)?;
     }

@@ -1,4 +1,4 @@
-//! What a location offers and asks: products with their prices, forms and surveys with what was sent in.
+//! The offers and questions of a location: products with their prices, forms and surveys with their submissions.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::{RecordKind, Records};
 
-/// [I] rows where the caller names no number, and the most.
+/// [I] rows if the caller gives no number, and the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
 
@@ -35,7 +35,7 @@ fn products(state: &Records, call: &SandboxCall) -> Value {
     json!({"products": page(call, "offset", found), "total": [{"total": total}]})
 }
 
-/// Its prices go with it.
+/// Deletes its prices too.
 fn delete(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let product = call.path("productId");
     call.record(state, "product", product)?;

@@ -7,7 +7,7 @@ use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-/// Countries with what their numbers begin with abroad, and at home.
+/// Countries with the international and the national prefix of their numbers.
 const COUNTRIES: [(&str, &str, &str); 20] = [
     ("US", "1", ""),
     ("CA", "1", ""),
@@ -30,10 +30,10 @@ const COUNTRIES: [(&str, &str, &str); 20] = [
     ("BR", "55", "0"),
     ("MX", "52", ""),
 ];
-/// Digits of a number with its country's: E.164.
+/// Digits of a number in E.164, with its country code.
 const DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
 
-/// The members of the request, its phone in E.164. [I] an email that is none is refused as class-validator does it.
+/// The members of the request, with the phone in E.164. [I] an invalid email is refused as class-validator does it.
 pub(super) fn check(state: &Records, call: &SandboxCall) -> Result<Map<String, Value>, Refusal> {
     let mut members = call.members();
     let text = |name: &str| call.text(name).filter(|text| !text.is_empty());
@@ -59,7 +59,7 @@ pub(super) fn check_new(members: &Map<String, Value>) -> Result<(), Refusal> {
     Err(Refusal::new(422, message))
 }
 
-/// [M: n8n-highlevel#10] an upsert looks for a contact by one of the two.
+/// [M: n8n-highlevel#10] an upsert searches for a contact by one of the two.
 pub(super) fn check_upsert(members: &Map<String, Value>) -> Result<(), Refusal> {
     if ["email", "phone"]
         .iter()
@@ -115,7 +115,7 @@ fn is_email(text: &str) -> bool {
         && host.split('.').all(is_label)
 }
 
-/// [M] phones are kept in E.164; [I] what can't be brought there is kept as it came.
+/// [M] phones are stored in E.164; [I] a phone that cannot be converted is stored unchanged.
 pub(super) fn e164(phone: &str, country: &str) -> String {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     let is_number = !phone.chars().any(char::is_alphabetic);

@@ -1,12 +1,12 @@
-//! Values of a contact's custom fields, as HighLevel keeps them and as it drops them in silence.
+//! Values of a contact's custom fields, as HighLevel stores them and as it silently drops them.
 
 use serde_json::{Value, json};
 
 use super::records::of_location;
 use crate::state::Records;
 
-/// Values by id over those there were. [E] the id or the key names a field, the value is `field_value`,
-/// `fieldValue` or `value`; [M] one that a picklist does not offer is dropped in silence.
+/// The values by id, merged over the earlier ones. [E] the id or the key names a field, the value is `field_value`,
+/// `fieldValue` or `value`; [M] one that a picklist does not offer is silently dropped.
 pub(super) fn custom_fields(
     state: &Records,
     location: &str,
@@ -36,11 +36,11 @@ pub(super) fn custom_fields(
     Value::Array(fields)
 }
 
-/// What a field keeps of a value; `None` where nothing.
+/// The part of a value that a field stores; `None` if nothing.
 fn kept(field: &Value, value: &Value) -> Option<Value> {
     let offered = field["picklistOptions"].as_array();
     if let Some(offered) = offered.filter(|offered| !offered.is_empty()) {
-        // [I] of several values those that are offered.
+        // [I] of several values, those that are offered.
         return match value.as_array() {
             Some(values) => {
                 let fit = values.iter().filter(|one| offered.contains(one));

@@ -1,4 +1,4 @@
-//! The filters of a contact search: the fields and operators that there are, the values they take, and who passes.
+//! The filters of a contact search: the fields and operators, their values, and the contacts that pass.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const TEXT: &[&str] = &[
 const DATE: &[&str] = &["range", "exists", "not_exists"];
 const NUMBER: &[&str] = &["range", "exists", "not_exists", "eq", "not_eq"];
 
-/// [E] every field with the operators that it takes.
+/// [E] every field with its operators.
 const FIELDS: [(&[&str], &[&str]); 5] = [
     (ID, &["id"]),
     (
@@ -82,9 +82,9 @@ const FIELDS: [(&[&str], &[&str]); 5] = [
         ],
     ),
 ];
-/// [E] what a nested filter asks of a contact's opportunities.
+/// [E] the fields of a contact's opportunities in a nested filter.
 const OF_OPPORTUNITY: [&str; 3] = ["pipelineId", "pipelineStageId", "status"];
-/// The filters of one search, read before any contact is looked at.
+/// The filters of one search, parsed before any contact is tested.
 pub(super) struct ContactFilters<'s> {
     conditions: Vec<ContactCondition>,
     opportunities: BTreeMap<&'s str, Vec<&'s Value>>,
@@ -96,12 +96,12 @@ enum ContactCondition {
     All(Vec<Self>),
     Any(Vec<Self>),
     Field(String, FieldTest),
-    /// One opportunity of the contact passes each.
+    /// One opportunity of the contact passes every test.
     Opportunity(Vec<(String, FieldTest)>),
 }
 
 impl<'s> ContactFilters<'s> {
-    /// [M: docs#279, docs#289] a field that there is not is a 400; [I] so is what a field does not take.
+    /// [M: docs#279, docs#289] an unknown field is a 400; [I] so is a value that a field does not accept.
     pub(super) fn read(
         state: &'s Records,
         location: &'s str,
@@ -205,15 +205,15 @@ fn condition(state: &Records, location: &str, filter: &Value) -> Result<ContactC
     Ok(ContactCondition::Field(field.to_owned(), test))
 }
 
-/// The operators of a field; `None` where there is no such field. [M: docs#42] a custom field by another key than its
-/// id finds nothing, and is no error.
+/// The operators of a field; `None` if there is no such field. [M: docs#42] a custom field under another key than its
+/// id finds nothing, and is not an error.
 fn operators(state: &Records, location: &str, field: &str) -> Option<&'static [&'static str]> {
     let Some(id) = field.strip_prefix("customFields.") else {
         let known = FIELDS.iter().find(|(_, names)| names.contains(&field));
         return known.map(|(operators, _)| *operators);
     };
     let known = of_location(state, "customField", location).find(|one| one["id"] == id);
-    // [E] what each type takes; those of an unknown field are not known.
+    // [E] the operators of each type; those of an unknown field are not known.
     Some(match known.and_then(|one| one["dataType"].as_str()) {
         Some("CHECKBOX" | "MULTIPLE_OPTIONS") => CHOICE,
         Some("NUMERICAL" | "MONETORY") => NUMBER,
@@ -231,7 +231,7 @@ fn operators(state: &Records, location: &str, field: &str) -> Option<&'static [&
     })
 }
 
-/// The member that a field's name stands for.
+/// The member of a field's name.
 pub(super) fn value_of<'c>(contact: &'c Value, field: &str) -> &'c Value {
     if let Some(id) = field.strip_prefix("customFields.") {
         let mut fields = contact["customFields"].as_array().into_iter().flatten();

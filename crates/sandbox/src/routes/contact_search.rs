@@ -1,4 +1,4 @@
-//! Finding contacts: the deprecated list with its cursor pair, and the search by filters.
+//! Searches for contacts: the deprecated list with its cursor pair, and the search by filters.
 
 use serde_json::{Value, json};
 
@@ -10,14 +10,14 @@ use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-/// [E] rows where the caller names no number; [I] the most.
+/// [E] rows if the caller gives no number; [I] the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
 
-/// [E] records that pages by number reach, and characters of a query.
+/// [E] records that page numbers reach, and characters of a query.
 const DEEPEST: usize = 10_000;
 const LONGEST_QUERY: usize = 75;
-/// [E] what a search may be sorted by.
+/// [E] the sortable fields of a search.
 const SORTS: [&str; 8] = [
     "firstNameLowerCase",
     "lastNameLowerCase",
@@ -29,7 +29,7 @@ const SORTS: [&str; 8] = [
     "source",
 ];
 
-/// Newest first; the cursor is the date in milliseconds and the id of the last row [E].
+/// Newest first. The cursor is the date in milliseconds and the id of the last row [E].
 pub(super) fn list(state: &Records, call: &SandboxCall) -> Value {
     let needle = call.query("query").unwrap_or_default().to_lowercase();
     let found = found(state, call, &needle, |_| true, needle.is_empty());
@@ -65,8 +65,8 @@ pub(super) fn list(state: &Records, call: &SandboxCall) -> Value {
     json!({"contacts": page, "count": total, "meta": meta})
 }
 
-/// [M] docs#31: `locationId` and `pageLimit` are required though the document says nothing; [E] the limits, [I] what
-/// is beyond them is refused.
+/// [M] docs#31: `locationId` and `pageLimit` are required although the document does not say so; [E] the limits, [I] a
+/// larger value is refused.
 pub(super) fn search(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let limit = check_page(call)?;
     let needle = call.text("query").unwrap_or_default().to_lowercase();

@@ -1,4 +1,4 @@
-//! Tags of contacts: one contact's and many contacts', all in lower case.
+//! Tags of contacts: of one contact and of many, all in lower case.
 
 use serde_json::{Map, Value, json};
 
@@ -16,14 +16,14 @@ pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<V
     })
 }
 
-/// [M] answers hold all of the contact's tags; tags are in lower case.
+/// [M] answers have all of the contact's tags; tags are in lower case.
 fn tag(state: &mut Records, call: &SandboxCall, add: bool) -> Result<Value, Refusal> {
     let given = lower(&call.texts("tags"));
     let tags = retag(state, call, call.path("contactId"), &given, add)?;
     Ok(json!({"tags": tags}))
 }
 
-/// [I] every contact must be there; the words of `responses`.
+/// [I] every contact must exist; the words of `responses`.
 fn tag_many(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let add = match call.path("type") {
         "add" => true,
@@ -54,7 +54,7 @@ fn tag_many(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     Ok(json!({"succeded": true, "errorCount": 0, "responses": done}))
 }
 
-/// Adds or takes tags away; what the contact has then.
+/// Adds or removes tags. Returns the contact's tags.
 fn retag(
     state: &mut Records,
     call: &SandboxCall,
@@ -80,7 +80,7 @@ fn retag(
     Ok(tags)
 }
 
-/// A tag that the location does not know is made.
+/// Creates tags that the location does not know.
 pub(super) fn keep_tags(state: &mut Records, call: &SandboxCall, tags: &[String]) {
     for tag in tags {
         let known = of_location(state, "tag", call.location()).any(|one| one["name"] == **tag);

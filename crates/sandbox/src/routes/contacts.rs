@@ -1,4 +1,4 @@
-//! Contacts: create, upsert, change, delete, duplicates; and what HighLevel drops in silence.
+//! Contacts: create, upsert, change, delete, duplicates; and the values that HighLevel silently drops.
 
 use serde_json::{Map, Value, json};
 
@@ -57,7 +57,7 @@ fn check_duplicate(
     if location.is_some_and(|one| one["settings"]["allowDuplicateContact"] == true) {
         return Ok(());
     }
-    // What was the contact's before is no new duplicate.
+    // The contact's own values are not a new duplicate.
     let mut members = members.clone();
     members.retain(|name, value| own[name] != *value);
     let Some((name, contact)) = existing(state, call, &members) else {
@@ -91,9 +91,9 @@ fn upsert(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let phone = phone.unwrap_or_default().to_owned();
     let before = found.as_object().cloned().unwrap_or_default();
     let mut changes = with_changes(state, call, before, members);
-    // [M] docs#313: a gender is taken and dropped for a contact that exists.
+    // [M] docs#313: a gender is accepted and dropped for an existing contact.
     changes.shift_remove("gender");
-    // [M] docs#37: the phone of another contact is left out in silence.
+    // [M] docs#37: the phone of another contact is silently dropped.
     if same(state, call.location(), "phone", &phone).is_some_and(|other| other["id"] != found["id"])
     {
         changes.insert("phone".to_owned(), found["phone"].clone());
@@ -130,7 +130,7 @@ fn delete(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     Ok(json!({"succeded": true}))
 }
 
-/// What the members of the body make of `contact`.
+/// `contact` with the members of the body applied.
 fn with_changes(
     state: &mut Records,
     call: &SandboxCall,

@@ -1,4 +1,4 @@
-//! Conversations: found, made, changed.
+//! Conversations: search, create, change.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::call::{SandboxCall, date};
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-/// [E] rows where the caller names no number; [I] the most.
+/// [E] rows if the caller gives no number; [I] the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
 /// What a search is narrowed by.
@@ -112,14 +112,14 @@ fn create(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
         .all("conversation")
         .any(|one| one["contactId"] == contact)
     {
-        // [I] one conversation a contact.
+        // [I] one conversation per contact.
         return Err(Refusal::new(400, "Conversation already exists"));
     }
     let conversation = conversation_of(state, call, contact)?;
     Ok(json!({"success": true, "conversation": alone(conversation)}))
 }
 
-/// [E] a single conversation has a number for its type and text for its last date; a found one the reverse.
+/// [E] a single conversation has a number for its type and text for its last date; in a search it is the reverse.
 fn alone(mut conversation: Value) -> Value {
     conversation["type"] = json!(1);
     let at = conversation["lastMessageDate"].as_i64();
@@ -134,7 +134,7 @@ fn update(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     Ok(json!({"success": true, "conversation": changed.map(alone)}))
 }
 
-/// The contact's conversation, made where there is none.
+/// The contact's conversation, created if there is none.
 pub(super) fn conversation_of(
     state: &mut Records,
     call: &SandboxCall,

@@ -1,4 +1,4 @@
-//! Contacts in workflows and campaigns. What these would do with them does not happen.
+//! Contacts in workflows and campaigns. The workflows' own actions are not simulated.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-/// Members of a contact that hold the ids; [E] a search finds contacts by the first.
+/// Members of a contact with the ids; [E] a search finds contacts by the first.
 const WORKFLOWS: &str = "~activeWorkflows";
 const CAMPAIGNS: &str = "~campaigns";
 
@@ -27,7 +27,7 @@ pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<V
     })
 }
 
-/// [I] a workflow or campaign that is a draft takes nobody; who is not in it may leave it.
+/// [I] a draft workflow or campaign accepts nobody; removing a contact that is not in it is allowed.
 fn enrol(
     state: &mut Records,
     call: &SandboxCall,

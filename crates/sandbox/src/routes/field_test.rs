@@ -1,14 +1,14 @@
-//! One test of one field: an operator and the value that it compares with.
+//! One test of one field: an operator with its value.
 
 use serde_json::Value;
 
 use crate::call::moment;
 use crate::refusal::Refusal;
 
-/// [E] characters of a value.
+/// [E] longest value, in characters.
 const LONGEST: usize = 75;
 
-/// What a field of a contact has to be.
+/// The requirement on a field of a contact.
 pub(super) enum FieldTest {
     Equal(Vec<String>),
     NotEqual(Vec<String>),
@@ -29,7 +29,7 @@ pub(super) enum RangeBound {
 }
 
 impl FieldTest {
-    /// Of a filter on `field`, which takes these operators.
+    /// Parses a filter on `field`, which accepts these operators.
     pub(super) fn read(field: &str, operators: &[&str], filter: &Value) -> Result<Self, Refusal> {
         let operator = filter["operator"].as_str().unwrap_or_default();
         if !operators.contains(&operator) {
@@ -39,7 +39,7 @@ impl FieldTest {
         }
         let value = &filter["value"];
         let invalid = || wrong(format!("Invalid value for field {field}"));
-        // [E] numbers, texts and truth; [I] of a list any.
+        // [E] numbers, texts and booleans; [I] for a list any.
         let texts = || {
             let values = value
                 .as_array()
@@ -110,7 +110,7 @@ impl FieldTest {
     }
 }
 
-/// [E] an object of bounds; [I] without any, or with another, it is wrong.
+/// [E] an object of bounds; [I] none, or an unknown one, is an error.
 fn range(value: &Value) -> Option<Vec<(RangeBound, f64)>> {
     let bounds = value.as_object().filter(|bounds| !bounds.is_empty())?;
     bounds
@@ -128,7 +128,7 @@ fn range(value: &Value) -> Option<Vec<(RangeBound, f64)>> {
         .collect()
 }
 
-/// Of a date its milliseconds, of a number itself.
+/// Milliseconds of a date, or the number itself.
 fn measure(value: &Value) -> Option<f64> {
     #[expect(
         clippy::cast_precision_loss,
@@ -146,7 +146,7 @@ pub(super) fn search_text(value: &Value) -> String {
         .map_or_else(|| value.to_string(), str::to_lowercase)
 }
 
-/// [M] a text that names what is wrong, as a 400.
+/// [M] a 400 with a text about the fault.
 pub(super) fn wrong(message: impl Into<String>) -> Refusal {
     Refusal::new(400, message.into())
 }

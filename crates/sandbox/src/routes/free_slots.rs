@@ -1,4 +1,4 @@
-//! The times of a calendar that can still be booked: its opening hours without what is taken, in the zone asked for.
+//! The free times of a calendar: its opening hours without booked times, in the requested zone.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -12,13 +12,13 @@ use crate::state::Records;
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
-/// The year 5138: later times are no dates of anybody's.
+/// The year 5138: nobody means a later time.
 const LATEST: i64 = 100_000_000_000_000;
 
 /// From and to, in milliseconds since 1970.
 type SlotWindow = (i64, i64);
 
-/// By day, as text with the offset of `timezone` [E], of the location's zone without it [M].
+/// By day, as text with the offset of `timezone` [E], or of the location's zone without it [M].
 pub(super) fn free_slots(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("calendarId");
     let calendar = call.record(state, "calendar", id)?;
@@ -64,8 +64,8 @@ pub(super) fn free_slots(state: &Records, call: &SandboxCall) -> Result<Value, R
     Ok(Value::Object(days))
 }
 
-/// [M] a time that is taken, or at which the calendar is closed, is a 400; one that is longer than the calendar's slots
-/// is none. [E] the caller may say that neither matters.
+/// [M] a booked time, or one when the calendar is closed, is a 400; one that is longer than the calendar's slots is
+/// not. [E] the caller may switch both checks off.
 pub(super) fn check_free(
     state: &Records,
     call: &SandboxCall,
@@ -96,8 +96,7 @@ pub(super) fn check_free(
     }
 }
 
-/// How long an appointment is where nobody says it. A calendar may be given any number, and what is absurd is cut
-/// to a day.
+/// The length of an appointment if none is given. A calendar may have any number, and absurd ones are limited to a day.
 pub(super) fn slot_length(calendar: &Value) -> i64 {
     span(calendar, "slotDuration", "slotDurationUnit")
         .unwrap_or(30 * MINUTE)
@@ -111,10 +110,10 @@ fn span(calendar: &Value, name: &str, unit: &str) -> Option<i64> {
     Some(number.saturating_mul(minutes).clamp(0, 24 * 60) * MINUTE)
 }
 
-/// From now to what `allowBookingAfter` and `allowBookingFor` say, in milliseconds.
+/// The time from now by `allowBookingAfter` and `allowBookingFor`, in milliseconds.
 fn notice(calendar: &Value, name: &str) -> Option<i64> {
     let unit = calendar[&format!("{name}Unit")].as_str();
-    // [I] a month has thirty days, and a number without a unit is of days.
+    // [I] a month has thirty days, and a number without a unit means days.
     let unit = match unit {
         Some("hours") => DAY / 24,
         Some("weeks") => 7 * DAY,
@@ -136,7 +135,7 @@ fn overlap(one: SlotWindow, other: SlotWindow) -> bool {
     one.0 < other.1 && other.0 < one.1
 }
 
-/// A calendar with what stands in it.
+/// A calendar with its entries.
 struct Diary<'s> {
     state: &'s Records,
     calendar: &'s Value,
@@ -166,7 +165,7 @@ impl<'s> Diary<'s> {
         notice(self.calendar, "allowBookingFor").map_or(LATEST, |most| now + most)
     }
 
-    /// Beginnings of the free times that begin inside the window, for anybody of `users` or of all.
+    /// Starts of the free times inside the window, for any of `users`, or anybody.
     fn slots(&self, (start, end): SlotWindow, now: i64, users: &[&str]) -> Vec<i64> {
         let length = slot_length(self.calendar);
         let step = span(self.calendar, "slotInterval", "slotIntervalUnit");
@@ -202,7 +201,7 @@ impl<'s> Diary<'s> {
         found
     }
 
-    /// Appointments and blocked times that touch the window.
+    /// Appointments and blocked times that overlap the window.
     fn booked(
         &self,
         window: SlotWindow,
@@ -219,7 +218,7 @@ impl<'s> Diary<'s> {
         known.filter(move |event| overlap(period(event), window))
     }
 
-    /// Whether one more appointment fits between those: [E] so many at once, so many a day, and time around each.
+    /// Whether one more appointment fits: [E] a maximum at once and per day, and a buffer around each.
     fn has_room(&self, slot: SlotWindow, booked: impl Iterator<Item = &'s Value>) -> bool {
         let before = span(self.calendar, "preBuffer", "preBufferUnit").unwrap_or(0);
         let after = span(self.calendar, "slotBuffer", "slotBufferUnit").unwrap_or(0);
@@ -252,8 +251,8 @@ impl<'s> Diary<'s> {
             .any(|(opens, closes)| window.0 >= *opens && window.1 <= *closes)
     }
 
-    /// When the calendar is open on a day. [E] `availabilityType` 0: by the weekday alone, 1: by dates alone, else by the
-    /// date where it has one. [I] a calendar without hours is open from nine to five, Monday to Friday.
+    /// The opening hours of a day. [E] `availabilityType` 0: by the weekday only, 1: by dates only, else by the date if
+    /// it has an entry. [I] a calendar without hours is open from nine to five, Monday to Friday.
     fn hours(&self, day: Date) -> Vec<SlotWindow> {
         let kind = self.calendar["availabilityType"].as_i64();
         let dates = self.calendar["availabilities"].as_array();
@@ -312,14 +311,14 @@ impl<'s> Diary<'s> {
         self.instant(day, 0)
     }
 
-    /// So many minutes by the clock after a day's beginning.
+    /// This many minutes of local time after a day's beginning.
     fn instant(&self, day: Date, minutes: i64) -> Option<i64> {
         let local = day.at(0, 0, 0, 0).checked_add(minutes.minutes()).ok()?;
         let at = local.to_zoned_datetime(self.zone.clone()).ok()?;
         Some(at.timestamp().as_millisecond())
     }
 
-    /// The day of a time at the location.
+    /// The local day of a time at the location.
     fn day(&self, at: i64) -> Option<Date> {
         let at = Timestamp::from_millisecond(at).ok()?;
         Some(at.to_zoned_datetime(self.zone.clone()).date())

@@ -1,4 +1,4 @@
-//! Invoices: made, sent, paid by hand, voided; their sums are counted from their items.
+//! Invoices: create, send, pay by hand, void; their sums are computed from their items.
 
 use serde_json::{Map, Value, json};
 
@@ -51,7 +51,7 @@ fn draft(state: &mut Records, call: &SandboxCall) -> Value {
         .and_then(|text| text.parse().ok());
     members.insert("invoiceNumber".to_owned(), json!(number.unwrap_or(next)));
     members.insert("status".to_owned(), json!("draft"));
-    // [I] due at once where nobody says when; the business is the location.
+    // [I] due at once if no date is given; the business is the location.
     let issued = members.get("issueDate").cloned().unwrap_or_default();
     let location = state.get("location", call.location());
     let business = json!({"name": location.map(|one| one["name"].clone())});
@@ -69,7 +69,7 @@ fn draft(state: &mut Records, call: &SandboxCall) -> Value {
     state.change("invoice", id, sums(&made)).unwrap_or_default()
 }
 
-/// [I] a draft of that `id` is changed, another made; `send` sends it at once.
+/// [I] a draft of that `id` is changed, otherwise one is created; `send` sends it at once.
 fn text2pay(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let mut invoice = match call.text("id").filter(|id| !id.is_empty()) {
         Some(id) => change(state, call, id, |before| {
@@ -117,7 +117,7 @@ fn require_unpaid(status: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Changes an invoice by what its status before allows, and counts its sums anew. [I] the words of the refusals.
+/// Changes an invoice if its present status allows it, and recomputes its sums. [I] the words of the refusals.
 fn change(
     state: &mut Records,
     call: &SandboxCall,
@@ -139,7 +139,7 @@ fn change(
     Ok(changed.unwrap_or_default())
 }
 
-/// A payment by hand: the invoice is owed less, and the transaction is listed.
+/// A payment by hand: it reduces the amount due, and adds a transaction.
 fn pay(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let before = call.record(state, "invoice", path(call))?.clone();
     let due = before["amountDue"].as_f64().unwrap_or_default();
@@ -175,7 +175,7 @@ fn status(status: &str) -> Map<String, Value> {
     Map::from_iter([("status".to_owned(), json!(status))])
 }
 
-/// [E] `items` of a new invoice are its `invoiceItems` from then on.
+/// [E] `items` of a new invoice are stored as its `invoiceItems`.
 fn rename_items(members: &mut Map<String, Value>) {
     if let Some(items) = members.remove("items") {
         members.insert("invoiceItems".to_owned(), items);
@@ -185,7 +185,7 @@ fn rename_items(members: &mut Map<String, Value>) {
     }
 }
 
-/// Total, paid and due, from the items where there are any.
+/// Total, paid and due, from the items if there are any.
 fn sums(invoice: &Value) -> Map<String, Value> {
     let items = invoice["invoiceItems"].as_array();
     let items = items.map_or(&[][..], Vec::as_slice);
@@ -201,7 +201,7 @@ fn sums(invoice: &Value) -> Map<String, Value> {
         } else {
             0.0
         };
-        // [I] a tax is of what is left of a price after the discount.
+        // [I] a tax applies to the price after the discount.
         let taxes = items.iter().zip(&prices);
         let tax = taxes.map(|(item, price)| price * (1.0 - share) * tax_rate(item));
         (subtotal, discount, tax.sum())
@@ -223,7 +223,7 @@ fn price(item: &Value) -> f64 {
     number("amount") * number("qty")
 }
 
-/// [E] of all items or of some products'; never more than they cost.
+/// [E] on all items or on some products; never more than their price.
 fn discount(discount: &Value, items: &[Value], prices: &[f64]) -> f64 {
     let products = discount["validOnProductIds"].as_array();
     let products = products.filter(|products| !products.is_empty());
@@ -239,7 +239,7 @@ fn discount(discount: &Value, items: &[Value], prices: &[f64]) -> f64 {
     off.clamp(0.0, base.max(0.0))
 }
 
-/// Of the taxes that come on top.
+/// The taxes that are added to the price.
 fn tax_rate(item: &Value) -> f64 {
     let taxes = item["taxes"].as_array().into_iter().flatten();
     let taxes = taxes.filter(|_| item["taxInclusive"] != true);
@@ -247,7 +247,7 @@ fn tax_rate(item: &Value) -> f64 {
     rates.sum::<f64>() / 100.0
 }
 
-/// To the cent; whole amounts without a fraction.
+/// Rounded to cents; whole amounts without a fraction.
 fn money(amount: f64) -> Value {
     let cents = (amount * 100.0).round();
     #[expect(

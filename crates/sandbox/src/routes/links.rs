@@ -7,7 +7,7 @@ use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-/// [I] rows where the caller names no number.
+/// [I] rows if the caller gives no number.
 const PAGE: usize = 20;
 
 pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
@@ -27,7 +27,7 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
     json!({"links": page.collect::<Vec<_>>()})
 }
 
-/// [E] a link is named in messages by its key.
+/// [E] messages name a link by its key.
 fn create(state: &mut Records, call: &SandboxCall) -> Value {
     let made = make(state, call, "link", Value::Object(call.members()));
     let id = made["id"].as_str().unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-/// [I] of all that there are.
+/// [I] a few of all zones.
 const TIME_ZONES: [&str; 12] = [
     "America/Los_Angeles",
     "America/Denver",
@@ -55,7 +55,7 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
     json!({"locations": own.skip(skip).take(limit).collect::<Vec<_>>()})
 }
 
-/// A location without anybody and anything, in the token's company. [I] its time zone where none is given.
+/// An empty location in the token's company. [I] its time zone if none is given.
 fn create(state: &mut Records, call: &SandboxCall) -> Value {
     let mut members = call.members();
     for (name, usual) in [
@@ -68,7 +68,7 @@ fn create(state: &mut Records, call: &SandboxCall) -> Value {
     ] {
         members.entry(name).or_insert(usual);
     }
-    // The accounts of others that it is to use are nobody's business.
+    // The credentials of its other accounts, and a snapshot, are not stored.
     for name in ["twilio", "mailgun", "snapshotId"] {
         members.remove(name);
     }
@@ -83,7 +83,7 @@ fn create(state: &mut Records, call: &SandboxCall) -> Value {
     state.change("location", id, own).unwrap_or_default()
 }
 
-/// [I] what the location holds is out of reach with it.
+/// [I] the location's contents become unreachable with it.
 fn delete(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("locationId");
     call.record(state, "location", id)?;
@@ -99,7 +99,7 @@ fn change(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
         .unwrap_or_default())
 }
 
-/// [I] contacts' fields where no model is named.
+/// [I] contacts' fields if no model is named.
 fn custom_fields(state: &Records, call: &SandboxCall) -> Value {
     let model = call.query("model").unwrap_or("contact");
     let fields = of_location(state, "customField", call.location())
@@ -149,7 +149,7 @@ fn change_custom_field(state: &mut Records, call: &SandboxCall) -> Result<Value,
     Ok(json!({"customField": state.change("customField", id, changes)}))
 }
 
-/// [E] what is given as `textBoxListOptions`, or as `options` [M: docs#300], is answered as `picklistOptions`.
+/// [E] `textBoxListOptions`, or `options` [M: docs#300], are answered as `picklistOptions`.
 fn keep_options(members: &mut Map<String, Value>) {
     let given = ["textBoxListOptions", "options"].map(|name| members.remove(name));
     let given = given.iter().flatten().find_map(Value::as_array);

@@ -1,5 +1,5 @@
-//! The media library: files that were uploaded or taken from a link, and folders. Only what is known of a file is kept,
-//! not the file.
+//! The media library: files that were uploaded or linked, and folders. Only the data about a file is stored, not the
+//! file.
 
 use serde_json::{Map, Value, json};
 
@@ -8,10 +8,10 @@ use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-/// [I] rows where the caller names no number, and the most.
+/// [I] rows if the caller gives no number, and the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
-/// [E] bytes of a file.
+/// [E] largest file, in bytes.
 const LARGEST_FILE: u64 = 25 << 20;
 
 pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
@@ -30,7 +30,7 @@ pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<V
     })
 }
 
-/// [E] those inside a folder, or at the top; files or folders. [I] `fetchAll` looks into every folder.
+/// [E] the contents of a folder, or of the top; files or folders. [I] `fetchAll` includes every folder.
 fn files(state: &Records, call: &SandboxCall) -> Value {
     let needle = call.query("query").unwrap_or_default().to_lowercase();
     let folders = call.query("type") == Some("folder");
@@ -57,7 +57,7 @@ fn files(state: &Records, call: &SandboxCall) -> Value {
     json!({"files": page})
 }
 
-/// [E] from `fileUrl` where `hosted` is true, else from `file`; [I] the messages.
+/// [E] from `fileUrl` if `hosted` is true, else from `file`; [I] the messages.
 fn upload(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let parent = call.text("parentId").filter(|id| !id.is_empty());
     if let Some(parent) = parent {
@@ -75,7 +75,7 @@ fn upload(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
         None if hosted => {
             return Err(Refusal::new(400, "fileUrl is required when hosted is true"));
         }
-        // What came without a file is told its document's sample.
+        // A request without a file gets its document's sample.
         None if file.is_null() => return Ok(json!({})),
         None => {
             let name = file["name"].as_str().unwrap_or_default().to_owned();
@@ -94,7 +94,7 @@ fn upload(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     Ok(json!({"fileId": made["_id"], "url": made["url"]}))
 }
 
-/// [I] what the name's ending says.
+/// [I] derived from the name's ending.
 fn kind_of(name: &str) -> &'static str {
     let ending = name.rsplit('.').next().unwrap_or_default();
     match ending.to_ascii_lowercase().as_str() {
@@ -117,7 +117,7 @@ fn folder(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     Ok(keep(state, call, record))
 }
 
-/// With where it lies: [I] the form of both.
+/// With its address: [I] the form of both.
 fn keep(state: &mut Records, call: &SandboxCall, mut record: Value) -> Value {
     record["altId"] = json!(call.location());
     record["altType"] = json!("location");
@@ -156,7 +156,7 @@ fn rename_many(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal
     Ok(json!({"id": ids, "updated": true}))
 }
 
-/// [E] a folder with what is in it.
+/// [E] deletes a folder with its contents.
 fn delete(state: &mut Records, call: &SandboxCall, id: &str) -> Result<(), Refusal> {
     call.record(state, "media", id)?;
     let mut open = vec![id.to_owned()];

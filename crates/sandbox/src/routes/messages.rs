@@ -7,13 +7,13 @@ use crate::call::{SandboxCall, date, milliseconds};
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-/// [I] the one conversation provider that there is.
+/// [I] the only conversation provider.
 const PROVIDER: &str = "sandboxProvider00001";
 
-/// [E] rows where the caller names no number; [I] the most.
+/// [E] rows if the caller gives no number; [I] the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
-/// A contact that replies does so after this long, in milliseconds.
+/// The delay of a contact's reply, in milliseconds.
 const REPLY_AFTER: i64 = 2_000;
 
 pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
@@ -28,7 +28,7 @@ pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<V
     })
 }
 
-/// Newest first; one level deeper than documented [M: docs#54]; email bodies are left out [M: docs#40].
+/// Newest first; nested one level deeper than documented [M: docs#54]; email bodies are left out [M: docs#40].
 fn messages(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("conversationId");
     call.record(state, "conversation", id)?;
@@ -72,7 +72,7 @@ fn messages(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     }}))
 }
 
-/// `messageType` and number [E] of what is sent as `type`.
+/// `messageType` and number [E] for a sent `type`.
 fn kind_of(channel: &str) -> (&'static str, u8) {
     match channel {
         "Email" => ("TYPE_EMAIL", 3),
@@ -191,8 +191,8 @@ fn email(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     Ok(email)
 }
 
-/// [M: docs#6] a provider that is none is a 500; the sandbox has no other. [M: docs#70] without one the answer is a 201
-/// and nothing; here the document demands it first.
+/// [M: docs#6] an invalid provider is a 500; the sandbox has only one. [M: docs#70] without one the answer is an empty
+/// 201; here the document requires it first.
 fn inbound(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     if call
         .text("conversationProviderId")
@@ -278,7 +278,7 @@ pub(crate) fn message(
     })
 }
 
-/// Keeps a message and tells its conversation.
+/// Stores a message and updates its conversation.
 pub(crate) fn keep(
     state: &mut Records,
     conversation: &Value,
@@ -308,7 +308,7 @@ pub(crate) fn keep(
     message
 }
 
-/// Replies whose time has come are messages.
+/// Turns due replies into messages.
 pub(crate) fn deliver_replies(state: &mut Records, now: i64) {
     let due = state
         .all("~reply")

@@ -9,8 +9,8 @@ use crate::state::Records;
 use crate::tokens::{Installation, KnownToken, KnownTokens, OauthOrigin, TokenKind};
 use crate::{COMPANY, LOCATION};
 
-/// Authorization codes that the sandbox takes, as often as they come: of an agency that installed the app everywhere, and
-/// of one location.
+/// Authorization codes that the sandbox always accepts: of an agency that installed the app everywhere, and of one
+/// location.
 const COMPANY_CODE: &str = "sandbox-code-company";
 const LOCATION_CODE: &str = "sandbox-code-location";
 
@@ -28,7 +28,7 @@ pub(super) fn answer(
     })
 }
 
-/// [M] the code is looked at before the client.
+/// [M] the code is checked before the client.
 fn token(
     state: &mut Records,
     tokens: &mut KnownTokens,
@@ -57,7 +57,7 @@ fn token(
     } else {
         let redirect = call.text("redirect_uri");
         let (installation, mut scopes) = marketplace.redeem(code, client, redirect, call.now)?;
-        // [M] the exchange's own are always there.
+        // [M] the scopes of the exchange itself are always included.
         for own in ["oauth.readonly", "oauth.write"] {
             if !scopes.iter().any(|scope| scope == own) {
                 scopes.push(own.to_owned());
@@ -85,7 +85,7 @@ fn token(
     Ok(tokens.mint(account, call.now))
 }
 
-/// What was chosen before one of the fixed codes was given.
+/// The choice behind one of the fixed codes.
 fn fixed(state: &Records, is_bulk: bool) -> Installation {
     let own = state
         .all("location")
@@ -100,7 +100,7 @@ fn fixed(state: &Records, is_bulk: bool) -> Installation {
     }
 }
 
-/// [E] a company's token is exchanged for one of its locations'. [I] only where the app is installed, and the message.
+/// [E] exchanges a company's token for one of its locations'. [I] only if the app is installed there, and the message.
 fn location_token(
     state: &Records,
     tokens: &mut KnownTokens,

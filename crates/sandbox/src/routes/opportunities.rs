@@ -8,7 +8,7 @@ use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-/// [E] rows where the caller names no number; [I] the most.
+/// [E] rows if the caller gives no number; [I] the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
 /// What a search is narrowed by.
@@ -84,7 +84,7 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
     let after = call.query("startAfterId");
     let after = after.and_then(|id| Some(found.position(id)? + 1));
     let page = call.number("page").unwrap_or(1).max(1);
-    // A page beyond the last is empty.
+    // A page after the last is empty.
     let start = after.unwrap_or_else(|| (page - 1).saturating_mul(limit).min(total));
     let page = found.iter().skip(start).take(limit);
     let page: Vec<Value> = page.map(|one| with_contact(state, one)).collect();
@@ -175,7 +175,7 @@ fn with_contact(state: &Records, opportunity: &Value) -> Value {
     whole
 }
 
-/// [I] messages for a pipeline or stage that is not there.
+/// [I] messages for a pipeline or stage that does not exist.
 fn check_stage(
     state: &Records,
     call: &SandboxCall,

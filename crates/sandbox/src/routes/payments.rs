@@ -8,7 +8,7 @@ use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::{RecordKind, Records};
 
-/// [E] rows where the caller names no number; [I] the most.
+/// [E] rows if the caller gives no number; [I] the most.
 const PAGE: usize = 10;
 const LARGEST_PAGE: usize = 100;
 /// Members that a list is narrowed by.
@@ -39,10 +39,10 @@ pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<V
     })
 }
 
-/// Newest first, with how many there are.
+/// Newest first, with the total number.
 pub(super) fn found(state: &Records, call: &SandboxCall, kind: RecordKind) -> (Vec<Value>, usize) {
     let is = |one: &Value, name: &str| {
-        // An invoice names its contact in its details.
+        // An invoice has its contact in its details.
         let own = match one.get(name) {
             None if name == "contactId" => &one["contactDetails"]["id"],
             _ => &one[name],
