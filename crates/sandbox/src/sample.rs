@@ -1,13 +1,13 @@
-//! Plausible values for what a document's schema asks for and the sandbox does not know: the same request, the same answer.
+//! Plausible values for parts of a schema that the sandbox does not know. The same request gets the same answer.
 
 use serde_json::{Map, Value, json};
 
 use super::documents::{DocumentedOperation, ImportedDocuments};
 
-/// Schemas that hold themselves end here.
+/// Recursive schemas end at this depth.
 const DEEPEST: usize = 6;
 
-/// Makes values for one operation; `known` are the values of the request, taken where names agree.
+/// Makes values for one operation. `known`: the values of the request, used if names agree.
 pub(crate) struct Sampler<'a> {
     documents: &'a ImportedDocuments,
     document: &'static str,
@@ -17,7 +17,7 @@ pub(crate) struct Sampler<'a> {
 }
 
 impl<'a> Sampler<'a> {
-    /// `seed` tells two requests apart; `now` is RFC 3339.
+    /// `seed` distinguishes requests; `now` is RFC 3339.
     pub(crate) fn new(
         documents: &'a ImportedDocuments,
         operation: &DocumentedOperation,
@@ -39,7 +39,7 @@ impl<'a> Sampler<'a> {
         self.value(schema, "", 0)
     }
 
-    /// `value` with what `schema` requires and it lacks.
+    /// `value` with the members that `schema` requires and it lacks.
     pub(crate) fn completed(&mut self, schema: &'static Value, value: Value) -> Value {
         let schema = self.documents.resolved(self.document, schema);
         match value {
@@ -128,7 +128,7 @@ impl<'a> Sampler<'a> {
                 let members = members
                     .map(|(name, schema)| (name.clone(), self.value(schema, name, depth + 1)));
                 let mut whole: Map<String, Value> = members.collect();
-                // Some documents require a name that they do not describe.
+                // Some documents require members that they do not describe.
                 for name in required.into_iter().flatten().filter_map(Value::as_str) {
                     whole
                         .entry(name)
@@ -150,7 +150,7 @@ impl<'a> Sampler<'a> {
         let lower = name.to_ascii_lowercase();
         let ends = |ends: &[&str]| ends.iter().any(|end| lower.ends_with(end));
         let format = schema.get("format").and_then(Value::as_str);
-        // The patterns in the documents' answers are a day and a time of day.
+        // The patterns in the documents' answers are for a day and a time of day.
         let pattern = schema.get("pattern").and_then(Value::as_str);
         let text = if pattern.is_some_and(|pattern| !pattern.contains("{4}")) {
             "09:00".to_owned()

@@ -1,4 +1,4 @@
-//! A believable agency to begin with: companies, locations, people, conversations, deals, appointments, payments.
+//! A plausible agency to start with: companies, locations, people, conversations, deals, appointments, payments.
 
 mod catalogue;
 mod history;
@@ -27,10 +27,10 @@ const DAY: i64 = 86_400_000;
 const HOUR: i64 = 3_600_000;
 
 const OTHER_COMPANY: &str = "comNorthstar00000001";
-/// Of each further location.
+/// For each further location.
 const CONTACTS_OF_A_BRANCH: usize = 3;
 
-/// City, state, postal code and time zone of each location's town; branches are spread over them.
+/// City, state, postal code and time zone of each location; branches are spread over them.
 const TOWNS: [(&str, &str, &str, &str); 5] = [
     ("Portland", "OR", "97201", "America/Los_Angeles"),
     ("Denver", "CO", "80202", "America/Denver"),
@@ -39,22 +39,22 @@ const TOWNS: [(&str, &str, &str, &str); 5] = [
     ("Phoenix", "AZ", "85004", "America/Phoenix"),
 ];
 
-/// What a location is to be.
+/// The plan of a location.
 struct LocationPlan {
-    /// Of its token.
+    /// Part of its token.
     slug: String,
     id: String,
     name: String,
     town: (&'static str, &'static str, &'static str, &'static str),
     company: &'static str,
     contacts: usize,
-    /// An account of HighLevel's own kind of sandbox, with lower limits.
+    /// An account like HighLevel's own sandboxes, with lower limits.
     is_small: bool,
     /// Two contacts may share an email or a phone.
     allows_duplicates: bool,
 }
 
-/// Fills an empty sandbox as the options say; dates count back and forth from `now`.
+/// Fills an empty sandbox by the options. Dates are relative to `now`.
 pub(crate) fn seed(state: &mut Records, now: i64, options: &SandboxOptions) {
     for (id, name) in [
         (COMPANY, "Brightside Agency"),
@@ -85,7 +85,7 @@ pub(crate) fn seed(state: &mut Records, now: i64, options: &SandboxOptions) {
             history(state, &place, &agency, number, person);
         }
     }
-    // Last, so that what came before it is the same with and without it.
+    // Last, so that earlier records are the same with and without it.
     for plan in &plans {
         marketing(state, &SeedLocation::new(plan, now));
     }
@@ -153,9 +153,9 @@ struct SeedLocation<'a> {
     id: &'a str,
     company: &'static str,
     zone: &'static str,
-    /// Midnight of UTC's day, in milliseconds.
+    /// Midnight UTC of the day, in milliseconds.
     today: i64,
-    /// The day by the location's clock.
+    /// The local day of the location.
     date: Date,
 }
 
@@ -175,7 +175,7 @@ impl<'a> SeedLocation<'a> {
         }
     }
 
-    /// So many days from today, at a full hour by the location's clock.
+    /// This many days from today, at a full hour of local time.
     fn at_hour(&self, days: i64, hour: i8) -> i64 {
         let day = self.date.checked_add(Span::new().days(days));
         let local = day.and_then(|day| day.at(hour, 0, 0, 0).in_tz(self.zone));
@@ -183,7 +183,7 @@ impl<'a> SeedLocation<'a> {
     }
 }
 
-/// What the history of its contacts refers to.
+/// The records that the contacts' history refers to.
 struct Agency<'a> {
     users: &'a [String],
     pipelines: &'a [Value],
@@ -191,7 +191,7 @@ struct Agency<'a> {
     catalogue: &'a SeedCatalogue,
 }
 
-/// The tokens of every location, and the agency's: all of its own making, none looks real.
+/// The tokens of every location, and the agency's. All are invented, and none looks real.
 pub(crate) fn tokens(tokens: &mut KnownTokens, options: &SandboxOptions) {
     let scopes = super::documents()
         .operations
@@ -219,7 +219,7 @@ pub(crate) fn tokens(tokens: &mut KnownTokens, options: &SandboxOptions) {
             ..token.clone()
         };
         tokens.add(&format!("pit-sandbox-{slug}-readonly"), reader);
-        // As HighLevel's own look, for programs that take no other.
+        // In the form of HighLevel's own, for programs that accept no other.
         let uuid = format!("pit-5a4db0c0-0000-4000-8000-{:012}", number + 1);
         tokens.add(&uuid, token.clone());
         tokens.add(&format!("pit-sandbox-{slug}"), token);

@@ -1,4 +1,4 @@
-//! The sandbox over HTTP: every path is HighLevel's but those under `/__sandbox/`.
+//! The sandbox over HTTP: every path is HighLevel's except those under `/__sandbox/`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,15 +19,15 @@ use super::SandboxOptions;
 use super::marketplace::{ChooserReply, WebhookKey, WebhookOrder, WebhookSender};
 use super::world::{SandboxBody, SandboxRequest, World};
 
-/// [M] Cloudflare refuses it before HighLevel; [I] the page's text.
+/// [M] Cloudflare refuses it before HighLevel; [I] the text of the page.
 const BANNED: &[u8] = b"Python-urllib";
 
-/// The largest body that is taken, in bytes: HighLevel's forms take files of 50 MB each, several at once.
+/// The largest accepted body, in bytes: HighLevel's forms accept files of 50 MB each, several at once.
 const LARGEST_BODY: usize = 256 << 20;
 
 type SharedWorld = Arc<SandboxServer>;
 
-/// The world, and what acts outside it.
+/// The world, and its connections to the outside.
 pub struct SandboxServer {
     world: Mutex<World>,
     latency: Duration,
@@ -35,7 +35,7 @@ pub struct SandboxServer {
     sender: WebhookSender,
 }
 
-/// Which install ends.
+/// The install to end.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Uninstalling {
@@ -49,8 +49,8 @@ pub async fn serve(listener: TcpListener, options: SandboxOptions) -> std::io::R
 }
 
 impl SandboxServer {
-    /// Makes the world, or reads it from its file. Fails where the file cannot be used, or the options ask for what
-    /// HighLevel refuses.
+    /// Creates the world, or loads it from its file. Fails if the file cannot be used, or the options contain something
+    /// that HighLevel refuses.
     pub fn open(options: SandboxOptions) -> std::io::Result<Self> {
         Ok(Self {
             latency: options.latency,
@@ -68,7 +68,7 @@ impl SandboxServer {
             .route("/__sandbox/webhook-key", get(public_key))
             .route("/__sandbox/webhooks", post(order))
             .route("/__sandbox/uninstall", post(uninstall))
-            // [E] both; the second is the older.
+            // [E] both; the second is the older one.
             .route("/v2/oauth/chooselocation", get(choose).post(choose))
             .route("/oauth/chooselocation", get(choose).post(choose))
             .fallback(answer)
@@ -145,7 +145,7 @@ async fn choose(
     }
 }
 
-/// Lets the webhooks go that the last request gave rise to.
+/// Sends the webhooks that the last request caused.
 fn send_events(shared: &SharedWorld) {
     let outbox = lock(shared).marketplace.take_outbox();
     if let Some((url, events)) = outbox {

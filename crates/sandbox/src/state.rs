@@ -1,4 +1,4 @@
-//! The sandbox's records by kind and id, in the order they were made, and its source of new ids.
+//! The sandbox's records by kind and id, in the order of creation, and its source of new ids.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ pub(crate) type RecordKind = &'static str;
 pub(crate) struct Records {
     records: BTreeMap<String, KindRecords>,
     random: fastrand::Rng,
-    /// Records that were made, changed or removed so far.
+    /// The number of created, changed and removed records so far.
     changes: u64,
-    /// Where the records are kept, too.
+    /// The file that also keeps the records.
     data: Option<RecordsFile>,
 }
 
 impl Records {
-    /// An empty one.
+    /// No records yet.
     pub(crate) fn new(seed: u64, data: Option<RecordsFile>) -> Self {
         Self {
             records: BTreeMap::new(),
@@ -31,7 +31,7 @@ impl Records {
         }
     }
 
-    /// The records that `data` holds; false where it holds none.
+    /// Loads the records of `data`; false if it has none.
     pub(crate) fn load(&mut self) -> Result<bool, String> {
         let kept = self.data.as_ref().map(RecordsFile::records).transpose()?;
         let kept = kept.unwrap_or_default();
@@ -40,13 +40,13 @@ impl Records {
             self.records.entry(kind).or_default().put(id, record);
         }
         if any {
-            // Ids from the seed are taken.
+            // Ids from the seed are in use.
             self.random = fastrand::Rng::new();
         }
         Ok(any)
     }
 
-    /// Does what makes many records, and writes them at once.
+    /// Runs `make`, which creates many records, and writes them at once.
     pub(crate) fn at_once(&mut self, make: impl FnOnce(&mut Self)) {
         if let Some(data) = &self.data {
             data.begin();
@@ -57,7 +57,7 @@ impl Records {
         }
     }
 
-    /// Forgets everything; ids start again from `seed`.
+    /// Removes everything; ids start again from `seed`.
     pub(crate) fn clear(&mut self, seed: u64) {
         if let Some(data) = &self.data {
             data.clear();
@@ -68,14 +68,14 @@ impl Records {
         };
     }
 
-    /// Twenty letters and digits, as HighLevel's ids are.
+    /// Twenty letters and digits, like HighLevel's ids.
     pub(crate) fn new_id(&mut self) -> String {
         std::iter::repeat_with(|| self.random.alphanumeric())
             .take(20)
             .collect()
     }
 
-    /// Counts records that are made, changed or removed; it never falls.
+    /// Counts created, changed and removed records; it never decreases.
     pub(crate) fn changes(&self) -> u64 {
         self.changes
     }
@@ -116,7 +116,7 @@ impl Records {
         self.records.get(kind)?.newest_first(location, date)
     }
 
-    /// Makes or replaces the record of that id.
+    /// Creates or replaces the record of that id.
     pub(crate) fn put(&mut self, kind: RecordKind, id: &str, record: Value) {
         self.changes += 1;
         if let Some(data) = &self.data {
@@ -143,7 +143,7 @@ impl Records {
         }
     }
 
-    /// Lays `changes` over a record and gives it whole.
+    /// Merges `changes` over a record and returns the whole record.
     pub(crate) fn change(
         &mut self,
         kind: RecordKind,
@@ -159,7 +159,7 @@ impl Records {
     }
 }
 
-/// A record without what never leaves.
+/// A record without its internal members.
 pub(crate) fn public(value: Value) -> Value {
     match value {
         Value::Object(members) => members

@@ -13,10 +13,10 @@ use super::refusal::Refusal;
 const SIGNATURE: &str = ".sandbox";
 /// [E] seconds.
 const ACCESS_TOKEN_LIFE: i64 = 86_399;
-/// [E] a refresh token that was used still gives the same pair for this long, in milliseconds.
+/// [E] a used refresh token still gives the same pair for this long, in milliseconds.
 const REUSE: i64 = 30_000;
 
-/// What a token is [E: the documents' five security schemes].
+/// The kind of a token [E: the documents' five security schemes].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenKind {
     LocationPit,
@@ -35,28 +35,28 @@ pub(crate) struct KnownToken {
     pub scopes: Option<Vec<String>>,
     /// Milliseconds since 1970.
     pub expires: Option<i64>,
-    /// Of OAuth tokens.
+    /// Set for OAuth tokens.
     pub grant: Option<OauthOrigin>,
 }
 
-/// Where an OAuth token comes from.
+/// The origin of an OAuth token.
 #[derive(Clone, Debug)]
 pub(crate) struct OauthOrigin {
     pub client: String,
     pub installation: Installation,
 }
 
-/// What somebody chose: one location, several of a company, or all that it has and will have.
+/// The chosen locations: one, several of a company, or all present and future ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Installation {
     pub company: String,
     /// In the order of the page.
     pub locations: Vec<String>,
-    /// Locations that come later get the app too.
+    /// Later locations get the app too.
     pub is_whole: bool,
     /// The token is the company's.
     pub is_bulk: bool,
-    /// Who chose.
+    /// The user who chose.
     pub user: String,
 }
 
@@ -68,11 +68,11 @@ pub(crate) struct KnownTokens {
     minted: u64,
 }
 
-/// What became of a refresh token.
+/// The state of a refresh token.
 #[derive(Clone)]
 enum RefreshState {
     Unused,
-    /// When, and for which answer.
+    /// The time of its use, and the answer.
     Used(i64, Value),
     Revoked,
 }
@@ -82,7 +82,7 @@ impl KnownToken {
         self.location.is_empty()
     }
 
-    /// Whether the operation takes this class of token and its scopes.
+    /// Whether the operation accepts this class of token and its scopes.
     pub(crate) fn may(&self, operation: &DocumentedOperation) -> Result<(), Refusal> {
         let takes = |schemes: &[&str]| {
             operation.access.is_empty() || operation.access.iter().any(|one| schemes.contains(one))
@@ -141,7 +141,7 @@ impl KnownTokens {
         }
     }
 
-    /// A new access token and refresh token for an account, as `/oauth/token` answers [E].
+    /// A new access token and refresh token for an account, in the form of `/oauth/token` [E].
     pub(crate) fn mint(&mut self, account: KnownToken, now: i64) -> Value {
         let access = self.text(&account, now);
         let refresh = self.text(&account, now);
@@ -171,15 +171,15 @@ impl KnownTokens {
                 answer["installToFutureLocations"] = json!(installation.is_whole);
             }
         }
-        // [M] of a company it is empty text.
+        // [M] empty text for a company.
         answer["locationId"] = json!(account.location);
         self.refresh
             .insert(refresh, (account, RefreshState::Unused));
         answer
     }
 
-    /// [E] a refresh token rotates when it is used, and gives the same pair again for 30 s. [M] it is bound to its client,
-    /// and what HighLevel says of one that was revoked is that the client's credentials are invalid.
+    /// [E] a refresh token rotates when it is used, and gives the same pair again for 30 s. [M] it is bound to its
+    /// client, and HighLevel's error for a revoked one says that the client's credentials are invalid.
     pub(crate) fn renew(
         &mut self,
         refresh: &str,
@@ -195,7 +195,7 @@ impl KnownTokens {
         }
         match state {
             RefreshState::Used(at, answer) if now - at <= REUSE => Ok(answer),
-            // [I] of one that was used longer ago.
+            // [I] for one that was used longer ago.
             RefreshState::Used(..) => Err(Refusal::oauth("Invalid refresh token")),
             RefreshState::Revoked => Err(Refusal::client()),
             RefreshState::Unused => {
@@ -207,7 +207,7 @@ impl KnownTokens {
         }
     }
 
-    /// Ends the OAuth tokens of which `is` is true.
+    /// Revokes the OAuth tokens for which `is` is true.
     pub(crate) fn revoke(&mut self, is: impl Fn(&KnownToken) -> bool) {
         self.access
             .retain(|_, token| token.grant.is_none() || !is(token));
@@ -218,7 +218,7 @@ impl KnownTokens {
         }
     }
 
-    /// Three parts like a JWT, so that what reads claims finds them; nothing is signed.
+    /// Three parts like a JWT, so that parsers find the claims; nothing is signed.
     fn text(&mut self, account: &KnownToken, now: i64) -> String {
         self.minted += 1;
         let (class, id) = if account.is_agency() {
@@ -240,7 +240,7 @@ impl KnownTokens {
     }
 }
 
-/// The scopes of a token by name, as an answer has to list them.
+/// The scopes of a token by name, which an answer must list.
 fn granted(account: &KnownToken) -> Vec<String> {
     account.scopes.clone().unwrap_or_else(|| {
         let operations = super::documents().operations.iter();

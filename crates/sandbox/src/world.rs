@@ -1,4 +1,4 @@
-//! Judges one request after the other: version, token, limit, class and scope, location, contents; then lets it act.
+//! Judges one request after the other: version, token, limit, class and scope, location, contents; then executes it.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,13 +21,13 @@ use super::state::{Records, public};
 use super::tokens::{KnownToken, KnownTokens};
 use super::{SandboxOptions, seed};
 
-/// Media type of all answers but a few files.
+/// Media type of all answers except a few files.
 const JSON: &str = "application/json";
 
-/// [M] values of `Version` that answer on any route.
+/// [M] values of `Version` that work on any route.
 const VERSIONS: [&str; 4] = ["2021-04-15", "2021-07-28", "2023-02-21", "v3"];
 
-/// Everything that a sandbox holds.
+/// The whole state of a sandbox.
 pub(crate) struct World {
     options: SandboxOptions,
     pub state: Records,
@@ -67,7 +67,7 @@ pub(crate) enum SandboxBody {
 }
 
 impl World {
-    /// With the records of the options' file, or freshly seeded; dates count back from `now`.
+    /// With the records of the options' file, or freshly seeded. Dates count back from `now`.
     pub(crate) fn new(options: SandboxOptions, now: i64) -> Result<Self, String> {
         let data = options.data.as_deref().map(RecordsFile::open).transpose()?;
         let mut state = Records::new(options.seed, data);
@@ -90,7 +90,7 @@ impl World {
         Ok(world)
     }
 
-    /// Back to the beginning.
+    /// Back to the initial state.
     pub(crate) fn reset(&mut self, now: i64) {
         self.state.clear(self.options.seed);
         let options = &self.options;
@@ -114,7 +114,7 @@ impl World {
             .as_ref()
             .map_or_else(|refusal| refusal.status, |(status, _)| *status);
         let changes = self.state.changes() - before;
-        // Nobody is told of what the log does not hold.
+        // An answer is sent only if the log has its request.
         let answered = match self.keep(request, status, (&trace, changes)) {
             Ok(()) => answered,
             Err(error) => Err(Refusal::new(
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    /// What a browser gets at the page where people choose locations.
+    /// The answer to a browser at the page where people choose locations.
     pub(crate) fn choose(&mut self, request: &SandboxRequest) -> ChooserReply {
         let (state, marketplace) = (&mut self.state, &mut self.marketplace);
         let reply = if request.method == "POST" {
@@ -159,7 +159,7 @@ impl World {
         reply
     }
 
-    /// Takes the app from a location or a company; false where it is not there.
+    /// Uninstalls the app from a location or a company; false if it is not installed.
     pub(crate) fn uninstall(
         &mut self,
         location: Option<&str>,
@@ -170,7 +170,7 @@ impl World {
         marketplace::uninstall(state, tokens, &mut self.marketplace, location, company, now)
     }
 
-    /// With the answer's trace, and how many records the request made, changed or removed.
+    /// Logs the request with the answer's trace, and the number of created, changed and removed records.
     fn keep(
         &mut self,
         request: &SandboxRequest,
@@ -195,7 +195,7 @@ impl World {
         }))
     }
 
-    /// The location of the request's token; of an agency's or an unknown one that which the request names.
+    /// The location of the request's token; for an agency's or an unknown token the one in the request.
     fn location(
         &self,
         request: &SandboxRequest,
@@ -238,7 +238,7 @@ impl World {
         let minting = operation.path == "/oauth/token";
         if !minting {
             check_version(request.version.as_deref())?;
-            // [M] of one of them: a path that only v3 has is nowhere under an older version.
+            // [M] of one of them: a path that only v3 has is unknown under an older version.
             if operation.is_of_v3() && request.version.as_deref() != Some("v3") {
                 let message = format!("Cannot {} {}", request.method, request.path);
                 return Err(Refusal::new(404, message));
@@ -276,7 +276,7 @@ impl World {
         if !minting {
             call.token.may(operation)?;
             self.check_tenants(&call)?;
-            // [M: n8n#11353] a later page that names no location is taken for a foreign one.
+            // [M: n8n#11353] a later page without a location is treated as a foreign one.
             if operation.key == "GET /contacts/"
                 && call.query("startAfterId").is_some()
                 && call.query("locationId").is_none()
@@ -284,7 +284,7 @@ impl World {
                 return Err(Refusal::location());
             }
         }
-        // [I] a guard judges before the contents are looked at, as in HighLevel's framework.
+        // [I] guards run before the contents are checked, as in HighLevel's framework.
         let mut faults = query_faults(documents(), operation, &query);
         if let Some(body) = &operation.body
             && !body.media.starts_with("multipart/")
@@ -336,7 +336,7 @@ impl World {
         }
     }
 
-    /// A fault that the options ask for.
+    /// A failure that the options order.
     fn fail(&mut self) -> Result<(), Refusal> {
         for (status, rate) in &self.options.faults {
             if self.faults.f64() < *rate {
@@ -346,9 +346,9 @@ impl World {
         Ok(())
     }
 
-    /// Every location and company that the request names must be the token's.
+    /// Every location and company in the request must be the token's.
     fn check_tenants(&self, call: &SandboxCall) -> Result<(), Refusal> {
-        // What they call altId is the message's id at its provider.
+        // Their altId is the message's id at its provider.
         let own_ids = [
             "POST /conversations/messages/inbound",
             "POST /conversations/messages/outbound",
@@ -409,7 +409,7 @@ fn body_of(request: &SandboxRequest) -> Result<Value, Refusal> {
         .map_err(|error| Refusal::new(400, format!("Unexpected token in JSON: {error}")))
 }
 
-/// Values of a name that is repeated are joined by commas.
+/// Values of a repeated name are joined by commas.
 fn joined(query: &QueryValues) -> BTreeMap<String, String> {
     let mut map: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in query {
@@ -421,7 +421,7 @@ fn joined(query: &QueryValues) -> BTreeMap<String, String> {
     map
 }
 
-/// What the document describes: what was found, completed, or a sample of it where nothing is known.
+/// The documented answer: the found values, completed, or a sample if nothing is known.
 fn described(
     operation: &'static DocumentedOperation,
     call: &SandboxCall,

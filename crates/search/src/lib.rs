@@ -1,5 +1,5 @@
-//! Finds operations by what people say. The generator cuts texts into words by this code, the server queries, so that
-//! both have the same words.
+//! Finds operations by people's words. The generator's texts and the server's queries are tokenized by the same code,
+//! so that both have the same words.
 
 mod index;
 mod meaning;

@@ -1,62 +1,62 @@
-//! The meaning of a request's words: by the glossary, as expressions of several words, as verbs at its head.
+//! The meaning of a request's words: by the glossary, as expressions of several words, and as verbs at its beginning.
 
 use crate::index::Index;
 use crate::query::{Clause, Mood, Vocabulary};
 use crate::words::Word;
 
-// The numbers here and in `rank` were set over `codegen/tests/requests.jsonl`, two thirds of it, and the files of requests
-// that may be looked at. All lie where half or double of them changes little.
+// The numbers here and in `rank` were tuned on two thirds of `codegen/tests/requests.jsonl` and on the files of
+// requests that may be inspected. Halving or doubling any of them changes little.
 
-/// What a match of what a word means is worth beside one of the word itself; of an expression's.
+/// The weight of a match of a word's meaning, relative to the word itself; and of an expression's meaning.
 const SYNONYM: f32 = 0.75;
 const EXPRESSION: f32 = 0.9;
 
-/// A word that is part of an expression, beside one that stands alone.
+/// A word inside an expression, relative to a word alone.
 const INNER: f32 = 0.7;
 
-/// A name, which may be a word of some operation by chance; and `contact`, at which a name hints.
+/// A name, which may be a word of some operation by chance; and `contact`, which a name suggests.
 const NAME: f32 = 0.3;
 const HINT: f32 = 0.4;
 
-/// A word that narrows, beside one of what the request is about.
+/// A word that narrows, relative to a word of the subject.
 const NARROW: f32 = 0.5;
 
-/// What one asks for that is narrowed is filtered.
+/// A narrowed request for information means a filter.
 const FILTER: f32 = 0.5;
 
 /// Longest expression in the glossary, in words.
 const LONGEST: usize = 4;
 
-/// How far a particle stands from its verb at most: `take the old tag off`.
+/// Longest distance of a particle from its verb: `take the old tag off`.
 const REACH: usize = 6;
 
-/// Words that may stand apart from the verb they belong to, in stems.
+/// Words that may be separated from their verb, in stems.
 const PARTICLES: &[&str] = &[
     "off", "back", "over", "out", "down", "away", "know", "along", "across", "forward", "in", "up",
     "to", "togeth", "at", "live", "on", "into",
 ];
 
-/// What operations do that look something up, in stems.
+/// Verbs of operations that look something up, in stems.
 const LOOKING: &[&str] = &[
     "get", "list", "search", "find", "count", "download", "export", "check",
 ];
 
-/// What operations do that change something, in stems.
+/// Verbs of operations that change something, in stems.
 const ACTING: &[&str] = &[
     "creat", "add", "updat", "delet", "remov", "send", "cancel", "publish", "paus", "resum",
     "duplic", "upload", "assign", "complet", "void", "enabl", "disabl", "connect", "attach",
     "import", "upsert", "book", "block", "start", "purchas", "train",
 ];
 
-/// One thing said, and the ways in which operations may say it: the worth and the stems of each.
+/// One term of a request, with the alternatives that operations may use: the weight and the stems of each.
 pub(crate) struct Term<'a> {
     pub weight: f32,
     pub ways: Vec<(f32, Vec<&'a str>)>,
-    /// It tells what is wanted, and is no name.
+    /// It describes what is wanted, and is not a name.
     pub tells: bool,
 }
 
-/// Where the words of an expression stand, and what it means.
+/// The positions of an expression's words, with its meaning.
 type WordMatch<'a> = (Vec<usize>, &'a [String]);
 
 impl Vocabulary for Index {
@@ -113,7 +113,7 @@ impl Index {
         Some((vec![at], self.meant([first])?))
     }
 
-    /// Whether the `to` at `at` goes with a verb: `I have to text Ann`, not `add a note to contact`.
+    /// Whether the `to` at `at` belongs to a verb: `I have to text Ann`, not `add a note to contact`.
     fn is_infinitive(&self, words: &[Word], at: usize) -> bool {
         let (before, rest) = words.split_at_checked(at).unwrap_or_default();
         let is_verb = |word: &Word| {
@@ -131,7 +131,7 @@ impl Index {
         !is_plural && rest.first().is_some_and(|next| !goes_on(next))
     }
 
-    /// What an expression means, as it is written, in the singular, or else by its stems.
+    /// The meaning of an expression as written, in the singular, or else by its stems.
     fn meant<'a>(&self, words: impl IntoIterator<Item = &'a Word> + Clone) -> Option<&[String]> {
         let joined = |part: fn(&Word) -> &str| {
             let words: Vec<&str> = words.clone().into_iter().map(part).collect();

@@ -1,13 +1,13 @@
-//! Reads a request as people write it: its clauses, whether each asks or bids, what it is about, and whom it names.
+//! Parses a request in people's words: its clauses, whether each is a question or a command, its subject, and names.
 
 use crate::words::{Word, cut};
 
-/// What a clause wants.
+/// The mood of a clause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
-    /// To know something.
+    /// A question.
     Ask,
-    /// Something done.
+    /// A command.
     Bid,
 }
 
@@ -15,39 +15,39 @@ pub(crate) enum Mood {
 #[derive(Debug)]
 pub(crate) struct Clause {
     pub words: Vec<Word>,
-    /// `None` where it is unclear.
+    /// `None` if unclear.
     pub mood: Option<Mood>,
-    /// How many of the words say what it is about; what follows narrows that.
+    /// The number of words of the subject; the words after it narrow it.
     pub head: usize,
     /// It is about several of a kind: `contacts with a tag`.
     pub is_plural: bool,
 }
 
-/// What a clause is read by.
+/// The knowledge of words that parsing a clause needs.
 pub(crate) trait Vocabulary {
-    /// What the verb wants that `words` begin with.
+    /// The mood of the verb with which `words` begin.
     fn verb(&self, words: &[Word]) -> Option<Mood>;
 
-    /// Whether `word` is one of what operations are about, or means one.
+    /// Whether `word` is a word of operations, or means one.
     fn is_known(&self, word: &Word) -> bool;
 }
 
-/// Begin a question, in stems.
+/// Words that begin a question, in stems.
 const ASKING: &[&str] = &[
     "what", "who", "whose", "when", "where", "which", "whi", "how", "has", "have", "havent",
     "hasnt", "did", "didnt", "doe", "doesnt", "is", "isnt", "are", "was", "were", "am", "ani",
 ];
 
-/// Part two clauses where a verb follows, in stems.
+/// Words that separate two clauses if a verb follows, in stems.
 const JOINTS: &[&str] = &["and", "then", "also", "plus"];
 
-/// Begin what narrows a request: `contacts with a tag`.
+/// Words that begin the narrowing part of a request: `contacts with a tag`.
 const NARROWING: &[&str] = &[
     "with", "without", "where", "whose", "that", "who", "which", "having", "missing", "sorted",
     "above", "over", "under", "below", "since",
 ];
 
-/// Stand in sentences and not in what is only named: `the deal is lost`, not `lost deals`.
+/// Words of sentences, which a mere subject does not have: `the deal is lost`, not `lost deals`.
 const TELLING: &[&str] = &[
     "is", "are", "was", "were", "am", "be", "been", "has", "have", "had", "do", "does", "did",
     "can", "could", "should", "would", "will", "wont", "cant", "dont", "didnt", "doesnt", "isnt",
@@ -56,14 +56,13 @@ const TELLING: &[&str] = &[
     "im", "ive", "ill",
 ];
 
-/// Verbs that are adjectives where several of a kind follow: `open deals`, `new leads`. Those that
-/// end in `ed` are too.
+/// Verbs that are adjectives before a plural: `open deals`, `new leads`. So are those that end in `ed`.
 const ADJECTIVES: &[&str] = &["new", "open", "active"];
 
-/// Stand before a verb of many: `bulk add`.
+/// Words before a verb that mean many: `bulk add`.
 const MANY: &[&str] = &["bulk", "mass", "batch"];
 
-/// A request as one clause, and the clauses it falls into where there are several.
+/// A request as one clause, and its separate clauses if there are several.
 pub(crate) fn clauses(text: &str, vocabulary: &impl Vocabulary) -> (Clause, Vec<Clause>) {
     let mut parts: Vec<Vec<Word>> = vec![Vec::new()];
     for piece in sentences(text).flat_map(|one| one.split_inclusive([',', ';', '?', '!', '\n'])) {
@@ -93,12 +92,12 @@ pub(crate) fn clauses(text: &str, vocabulary: &impl Vocabulary) -> (Clause, Vec<
     (clause(whole), parts.into_iter().map(clause).collect())
 }
 
-/// Sentences end with a full stop before a space: `acme.com` has none.
+/// Sentences end with a full stop before a space: `acme.com` is not an end.
 fn sentences(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(". ")
 }
 
-/// `is_titled`: most words of the request begin with a capital, which then says nothing.
+/// `is_titled`: most words of the request are capitalised, so a capital means nothing.
 fn clause(mut words: Vec<Word>, is_titled: bool, vocabulary: &impl Vocabulary) -> Clause {
     for word in words.iter_mut().skip(1) {
         word.is_name = word.capital && !is_titled;
@@ -120,7 +119,7 @@ fn clause(mut words: Vec<Word>, is_titled: bool, vocabulary: &impl Vocabulary) -
     }
 }
 
-/// How many of the words come before what narrows them: `contacts with a tag`, `leads assigned to me`.
+/// The number of words before the narrowing ones: `contacts with a tag`, `leads assigned to me`.
 fn head(words: &[Word], vocabulary: &impl Vocabulary) -> usize {
     let mut has_plural = false;
     for (at, word) in words.iter().enumerate() {
@@ -134,7 +133,7 @@ fn head(words: &[Word], vocabulary: &impl Vocabulary) -> usize {
     words.len()
 }
 
-/// What the verb wants that `words` begin with, unless it is an adjective there.
+/// The mood of the verb with which `words` begin, unless it is an adjective there.
 fn mood_of_verb(words: &[Word], vocabulary: &impl Vocabulary) -> Option<Mood> {
     if let Some((first, rest)) = words.split_first()
         && !rest.is_empty()
@@ -152,7 +151,7 @@ fn mood_of_verb(words: &[Word], vocabulary: &impl Vocabulary) -> Option<Mood> {
     (!is_adjective).then_some(mood)
 }
 
-/// Whether a word is several of what operations are about.
+/// Whether a word is the plural of a subject of operations.
 fn is_plural(word: &Word, vocabulary: &impl Vocabulary) -> bool {
     word.written.len() > 3
         && word.written.ends_with('s')
@@ -214,7 +213,7 @@ mod tests {
         check("bulk add contacts", Some(Mood::Bid));
         check("opening hours", None);
         check("the deal of Ann", None);
-        // What is only named is looked for.
+        // A mere subject is looked for.
         check("contacts with a tag", Some(Mood::Ask));
         check("open deals", Some(Mood::Ask));
         check("moved deals", Some(Mood::Ask));

@@ -6,14 +6,13 @@ use crate::index::{Index, PHRASE_SCALE};
 use crate::query::{Clause, Mood, clauses};
 use crate::verdict::Ranking;
 
-/// Several words that go together count as this power of their number.
+/// Several words of one term count as this power of their number.
 const TOGETHER: f32 = 0.4;
 
-/// A word that another word of the request meant already.
+/// The factor of a word whose meaning another word of the request already has.
 const AGAIN: f32 = 0.4;
 
-/// Operations that change something, for one who asks; that only read, for one who bids, or who
-/// does neither clearly.
+/// The factors of writes for a question, and of reads for a command or an unclear mood.
 const WRITES_FOR_ASKING: f32 = 0.6;
 const READS_FOR_BIDDING: f32 = 0.4;
 const READS_FOR_UNCLEAR: f32 = 0.85;
@@ -23,38 +22,37 @@ const READS_FOR_UNCLEAR: f32 = 0.85;
 const LACKING_FOR_BIDDING: f32 = 0.82;
 const LACKING_READS_FOR_BIDDING: f32 = 0.7;
 
-/// What is lacking and would change something, for one who names a thing only: `form submissions`.
+/// The factor of a lacking subject that would change something, for a mere subject: `form submissions`.
 const LACKING_WRITES_FOR_UNCLEAR: f32 = 0.8;
 
-/// The whole request, for one of its clauses.
+/// The weight of the whole request, for one of its clauses.
 const CONTEXT: f32 = 0.15;
 
-/// How much of a score falls with what a title has beyond the request, how steeply, and what a
-/// title that the request says in full adds.
+/// How much of a score depends on a title's additional words, how steeply, and the bonus for a title that the request
+/// contains completely.
 const TITLE_SHARE: f32 = 0.7;
 const TITLE_POWER: f32 = 1.3;
 const TITLE_WHOLE: f32 = 500.0;
 
-/// A phrase that the request says in full, beside a title that it says in full, and what it adds.
+/// A phrase that the request contains completely, relative to such a title, and its bonus.
 const PHRASE: f32 = 0.85;
 const PHRASE_WHOLE: f32 = 700.0;
 
-/// What the titles of operations that look something up say alike; of those that look up one, where
-/// several are asked for.
+/// Factors for equal titles of operations that look something up; and of those that look up one, if several are wanted.
 const LOOKS: f32 = 0.8;
 const LOOKS_UP_ONE: f32 = 0.25;
 
-/// What lists is asked for a little less surely where one is asked for.
+/// A list is slightly less likely to be meant if one is wanted.
 const LISTS_ONE: f32 = 0.65;
 
 impl Index {
-    /// Operations that match any word of a request, best first, with their scores. Where it holds
-    /// several intents, the best of each come in turn.
+    /// Operations that match any word of a request, best first, with their scores. If it has several intents, the best
+    /// results of each alternate.
     pub fn rank(&self, request: &str, is_wanted: impl Fn(usize) -> bool) -> Vec<(usize, f32)> {
         self.find(request, is_wanted).operations
     }
 
-    /// The same, and whether any of all operations, wanted or not, does what is asked for.
+    /// The same, and whether any operation, wanted or not, serves the request.
     pub fn find(&self, request: &str, is_wanted: impl Fn(usize) -> bool) -> Ranking<'_> {
         let (operations, _) = self.counts();
         let (whole, mut parts) = clauses(request, self);
@@ -91,7 +89,7 @@ impl Index {
         }
     }
 
-    /// Each operation that HighLevel retires behind the one that takes its place.
+    /// Moves each operation that HighLevel retires behind its replacement.
     fn successors_first(
         &self,
         ranked: Vec<(usize, f32)>,
@@ -112,11 +110,11 @@ impl Index {
         ordered
     }
 
-    /// The score of every operation and of all that is lacking for one clause.
+    /// The score of every operation and lacking subject for one clause.
     fn score(&self, clause: &Clause) -> Vec<f32> {
         let (operations, all) = self.counts();
         let mut scores = vec![0.0_f32; all];
-        // What the clause says and means, in stems, and how surely.
+        // The stems of the clause's words and meanings, with their certainty.
         let mut said: HashMap<&str, f32> = HashMap::new();
         if clause.mood == Some(Mood::Ask) {
             let (one, several) = if clause.is_plural {
@@ -186,7 +184,7 @@ impl Index {
         scores
     }
 
-    /// What the score of an operation, or of what is lacking, is multiplied by in a mood.
+    /// The factor of an operation or lacking subject in a mood.
     fn fitness(&self, number: usize, mood: Option<Mood>) -> f32 {
         if let Some(lacking) = number.checked_sub(self.priors.len()) {
             let reads = self.lacking.get(lacking).is_some_and(|one| one.reads);
@@ -222,7 +220,7 @@ fn add(postings: Option<&Vec<u32>>, worth: f32, sums: &mut [f32]) {
     }
 }
 
-/// The first of each list, then the second of each, and so on; every operation once.
+/// Alternates between the lists; every operation once.
 fn in_turn(lists: Vec<Vec<(usize, f32)>>, count: usize) -> Vec<(usize, f32)> {
     let mut is_listed = vec![false; count];
     let mut turns: Vec<_> = lists.into_iter().map(Vec::into_iter).collect();
@@ -283,7 +281,7 @@ mod tests {
                 ("messag", &[2, 500]),
             ]),
             synonyms: HashMap::from(meant),
-            // Phrases: `put a tag` of 1, `paint the tag` of what is lacking.
+            // Phrases: `put a tag` of 1, `paint the tag` of the lacking subject.
             phrases: of(&[
                 ("put", &[0, 60]),
                 ("tag", &[0, 40, 1, 40]),
@@ -314,9 +312,9 @@ mod tests {
         check("text her", &[2]);
         check("a text", &[]);
         check("texts for her", &[]);
-        // Several of a kind are looked for.
+        // A plural is looked for.
         check("text tags", &[0, 1]);
-        // Both intents stand before what else the first would find.
+        // Both intents precede the other results of the first.
         check("slap a label on it and text her", &[1, 2, 0]);
         check("zzzz", &[]);
     }
@@ -334,7 +332,7 @@ mod tests {
         check("paint the tag", Some("paint tags"));
         check("paint", Some("paint tags"));
         check("add a tag", None);
-        // One of two intents is done.
+        // One of two intents can be served.
         check("paint the tag and text her", None);
         check("zzzz qqqq xxxx", Some("unknown"));
     }

@@ -1,13 +1,13 @@
-//! Judges whether any operation does what a request asks for.
+//! Judges whether any operation serves a request.
 
 use crate::index::{Index, Lacking};
 use crate::meaning::Term;
 use crate::query::Clause;
 
-/// How much better than the best operation that must fit which is lacking.
+/// The factor by which a lacking subject must match better than the best operation.
 const MARGIN: f32 = 0.9;
 
-/// What the best operation has of a request at most, by rarity, where none does it.
+/// The most of a request, by rarity, that the best operation covers if none serves it.
 const COVERED: f32 = 0.1;
 
 /// What is lacking has of a request at least this much, by rarity: one common noun of several rare words is not it.
@@ -16,25 +16,25 @@ const LACK_COVERED: f32 = 0.3;
 /// What a word is worth that no operation has, in the measure of `rarity`.
 const UNKNOWN: f32 = 6.0;
 
-/// What was found for a request.
+/// The result for a request.
 #[derive(Debug)]
 pub struct Ranking<'a> {
     /// Best first, with their scores.
     pub operations: Vec<(usize, f32)>,
-    /// What is lacking and fits best.
+    /// The best matching lacking subject.
     pub(crate) lacking: Option<&'a Lacking>,
-    /// How many times better that fits than the best operation.
+    /// The factor by which it matches better than the best operation.
     pub margin: f32,
-    /// How much of the request the best operation has, from 0 to 1.
+    /// The share of the request that the best operation covers, from 0 to 1.
     pub covered: f32,
 }
 
-/// Why nothing does what a request asks for.
+/// The reason that nothing serves a request.
 #[derive(Clone, Copy, Debug)]
 pub enum Lack<'a> {
-    /// It is known that HighLevel's API lacks it.
+    /// HighLevel's API is known to lack it.
     Known(&'a Lacking),
-    /// Next to none of its words is one of an operation.
+    /// Almost none of its words is a word of an operation.
     Unknown,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Ranking<'a> {
         self.lack_beyond(MARGIN)
     }
 
-    /// The same where what is lacking must fit `margin` times better than the best operation.
+    /// The same if a lacking subject must match `margin` times better than the best operation.
     pub fn lack_beyond(&self, margin: f32) -> Option<Lack<'a>> {
         match self.lacking {
             Some(lacking) if self.margin > margin => Some(Lack::Known(lacking)),
@@ -53,8 +53,8 @@ impl<'a> Ranking<'a> {
 }
 
 impl Index {
-    /// What is lacking for the clause that is served best, by which margin, and how much of a clause
-    /// an operation has at most.
+    /// The lacking subject for the best served clause, its margin, and the largest share of a clause that an operation
+    /// covers.
     pub(crate) fn judge(
         &self,
         parts: &[Clause],
@@ -103,7 +103,7 @@ impl Index {
         if all > 0.0 { had / all } else { 1.0 }
     }
 
-    /// How rare the commonest word is that says a term.
+    /// The rarity of the most frequent word of a term.
     fn rarity(&self, term: &Term) -> f32 {
         let (operations, _) = self.counts();
         let stems = term.ways.iter().flat_map(|(_, stems)| stems);
@@ -117,7 +117,7 @@ impl Index {
     }
 }
 
-/// The highest score and where it stands.
+/// The highest score and its index.
 fn highest(scores: &[f32]) -> (usize, f32) {
     let scores = scores.iter().copied().enumerate();
     scores.fold(

@@ -1,8 +1,8 @@
-//! Cuts text into words: lower case, stemmed, those that say nothing marked.
+//! Splits text into words: lower case, stemmed, with stop words marked.
 
 use rust_stemmers::{Algorithm, Stemmer};
 
-/// Words that stand in any request and tell no operation from another.
+/// Words of any request, which distinguish no operations.
 const SILENT: &[&str] = &[
     "a",
     "an",
@@ -130,25 +130,25 @@ const SILENT: &[&str] = &[
     "quick",
 ];
 
-/// Names that are one word although a capital stands in them.
+/// Names that are one word despite an inner capital.
 const JOINED: &[&str] = &[
     "whatsapp", "linkedin", "tiktok", "youtube", "imessage", "paypal",
 ];
 
-/// Words after which `'s` is `is`, and whether or not it is written with its mark.
+/// Words after which `'s` means `is`, with or without the apostrophe.
 const ASKED: &[&str] = &["who", "what", "where", "when", "how"];
 
 /// One word of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// As it is written, in small letters.
+    /// As written, in lower case.
     pub written: String,
     pub stem: String,
-    /// It tells no operation from another.
+    /// It does not distinguish operations.
     pub silent: bool,
-    /// It begins with a capital and goes on with small letters.
+    /// Its first letter is a capital, and the others are not.
     pub capital: bool,
-    /// It names somebody; `cut` does not know.
+    /// It is somebody's name; `cut` does not set this.
     pub is_name: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Records that are only made, listed, shown, changed and deleted: one row an operation.
+//! Records with simple operations: create, list, show, change and delete. One row per operation.
 
 use serde_json::{Value, json};
 
@@ -6,15 +6,15 @@ use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
 use crate::state::{RecordKind, Records};
 
-/// What an operation does.
+/// The action of an operation.
 #[derive(Clone, Copy)]
 enum RecordAction {
-    /// All of a kind under the name, of the parent or the location.
+    /// Lists all of a kind under the name, of the parent or the location.
     List,
     Make,
     Show,
     Change,
-    /// The name says that it worked.
+    /// The name in the answer says that it worked.
     Delete,
 }
 
@@ -22,11 +22,11 @@ pub(super) struct Row {
     key: &'static str,
     act: RecordAction,
     kind: RecordKind,
-    /// Name in the answer that holds the record or the list; empty: the answer is the record.
+    /// The name in the answer of the record or list; empty: the answer is the record.
     name: &'static str,
-    /// Parameter of the path that names the record.
+    /// The path parameter with the record's id.
     id: &'static str,
-    /// Parameter of the path that names the record which this one belongs to, and its kind.
+    /// The path parameter with the id of the parent record, and the parent's kind.
     parent: Option<(&'static str, RecordKind)>,
 }
 
@@ -108,12 +108,12 @@ pub(super) fn row(key: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.key == key)
 }
 
-/// `None` where the operation has no row.
+/// `None` if the operation has no row.
 pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     row(&call.operation.key).map(|row| done(row, state, call))
 }
 
-/// Adds an id, the owner and the dates to a new record and keeps it.
+/// Adds an id, the owner and the dates to a new record and stores it.
 pub(super) fn make(
     state: &mut Records,
     call: &SandboxCall,
@@ -147,7 +147,7 @@ pub(super) fn of_location<'s>(
     state.of_location(kind, location)
 }
 
-/// Whether one of the texts at `pointers` holds the lower-case `needle`; an empty one is everywhere.
+/// Whether one of the texts at `pointers` contains the lower-case `needle`; an empty one always matches.
 pub(super) fn mentions(record: &Value, pointers: &[&str], needle: &str) -> bool {
     needle.is_empty()
         || pointers.iter().any(|pointer| {
@@ -159,7 +159,7 @@ pub(super) fn mentions(record: &Value, pointers: &[&str], needle: &str) -> bool 
         })
 }
 
-/// Without a copy where it can be: a search looks at every record.
+/// Without a copy if possible: a search tests every record.
 fn holds(text: &str, needle: &str) -> bool {
     if text.is_ascii() {
         let needle = needle.as_bytes();
@@ -175,7 +175,7 @@ fn holds(text: &str, needle: &str) -> bool {
     text.to_lowercase().contains(needle)
 }
 
-/// Whether a record was made between the days `startAt` and `endAt` of the query, the last to its end [E].
+/// Whether a record was created between the days `startAt` and `endAt` of the query, both included [E].
 pub(super) fn in_days(call: &SandboxCall, record: &Value) -> bool {
     let day = |name: &str| {
         let text = format!("{}T00:00:00Z", call.query(name)?);

@@ -7,7 +7,7 @@ use crate::call::{SandboxCall, date, moment};
 use crate::refusal::Refusal;
 use crate::state::{RecordKind, Records};
 
-/// [M: docs#178] states that a list can be asked for; another is a 400.
+/// [M: docs#178] the states that a list can filter by; another is a 400.
 const STATES: [&str; 8] = [
     "recent",
     "all",
@@ -41,7 +41,7 @@ pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<V
     })
 }
 
-/// [E] the frame of every answer; [I] the words.
+/// [E] the envelope of every answer; [I] the words.
 fn done(code: u16, message: &str, results: Value) -> Value {
     json!({"success": true, "statusCode": code, "message": message, "results": results})
 }
@@ -78,7 +78,7 @@ fn listed(state: &Records, call: &SandboxCall, kind: RecordKind, name: &str, tex
     done(200, "Fetched", json!({name: page, "count": count}))
 }
 
-/// Latest first. [E] the days are those that posts are shown on, `accounts` is a list joined by commas, and skip and
+/// Latest first. [E] the days are those on which posts are shown, `accounts` is a comma-separated list, and skip and
 /// limit are texts.
 fn posts(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let kind = call.text("type").unwrap_or("all");
@@ -124,8 +124,8 @@ fn posts(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     ))
 }
 
-/// The members of a post as it is kept. [M: docs#30] accounts are demanded of a new one, and TikTok's details of an
-/// account there; a date that is none is told so.
+/// The members of a post as it is stored. [M: docs#30] a new one requires accounts, and TikTok's details for an account
+/// there; an invalid date is an error.
 fn members(
     state: &Records,
     call: &SandboxCall,
@@ -133,7 +133,7 @@ fn members(
 ) -> Result<Map<String, Value>, Refusal> {
     let mut members = call.members();
     let ids = match members.get("accountIds") {
-        // [I] a change may leave them out.
+        // [I] a change may omit them.
         None => serde_json::from_value(before["accountIds"].clone()).unwrap_or_default(),
         Some(_) => call.texts("accountIds"),
     };
@@ -152,7 +152,7 @@ fn members(
         members.entry("accountId").or_insert_with(|| json!(id));
     }
     let scheduled = members.remove("scheduleDate");
-    // [M] an epoch here is not a date.
+    // [M] an epoch is not accepted as a date here.
     let at = match &scheduled {
         Some(text) if text.is_string() => {
             let at = moment(text);
@@ -160,7 +160,7 @@ fn members(
         }
         _ => None,
     };
-    // [I] without a state a post goes out at its time, or at once.
+    // [I] a post without a state is published at its time, or at once.
     let usual = if at.is_some() {
         "scheduled"
     } else {
@@ -196,7 +196,7 @@ fn members(
 fn create(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let members = members(state, call, &Value::Null)?;
     let mut post = Value::Object(members);
-    // Nothing went wrong with it.
+    // It has no error.
     post["error"] = json!("");
     let post = make(state, call, "socialPost", post);
     Ok(done(201, "Created Post", json!({"post": post})))

@@ -8,7 +8,7 @@ use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-/// [I] rows where the caller names no number.
+/// [I] rows if the caller gives no number.
 const PAGE: usize = 25;
 
 pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
@@ -49,7 +49,7 @@ fn users(state: &Records, call: &SandboxCall, usual: usize) -> Value {
     json!({"users": page, "count": count})
 }
 
-/// [E] `emails` is a list joined by commas.
+/// [E] `emails` is a comma-separated list.
 fn by_email(state: &Records, call: &SandboxCall) -> Value {
     let emails = call.text("emails").unwrap_or_default();
     let wanted: Vec<&str> = emails.split(',').map(str::trim).collect();
@@ -62,7 +62,7 @@ fn by_email(state: &Records, call: &SandboxCall) -> Value {
     json!({"users": found, "count": count})
 }
 
-/// [I] an email is one user's.
+/// [I] an email belongs to one user.
 fn create(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let email = call.text("email").unwrap_or_default();
     if state.all("user").any(|user| user["email"] == *email) {
@@ -72,7 +72,7 @@ fn create(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     members.insert("~company".to_owned(), json!(call.token.company));
     members.insert("deleted".to_owned(), json!(false));
     let mut user = make(state, call, "user", Value::Object(members));
-    // A user is of a company, and of locations by its roles.
+    // A user belongs to a company, and to locations by roles.
     if let Value::Object(members) = &mut user {
         for name in ["~location", "locationId"] {
             members.shift_remove(name);
@@ -90,7 +90,7 @@ fn change(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     Ok(state.change("user", id, changes).unwrap_or_default())
 }
 
-/// [E] type, role and locations stand under `roles` in answers, and the password nowhere.
+/// [E] answers have type, role and locations under `roles`, and never the password.
 fn members(call: &SandboxCall, before: &Value) -> Map<String, Value> {
     let mut members = call.members();
     let mut roles = before["roles"].clone();

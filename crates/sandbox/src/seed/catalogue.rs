@@ -1,4 +1,4 @@
-//! What each location offers and asks: products with a price each, a form and a survey.
+//! The offers and questions of each location: products with a price each, a form and a survey.
 
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ pub(super) fn catalogue(state: &mut Records, place: &SeedLocation) -> SeedCatalo
     }
 }
 
-/// A contact sent the form, or answered the survey.
+/// The submission of a contact to the form, or its answer to the survey.
 pub(super) fn answered(
     state: &mut Records,
     place: &SeedLocation,

@@ -24,7 +24,7 @@ const ANSWERED: [&str; 5] = [
     "Here is the link to book a time.",
 ];
 
-/// What happened with one contact so far.
+/// The history of one contact so far.
 pub(super) fn history(
     state: &mut Records,
     place: &SeedLocation,
@@ -149,7 +149,7 @@ fn appointment(
     user: &str,
     calendar: &Value,
 ) {
-    // No two at the same time: the days around this one from ten to three, then those before.
+    // No two at the same time: first the days around this one from ten to three, then earlier ones.
     let days = i64::try_from(number / 9 % 10).unwrap_or_default() - 3;
     let earlier = i64::try_from(number / 540 * 10).unwrap_or_default();
     let hours = i8::try_from(number / 90 % 6).unwrap_or_default();
@@ -188,7 +188,7 @@ fn payment(state: &mut Records, place: &SeedLocation, number: usize, contact: &V
         id
     };
     let paid = number % 21 != 17;
-    // Some got all of it back, some a third. [I] the words for it.
+    // Some were refunded completely, some a third. [I] the words for it.
     let refunded = match number % 35 {
         10 => amount,
         24 => amount / 3,

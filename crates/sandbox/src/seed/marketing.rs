@@ -7,7 +7,7 @@ use crate::call::date;
 use crate::routes::link_key;
 use crate::state::{RecordKind, Records};
 
-/// Slug, title, state, and how many days ago.
+/// Slug, title, state, and age in days.
 const POSTS: [(&str, &str, &str, i64); 4] = [
     ("opening-hours", "New opening hours", "PUBLISHED", 40),
     ("meet-the-team", "Meet the team", "PUBLISHED", 25),
@@ -64,7 +64,7 @@ pub(super) fn marketing(state: &mut Records, place: &SeedLocation) {
     enrol(state, place);
 }
 
-/// As `put`, for records that call their id `_id`.
+/// Like `put`, for records whose id is `_id`.
 fn keep(state: &mut Records, place: &SeedLocation, kind: RecordKind, mut record: Value) -> String {
     let id = state.new_id();
     record["_id"] = json!(id);

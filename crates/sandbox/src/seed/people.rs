@@ -1,4 +1,4 @@
-//! The people of a location: mostly ordinary contacts, some with a twin, some without a phone or an email.
+//! The people of a location: mostly ordinary contacts, some with a duplicate, some without a phone or an email.
 
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ const CITIES: [(&str, &str, &str); 5] = [
     ("Eugene", "OR", "97401"),
     ("Tacoma", "WA", "98402"),
 ];
-/// The oldest contact of very many was added so many days ago.
+/// The age in days of the oldest contact, if there are very many.
 const DAYS: usize = 730;
 
 /// A first and a last name.
@@ -46,7 +46,7 @@ fn name(number: usize) -> (&'static str, &'static str) {
     )
 }
 
-/// Of some contacts the number of the one that is the same person, from before the location refused duplicates.
+/// For some contacts, the number of the same person's other contact, from before the location refused duplicates.
 fn twin(number: usize) -> Option<usize> {
     (number >= 40 && number % 40 == 21).then(|| number - 20)
 }
@@ -66,11 +66,11 @@ pub(super) fn contact(
     let source = *pick(state, &SOURCES);
     let user = pick(state, users).clone();
     let tag = *pick(state, &TAGS);
-    // Two a day, so that the last week has some and the oldest are months back; of very many all within two years.
+    // Two a day, so that the last week has some and the oldest are months old; very many are spread over two years.
     let days = (number / 2).min(number * DAYS / plan.contacts.max(1));
     let days = i64::try_from(days).unwrap_or_default();
     let added = place.today - days * DAY - state.random().i64(0..10) * HOUR;
-    // A twin shares the email, the phone, or the name alone.
+    // A duplicate shares the email, the phone, or only the name.
     let shared = |kind: usize| twin.filter(|_| number / 40 % 3 == kind).unwrap_or(number);
     let email = format!(
         "{}.{}{}@example.com",
@@ -91,7 +91,7 @@ pub(super) fn contact(
         "~replies": if number.is_multiple_of(3) { json!("Yes, that works for me. Thank you!") } else { Value::Null },
     });
     let mut record = record.as_object().cloned().unwrap_or_default();
-    // Some left no email, some no phone; never those who wrote.
+    // Some have no email, some no phone; never those with messages.
     if number % 60 != 52 {
         record.insert("email".to_owned(), json!(email.replace('ë', "e")));
     }

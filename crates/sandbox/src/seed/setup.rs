@@ -52,7 +52,7 @@ pub(super) fn users(state: &mut Records, place: &SeedLocation, slug: &str) -> Ve
     ids
 }
 
-/// Gives the id of the first, a budget.
+/// Returns the id of the first, a budget.
 pub(super) fn fields(state: &mut Records, place: &SeedLocation) -> Value {
     let fields = [
         ("Budget", "contact.budget", "MONETORY", json!([]), "contact"),
