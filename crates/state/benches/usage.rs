@@ -1,6 +1,6 @@
-//! What it costs a call to be counted, beside none, and how many rows a second are written.
+//! The cost of counting a call, compared with none, and the number of rows that are written per second.
 //!
-//! Rounds alternate; each figure is the median of the rounds, in nanoseconds of one call.
+//! Rounds alternate. Each figure is the median of the rounds, in nanoseconds per call.
 
 #![expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
@@ -16,7 +16,7 @@ use state::{Store, StoreOptions};
 const CALLS: usize = 1_000_000;
 const ROUNDS: usize = 7;
 
-/// Callers and locations of the larger case, each caller with its own.
+/// Callers and locations of the larger case, with a separate location for each caller.
 const PAIRS: usize = 10_000;
 
 fn count(usage: Option<&Usage>, names: &[(String, String)]) -> Duration {
@@ -41,7 +41,7 @@ fn count(usage: Option<&Usage>, names: &[(String, String)]) -> Duration {
     begun.elapsed()
 }
 
-/// The median of the rounds, for a call.
+/// The median of the rounds, per call.
 fn nanoseconds(mut rounds: Vec<Duration>) -> u128 {
     rounds.sort();
     let middle = rounds.get(rounds.len() / 2).copied().unwrap_or_default();
@@ -68,7 +68,7 @@ fn main() {
         let (mut without, mut with, mut beside) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             without.push(count(None, &names));
-            // Rows are made by the first call of a pair.
+            // The first call of a pair creates its row.
             count(Some(&usage), &names);
             with.push(count(Some(&usage), &names));
             thread::scope(|scope| {

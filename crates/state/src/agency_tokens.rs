@@ -1,9 +1,9 @@
-//! Tokens of agencies, and of locations that installed the app: the newest pair of each, sealed, and the right to renew it,
-//! which one process has at a time.
+//! Tokens of agencies, and of locations that installed the app: the newest pair of each, sealed, and the lease to renew
+//! it, which one process has at a time.
 //!
-//! HighLevel uses a refresh token up when it gives a new pair, and gives the same pair again for 30 seconds. So a renewal
-//! may be cut off anywhere: that it comes is on the disk before HighLevel is asked, the new pair is before anybody uses
-//! it, and whoever finds the first without the second asks again at once.
+//! HighLevel uses a refresh token up when it gives a new pair, and gives the same pair again for 30 seconds. So a
+//! renewal may be interrupted at any point: its intent is on the disk before the request to HighLevel, and the new pair
+//! before anybody uses it. A process that finds the intent without the pair repeats the request at once.
 
 mod spill;
 
@@ -22,14 +22,14 @@ use super::{StoreError, hex, random};
 use spill::PairSpill;
 pub(crate) use spill::put_back;
 
-/// How long the right to renew lasts without a word from its process. Far less than HighLevel's 30 seconds: within them
-/// whoever takes over from a dead process has to ask, and whoever takes over from that one.
+/// How long the lease lasts without a sign from its process. It is far shorter than HighLevel's 30 seconds: within
+/// them, the successor of a dead process must ask, and the successor of that one.
 const LEASE: Duration = Duration::from_secs(5);
 
-/// A lease that ends later than this is by a clock that was ahead, and counts for nothing.
+/// A lease that ends later than this comes from a clock that was ahead, and is ignored.
 const MOST_AHEAD: Duration = Duration::from_secs(10);
 
-/// From one word to the next.
+/// The interval of the signs.
 const BEAT: Duration = Duration::from_secs(1);
 
 /// Puts a pair in the place of the one of a generation.
@@ -43,36 +43,36 @@ pub struct AgencyTokens {
     company: String,
 }
 
-/// A company's pair as it is kept.
+/// A company's pair as stored.
 #[derive(Clone, Debug)]
 pub struct AgencyPair {
     pub text: SecretString,
-    /// Grows with every pair that takes the place of another.
+    /// Increases with every pair that replaces another.
     pub generation: i64,
-    /// A renewal is under way or was cut off: the refresh token may be used up.
+    /// A renewal is running or was interrupted: the refresh token may be used up.
     pub is_open: bool,
-    /// Somebody renews it now.
+    /// A process is renewing it now.
     pub is_leased: bool,
-    /// What stands for the pairs that came from a file.
+    /// Names of the pairs that came from a file.
     imported: String,
 }
 
-/// A pair that was kept elsewhere before.
+/// A pair from another place.
 #[derive(Clone, Debug)]
 pub struct AgencyImport {
     pub text: SecretString,
-    /// What stands for it, one for each form in which the file may hold it. None of them is taken over again.
+    /// Its names, one for each form in which the file may have it. None of them is taken over twice.
     pub names: Vec<String>,
-    /// Its renewal was cut off.
+    /// Its renewal was interrupted.
     pub is_open: bool,
 }
 
-/// The right to renew a pair, and to put another in its place. Dropped, it is given up, and what came of the renewal is
+/// The lease to renew a pair and to replace it. If it is dropped, it is given up, and the outcome of the renewal is
 /// unknown.
 #[must_use]
 pub struct AgencyRenewal {
     tokens: AgencyTokens,
-    /// Of this renewal alone: another of the same process is as foreign as one of another.
+    /// Identifies this renewal: another one of the same process is as foreign as another process's.
     owner: String,
     generation: i64,
     is_over: bool,
@@ -86,7 +86,7 @@ impl AgencyTokens {
         }
     }
 
-    /// The newest pair; `None` where none was taken over yet.
+    /// The newest pair; `None` if none was stored yet.
     pub fn read(&self) -> Pending<Option<AgencyPair>> {
         let (ring, company) = (self.store.ring(), self.company.clone());
         self.store.read(move |transaction| {
@@ -97,8 +97,8 @@ impl AgencyTokens {
         })
     }
 
-    /// Keeps a pair from elsewhere in the place of what is there, if anything is. Whether it did: not where it had taken
-    /// that pair over before.
+    /// Stores a pair from another place, replacing the present one. Returns whether it did: not if that pair was taken
+    /// over before.
     pub fn import(&self, import: AgencyImport) -> Pending<bool> {
         let (ring, company) = (self.store.ring(), self.company.clone());
         self.store.change(Durability::Disk, move |transaction| {
@@ -113,7 +113,7 @@ impl AgencyTokens {
             }
             source.extend(import.names.iter().cloned());
             let sealed = seal(&ring, &company, before + 1, &import.text)?;
-            // Whoever renews what was there has nothing to renew any more.
+            // A running renewal of the earlier pair is void.
             let put = "INSERT INTO credential (id, generation, sealed, attempt_at, source) VALUES ($1, $2, $3, $4, $5)
                 ON CONFLICT (id) DO UPDATE SET generation = $2, sealed = $3, attempt_at = $4, source = $5,
                     lease_owner = NULL, lease_until = NULL";
@@ -154,7 +154,7 @@ impl AgencyTokens {
                 "without a state folder the new pair would be gone with the process; give --state FOLDER".to_owned(),
             ));
         }
-        // Made first: where nobody waits for it to the end, it is given up.
+        // Created first, so that it is given up if nobody waits to the end.
         let mut renewal = AgencyRenewal {
             tokens: self.clone(),
             owner: hex(&random::<16>()?),
@@ -226,7 +226,7 @@ impl AgencyPair {
 }
 
 impl AgencyRenewal {
-    /// Does `work`, and keeps the right to renew as long as that takes.
+    /// Runs `work`, and extends the lease meanwhile.
     pub async fn hold<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
@@ -235,7 +235,7 @@ impl AgencyRenewal {
             }
             let extend =
                 "UPDATE credential SET lease_until = $3 WHERE id = $1 AND lease_owner = $2";
-            // Where it cannot be written another takes over in time, and is given the same pair.
+            // If this cannot be written, another process takes over in time, and gets the same pair.
             drop(self.change(move |company, owner| {
                 sqlx::query(extend)
                     .bind(company)
@@ -245,8 +245,8 @@ impl AgencyRenewal {
         }
     }
 
-    /// Puts a new pair in the place of the one that was to be renewed. It may be used when this has returned `true`, not
-    /// before; `false` where another has put one there, which counts.
+    /// Replaces the renewed pair by the new one. The new pair may be used once this has returned `true`; `false` if
+    /// another process has stored one, which then counts.
     pub async fn put(mut self, text: SecretString) -> Result<bool, StoreError> {
         let (ring, generation) = (self.tokens.store.ring(), self.generation);
         let company = self.tokens.company.clone();
@@ -266,7 +266,7 @@ impl AgencyRenewal {
         Ok(is_put)
     }
 
-    /// The refresh token is certainly what it was: nobody has to ask again.
+    /// The refresh token is certainly unchanged: nobody has to repeat the request.
     pub async fn give_back(mut self) -> Result<(), StoreError> {
         let give_back =
             "UPDATE credential SET attempt_at = NULL, lease_owner = NULL, lease_until = NULL
@@ -278,7 +278,7 @@ impl AgencyRenewal {
         Ok(())
     }
 
-    /// Changes the row as a statement says that gets company and owner. Whether there was one to change.
+    /// Changes the row by a statement with company and owner as parameters. Returns whether there was one.
     fn change(
         &self,
         mut statement: impl FnMut(String, String) -> Statement<'static> + Send + 'static,
@@ -302,7 +302,7 @@ impl Drop for AgencyRenewal {
     }
 }
 
-/// Keeps a pair in the place of the one that was there, if there was one. Whoever renews that has nothing to renew any more.
+/// Stores a pair, replacing the present one. A running renewal of that one is void.
 pub(crate) fn put(
     transaction: &mut Transaction,
     ring: &KeyRing,
@@ -311,7 +311,7 @@ pub(crate) fn put(
 ) -> Result<(), StoreError> {
     let find = sqlx::query("SELECT generation FROM credential WHERE id = $1");
     let before = transaction.one(find.bind(id.to_owned()))?;
-    // Never one of a pair that was forgotten: a renewal of that may still come back.
+    // Never a generation of a deleted pair, whose renewal may still return.
     let generation = before.map_or(Ok(now()), |row| row.integer("generation"))? + 1;
     let put = "INSERT INTO credential (id, generation, sealed, source) VALUES ($1, $2, $3, '')
         ON CONFLICT (id) DO UPDATE SET generation = $2, sealed = $3, attempt_at = NULL, lease_owner = NULL,
@@ -321,7 +321,7 @@ pub(crate) fn put(
     transaction.run(put).map(drop)
 }
 
-/// Forgets a pair.
+/// Deletes a pair.
 pub(crate) fn remove(transaction: &mut Transaction, id: &str) -> Result<(), StoreError> {
     let remove = sqlx::query("DELETE FROM credential WHERE id = $1");
     transaction.run(remove.bind(id.to_owned())).map(drop)

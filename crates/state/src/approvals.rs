@@ -18,19 +18,19 @@ pub use approval::{Approval, ApprovalState, Claim, LocationCount};
 pub use preview::{MOST_PREVIEW, cut_preview};
 use waiting::readable;
 
-/// Most calls of one caller that wait at once, where the settings say nothing else: a person could not judge more.
+/// Most waiting calls of one caller by default: a person could not judge more.
 const MOST_OF_ONE: usize = 20;
 
-/// Most calls that wait at once.
+/// Most waiting calls in total.
 const MOST_WAITING: i64 = 1_000;
 
-/// Callers of one location that may have as many calls waiting as one may.
+/// Number of callers of one location that may use their full share of waiting calls.
 const MOST_CALLERS_OF_LOCATION: i64 = 5;
 
-/// Most that are kept; of more those go that were denied or came to nothing.
+/// Most stored approvals. Beyond it, denied and unused ones are deleted.
 const MOST_KEPT: i64 = 2_000;
 
-/// Most that are kept with what came of them.
+/// Most stored approvals with results.
 const MOST_DONE: i64 = 20_000;
 
 /// Approved calls that are read at once.
@@ -38,10 +38,10 @@ const AT_ONCE: usize = 20;
 
 const LONGEST_NOTE: usize = 1000;
 
-/// Longest request that is kept so that approving runs it, and longest answer that is kept for who asks again.
+/// Longest request that is stored so that approving runs it, and longest answer that is stored for repeats.
 pub const MOST_SEALED: usize = 64 << 10;
 
-/// What stands for an answer that is too long to keep.
+/// Replaces an answer that is too long to store.
 const TOO_LONG: &str =
     "{\"done\":true,\"withheld\":\"The answer was too large to keep; read the record.\"}";
 
@@ -52,10 +52,10 @@ pub struct Approvals {
     most_of_one: i64,
 }
 
-/// What is to be approved.
+/// A request for an approval.
 #[derive(Clone, Debug)]
 pub struct NewApproval {
-    /// Of all that is bound: operation, arguments, credential, location.
+    /// Digest of everything that is bound: operation, arguments, credential, location.
     pub digest: String,
     pub tool: String,
     pub effect: String,
@@ -65,13 +65,13 @@ pub struct NewApproval {
     /// Every location of a batch.
     pub locations: Vec<LocationCount>,
     pub who: String,
-    /// What the person is shown; cut where it is too long.
+    /// The preview for the person, cut if it is too long.
     pub preview: Value,
-    /// Whoever holds the grant that asks may decide, for only its own rules ask for a person.
+    /// The holder of the grant may decide, because only its own rules require a person.
     pub holder_decides: bool,
     /// How long it may be decided and run.
     pub lasts: Duration,
-    /// All that is needed to run it without its client; kept sealed, and only up to `MOST_SEALED` bytes.
+    /// Everything needed to run it without its client, sealed, up to `MOST_SEALED` bytes.
     pub request: Option<Vec<u8>>,
 }
 
@@ -90,7 +90,7 @@ impl Approvals {
         }
     }
 
-    /// The same, with so many calls of one caller that may wait.
+    /// The same with this number of waiting calls of one caller.
     pub fn with_most_pending(self, most_of_one: usize) -> Self {
         Self {
             most_of_one: limit(most_of_one),
@@ -98,8 +98,8 @@ impl Approvals {
         }
     }
 
-    /// Asks for an approval, and says whether it is a new question. Where the same is asked for already and was not
-    /// run, that one; nobody is asked twice.
+    /// Requests an approval, and returns whether it is new. If the same was requested before and has not run, returns
+    /// that one: nobody is asked twice.
     pub fn request(&self, new: NewApproval) -> Pending<(Approval, bool)> {
         let approval = match Approval::new(&new, now()) {
             Ok(approval) => approval,
@@ -109,7 +109,7 @@ impl Approvals {
         let (ring, most_of_one) = (self.store.ring(), self.most_of_one);
         self.store.change(Durability::Disk, move |transaction| {
             tidy(transaction)?;
-            // One that runs is the same question too, as long as its process lives.
+            // A running call is the same question too, as long as its process lives.
             let same = "SELECT * FROM approval WHERE digest = $1
                 AND (state IN ('pending', 'approved') OR state = 'running' AND claimed_at > $2)";
             let alive = approval
@@ -119,7 +119,7 @@ impl Approvals {
             let same = sqlx::query(same).bind(approval.digest.clone()).bind(alive);
             if let Some(row) = transaction.one(same)? {
                 let mut same = Approval::from_row(&ring, &row)?;
-                // Rules that ask for a person now hold for what was asked before.
+                // Rules that now require a person apply to the earlier request, too.
                 if same.holder_decides && !approval.holder_decides {
                     let narrow =
                         sqlx::query("UPDATE approval SET holder_decides = 0 WHERE id = $1");
@@ -137,14 +137,14 @@ impl Approvals {
         })
     }
 
-    /// `None` where there is none such.
+    /// `None` if there is none.
     pub fn get(&self, handle: &str) -> Pending<Option<Approval>> {
         let (ring, handle) = (self.store.ring(), handle.to_owned());
         self.store
             .read(move |transaction| find(transaction, &ring, &handle))
     }
 
-    /// How it stands, to be asked often. `None` where there is none such.
+    /// Its state, for frequent polling. `None` if there is none.
     pub fn state(&self, handle: &str) -> Pending<Option<ApprovalState>> {
         let handle = handle.to_owned();
         self.store.read(move |transaction| {
@@ -155,7 +155,7 @@ impl Approvals {
         })
     }
 
-    /// Every approval that is kept, oldest first.
+    /// Every stored approval, oldest first.
     pub fn list(&self) -> Pending<Vec<Approval>> {
         let ring = self.store.ring();
         self.store.read(move |transaction| {
@@ -164,7 +164,7 @@ impl Approvals {
         })
     }
 
-    /// What a person says. Only what is pending can be decided.
+    /// Records a person's decision. Only a pending approval can be decided.
     pub fn decide(
         &self,
         handle: &str,
@@ -207,15 +207,15 @@ impl Approvals {
         })
     }
 
-    /// What a client may do that comes with this handle and a call of this digest.
+    /// What a client with this handle and a call of this digest may do.
     pub async fn claim(&self, handle: &str, digest: &str) -> Result<Claim, StoreError> {
-        // Most who ask wait, and change nothing.
+        // Most polling clients wait, and change nothing.
         let held = self.get(handle).await?;
         let claim = held.map_or(Claim::Missing, |held| held.claim(digest, now()));
         if !matches!(claim, Claim::Run | Claim::Expired) {
             return Ok(claim);
         }
-        // On a task of its own: where the caller has gone when it may run, nobody will, and it is given back.
+        // In a separate task: if the caller has left when the call may run, the approval is given back.
         let (sender, receiver) = oneshot::channel();
         let (approvals, handle, digest) = (self.clone(), handle.to_owned(), digest.to_owned());
         tokio::spawn(async move {
@@ -233,7 +233,7 @@ impl Approvals {
         receiver.await.map_err(|_| gone())?
     }
 
-    /// On the disk before the call is made: after a loss of power it is unknown, not approved.
+    /// On the disk before the call is made: after a power failure its state is unknown, not approved.
     fn take(&self, handle: &str, digest: String) -> Pending<Claim> {
         let (ring, handle) = (self.store.ring(), handle.to_owned());
         self.store.change(Durability::Disk, move |transaction| {
@@ -250,13 +250,13 @@ impl Approvals {
         })
     }
 
-    /// Nobody runs it here any more: without an end it is soon one of which nobody knows what came of it.
+    /// This process no longer runs it: without an end its outcome soon counts as unknown.
     pub fn leave(&self, handle: &str) {
         self.store.housekeeping().leave_approved(handle);
     }
 
-    /// The calls that were approved, whose requests are kept and that nobody has run, without those of `skipped`; a few
-    /// at a time. Whoever runs one claims it first. One that cannot be opened holds up no other.
+    /// Approved calls with stored requests that have not run, without those in `skipped`; a few at a time. They must be
+    /// claimed before they run. One that cannot be unsealed does not block the others.
     pub fn approved(&self, skipped: Vec<String>) -> Pending<Vec<ApprovedCall>> {
         let ring = self.store.ring();
         self.store.read(move |transaction| {
@@ -309,7 +309,7 @@ impl Approvals {
         })
     }
 
-    /// Gives the approval back, for a call that provably did nothing: it may be claimed once more. Begins at once.
+    /// Gives the approval back, for a call that provably did nothing: it may be claimed again. Begins at once.
     pub fn release(&self, handle: &str) -> Pending<()> {
         let release = "UPDATE approval SET state = 'approved', claimed_at = NULL WHERE id = $1 AND state = 'running'";
         self.settle(handle, move |handle| sqlx::query(release).bind(handle))
@@ -337,7 +337,7 @@ const APPROVED: &str =
     "SELECT id FROM approval WHERE state = 'approved' AND expires_at > $1 AND request IS NOT NULL
     ORDER BY decided_at";
 
-/// The process that makes these calls still lives.
+/// Notes that the process of these calls still lives.
 pub(crate) fn keep_alive(
     transaction: &mut Transaction,
     handles: &HashSet<String>,
@@ -356,7 +356,8 @@ fn run(transaction: &mut Transaction, handle: &str) -> Result<(), StoreError> {
     transaction.run(run.bind(now().as_millisecond())).map(drop)
 }
 
-/// What nobody decided, or ran, in time: no clock that is put back revives it. What is over for long goes.
+/// Marks approvals that were not decided or run in time, so that a clock set back does not revive them, and deletes old
+/// ones.
 fn tidy(transaction: &mut Transaction) -> Result<(), StoreError> {
     let now = now();
     let expire = "UPDATE approval SET state = 'expired', request = NULL
@@ -386,7 +387,7 @@ fn make_room(
     let Some(counts) = transaction.one(count)? else {
         return Ok(());
     };
-    // Whoever has many tokens of one location has no more than that location's share.
+    // Many tokens of one location share that location's part.
     for (column, most, whose) in [
         ("own", most_of_one, " of this client"),
         (
@@ -405,7 +406,7 @@ fn make_room(
     }
     let kept = counts.integer("kept")?;
     let too_many = (kept + 1 - MOST_KEPT).max(0);
-    // What was done is told to whoever asks again, for as long as it is kept: no other's question pushes it out.
+    // Results are kept for repeats: other requests do not push them out.
     let forget = "DELETE FROM approval WHERE id IN (SELECT id FROM approval
         WHERE state IN ('denied', 'expired') ORDER BY created_at, id LIMIT $1)";
     let forgotten = transaction.run(sqlx::query(forget).bind(too_many))?;

@@ -1,7 +1,7 @@
 //! The audit: a line before and after every call that changes something, and one for every refusal.
 //!
-//! A line is with the operating system when it is acknowledged: where the process dies, none of those is lost. A loss of
-//! power can take what the system has not put on the disk yet.
+//! A line is with the operating system when it is acknowledged: if the process dies, none of those is lost. A power
+//! failure may lose lines that the system has not yet written to the disk.
 
 mod file;
 mod follow;
@@ -34,7 +34,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// From now on days before the last `keep_days` are removed from the store.
+    /// From now on, days before the last `keep_days` are removed from the store.
     pub fn new(store: &Store, keep_days: u32, full_arguments: bool) -> Result<Self, StoreError> {
         if keep_days == 0 {
             return Err(StoreError::from(
@@ -48,15 +48,15 @@ impl Audit {
         })
     }
 
-    /// What is written down when the call begins.
+    /// Records the beginning of a call.
     pub fn call(&self, entry: &AuditEntry) -> Result<AuditedCall, StoreError> {
         AuditedCall::new(entry, self.full_arguments)
     }
 
-    /// Writes that a call was refused, of which `class` says why, and by which rule. The client is refused in any case:
-    /// where this cannot be written, the log says so. The line is on its way when this returns.
+    /// Records a refusal, with its reason `class` and its rule. The client is refused in any case: if this cannot be
+    /// written, the log says so. The line is being written when this returns.
     pub fn refused(&self, entry: &AuditEntry, class: &str, rule: Option<&str>) -> Pending<()> {
-        // What was refused is known by its digest: nobody's junk fills the disk.
+        // A refused call is recorded by its digest: nobody's junk fills the disk.
         let call = match AuditedCall::new(entry, false) {
             Ok(call) => call,
             Err(error) => return Pending::failed(error),
@@ -72,13 +72,13 @@ impl Audit {
     }
 }
 
-/// By the wall clock, as people compare it with other logs; no finer than a line tells it.
+/// By the wall clock, because people compare it with other logs; in the precision of a line.
 fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// Days are those of UTC, as all times in the audit are.
+/// Days are in UTC, like all times in the audit.
 pub(crate) fn today() -> Date {
     day_at(now())
 }

@@ -1,6 +1,6 @@
-//! Calls that change something: what is counted, marked and written down before one, and what came of it after.
+//! Calls that change something: what is counted, marked and recorded before one, and its outcome afterwards.
 //!
-//! Each is one transaction. A call that happens once is known by digests alone; its answer is kept sealed.
+//! Each is one transaction. A call that happens once is stored only as digests, and its answer sealed.
 
 mod caps;
 mod once;
@@ -23,55 +23,56 @@ pub use once::{
     ALIVE, AnswerCopy, KnownCall, MOST_KEPT_BYTES, MOST_OF_PRINCIPAL, OnceKey, OnceKind,
 };
 
-/// What has to be there before a call is sent.
+/// The needs of a call before it is sent.
 #[derive(Clone, Debug, Default)]
 pub struct CallStart {
-    /// Under each of them the call happens once.
+    /// Under each of these keys the call happens once.
     pub once: Vec<OnceKey>,
-    /// Each has a place for it.
+    /// It needs a place in each.
     pub caps: Vec<CapPlace>,
-    /// It is written down.
+    /// It is recorded.
     pub audit: Option<AuditedCall>,
-    /// The id of the grant that allows it, if one does: it must not have ended, nor what it depends on.
+    /// The id of the grant that allows it, if one does: neither the grant nor what it depends on may have ended.
     pub grant: Option<String>,
 }
 
-/// How a call stands that was to begin.
+/// The result of beginning a call.
 pub enum CallBegin {
-    /// It may be sent, now, once.
+    /// It may be sent, now and once.
     Open(OpenCall),
     /// The grant that allowed it has ended.
     GrantEnded,
-    /// It was made before under a key of this kind, or is under way.
+    /// It was made before under a key of this kind, or is running.
     Known(OnceKind, KnownCall),
-    /// Its principal has too many keys already, or all have.
+    /// Its principal has too many keys already, or all principals together have.
     TooManyKeys,
-    /// No place is free under the cap of this number, and when there is one.
+    /// The cap of this number has no free place, with the time until there is one.
     NoPlace(usize, Option<Duration>),
 }
 
-/// A call that may be sent. Dropped without an end, what came of it is unknown.
+/// A call that may be sent. If it is dropped without an end, its outcome is unknown.
 #[must_use]
 pub struct OpenCall {
     store: Store,
-    /// Where its end goes, so that an end is never refused and waits for nobody. Empty once it is on its way.
+    /// A reserved place in the queue for its end, so that an end is never refused and waits for nobody. Empty once the
+    /// end is queued.
     reserved: Option<QueuePlace>,
     start: Arc<CallStart>,
-    /// Whoever asked has it: from here on it may have been sent.
+    /// The caller has received it: from here on it may have been sent.
     is_taken: bool,
 }
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Clone, Debug)]
 pub struct CallOutcome {
     /// `ok`, the class of the failure, or `cut_off`.
     pub outcome: String,
-    /// HighLevel's, where it answered.
+    /// HighLevel's status, if it answered.
     pub status: Option<u16>,
     pub trace_id: Option<String>,
     /// It certainly did nothing: it may be tried again, and its places are free again.
     pub did_nothing: bool,
-    /// Its answer, for whoever repeats it.
+    /// Its answer, for a repeat.
     pub kept: Option<AnswerCopy>,
 }
 
@@ -84,7 +85,7 @@ enum Begun {
 }
 
 impl CallOutcome {
-    /// Of a call that was dropped under way.
+    /// The outcome of a call that was dropped while running.
     pub fn cut_off() -> Self {
         Self {
             outcome: "cut_off".to_owned(),
@@ -97,12 +98,12 @@ impl CallOutcome {
 }
 
 impl Store {
-    /// Has everything there that a call needs before it is sent, in one transaction. Where that fails, or takes longer
-    /// than a disk should, the call must not be made.
+    /// Records everything that a call needs before it is sent, in one transaction. If this fails, or takes longer than
+    /// a disk should, the call must not be made.
     pub async fn begin(&self, start: CallStart) -> Result<CallBegin, StoreError> {
         let (sender, receiver) = oneshot::channel();
         let store = self.clone();
-        // On a task of its own: what begins when its caller has gone is ended there.
+        // In a separate task: a call that begins after its caller has left is ended there.
         tokio::spawn(async move {
             let begun = store.begin_call(start).await;
             drop(sender.send(begun));
@@ -121,7 +122,7 @@ impl Store {
     }
 
     async fn begin_call(&self, start: CallStart) -> Result<CallBegin, StoreError> {
-        // The mark of a used confirm token must not be forgotten by a loss of power.
+        // A power failure must not undo the mark of a used confirm token.
         let is_confirmed = start.once.iter().any(|key| key.kind == OnceKind::Confirm);
         let durability = match is_confirmed {
             true => Durability::Disk,
@@ -153,13 +154,13 @@ impl Store {
         })
     }
 
-    /// What is known of a call before it is checked any further.
+    /// What the store has about a call, before any further check.
     pub fn known_call(&self, key: &OnceKey) -> Pending<Option<KnownCall>> {
         let (ring, key) = (self.ring(), key.clone());
         self.read(move |transaction| key.known(transaction, &ring))
     }
 
-    /// The same of several, in their order.
+    /// The same for several, in order.
     pub fn known_calls(&self, keys: Vec<OnceKey>) -> Pending<Vec<Option<KnownCall>>> {
         let ring = self.ring();
         self.read(move |transaction| {
@@ -169,14 +170,14 @@ impl Store {
     }
 }
 
-/// Nothing is written where the call may not begin.
+/// Writes nothing if the call may not begin.
 fn begin(
     transaction: &mut Transaction,
     ring: &KeyRing,
     has_room: bool,
     start: &CallStart,
 ) -> Result<Begun, StoreError> {
-    // Nobody changes rows meanwhile: a call is written down before its grant ends, or not at all.
+    // The rows cannot change meanwhile: a call is recorded before its grant ends, or not at all.
     if let Some(grant) = &start.grant
         && !is_good(transaction, grant)?
     {
@@ -192,7 +193,7 @@ fn begin(
             OnceState::TooMany => return Ok(Begun::TooManyKeys),
         }
     }
-    // Of several that are full the one that lasts longest: to come back sooner helps nobody.
+    // Of several full caps, the one that lasts longest: coming back sooner helps nobody.
     let mut full: Option<(usize, Option<Duration>)> = None;
     for (index, cap) in start.caps.iter().enumerate() {
         if let Err(wait) = cap.is_free(transaction)? {
@@ -224,7 +225,7 @@ impl OpenCall {
         self.send(outcome)
     }
 
-    /// Whether its answer is to be kept.
+    /// Whether its answer is stored.
     pub fn is_once(&self) -> bool {
         !self.start.once.is_empty()
     }
@@ -280,7 +281,7 @@ impl Drop for OpenCall {
     }
 }
 
-/// Forgets what is over, and says whether there is room for more idempotency keys.
+/// Deletes what is over. Returns whether there is room for more idempotency keys.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<bool, StoreError> {
     caps::sweep(transaction)?;
     once::sweep(transaction)

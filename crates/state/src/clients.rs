@@ -20,21 +20,22 @@ const SECRET_PREFIX: &str = "hlcs_";
 /// Most clients that registered themselves.
 pub const MOST_REGISTERED: i64 = 10_000;
 
-/// Most clients whose documents are kept.
+/// Most clients with stored documents.
 pub const MOST_DOCUMENTS: i64 = 2_000;
 
-/// A client that registered itself and was never used goes after so long, another so long after its last use.
+/// A client that registered itself and was never used is deleted after this time; and one that was used, this long
+/// after its last use.
 const UNUSED: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) const AFTER_USE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// So long a copy of a document is kept after it was fetched.
+/// A copy of a document is stored for this long after it was fetched.
 const COPY_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Longer than it takes to sign in with a client that has just registered. An older one that was never used makes room
-/// for another: whoever registers clients for nothing takes no room from those who are about to sign in.
+/// Longer than signing in with a newly registered client takes. An older client that was never used makes room for
+/// another: useless registrations take no room from people who are about to sign in.
 const SIGNING_IN: SignedDuration = SignedDuration::from_mins(15);
 
-/// Rows that are removed in one go.
+/// Rows that are removed at once.
 const AT_ONCE: i64 = 500;
 
 /// Cheap to clone.
@@ -51,7 +52,7 @@ pub struct NewClient {
     pub method: ClientMethod,
 }
 
-/// What a client's document says.
+/// The contents of a client's document.
 #[derive(Clone, Debug)]
 pub struct PutDocument {
     /// Its address, which is the client's id.
@@ -70,8 +71,8 @@ impl Clients {
         }
     }
 
-    /// A client that asks for itself, and its secret where its method needs one: shown once. `None`: there are as many
-    /// as may be.
+    /// Registers a client at its own request. Returns it with its secret, if its method needs one, which is shown once.
+    /// `None`: the maximum is reached.
     pub fn register(
         &self,
         new: NewClient,
@@ -86,7 +87,7 @@ impl Clients {
         })
     }
 
-    /// A client that the operator makes, and its secret where its method needs one: shown once.
+    /// Adds a client for the operator. Returns it with its secret, if its method needs one, which is shown once.
     pub fn add(&self, new: NewClient) -> Pending<(ClientRecord, Option<SecretString>)> {
         self.store.change(Durability::Disk, move |transaction| {
             let (record, secret) = new.insert(transaction, ClientKind::Static, None)?;
@@ -95,7 +96,7 @@ impl Clients {
         })
     }
 
-    /// Keeps a document that was fetched now. Grants end that were made with a redirect which it names no more.
+    /// Stores a document that was just fetched. Grants with a redirect that it no longer names end.
     pub fn put_document(&self, put: PutDocument) -> Pending<ClientRecord> {
         self.store.change(Durability::Disk, move |transaction| {
             let found = find(transaction, &put.id)?;
@@ -123,7 +124,7 @@ impl Clients {
         })
     }
 
-    /// The client of this id, a blocked one too. A client lives for as long as one of its grants does.
+    /// The client of this id, also if blocked. A client lives as long as one of its grants.
     pub fn find(&self, id: &str) -> Pending<Option<ClientRecord>> {
         let id = id.to_owned();
         self.store.read(move |transaction| {
@@ -138,7 +139,7 @@ impl Clients {
         })
     }
 
-    /// Whether that is the client's secret. A client without one has none that is right.
+    /// Whether that is the client's secret. False for a client without one.
     pub fn is_secret(&self, id: &str, secret: &SecretString) -> Pending<bool> {
         let (id, hash) = (id.to_owned(), hash_token(secret));
         self.store.read(move |transaction| {
@@ -149,12 +150,12 @@ impl Clients {
         })
     }
 
-    /// Blocks a client, whose grants end, or lets it ask again.
+    /// Blocks a client, which ends its grants, or unblocks it.
     pub fn block(&self, id: &str, is_blocked: bool) -> Pending<ClientRecord> {
         self.set_blocked(id, is_blocked, None)
     }
 
-    /// The same; `by` is the id of who does it. `None`: the command line.
+    /// The same; `by` is the id of the person who does it. `None`: the command line.
     pub fn set_blocked(
         &self,
         id: &str,
@@ -179,7 +180,7 @@ impl Clients {
         })
     }
 
-    /// Forgets a client; its grants end.
+    /// Deletes a client; its grants end.
     pub fn remove(&self, id: &str) -> Pending<ClientRecord> {
         let id = id.to_owned();
         self.store.change(Durability::Disk, move |transaction| {
@@ -255,7 +256,7 @@ impl NewClient {
     }
 }
 
-/// The client has got a token.
+/// Notes that the client has got a token.
 pub(crate) fn touch(transaction: &mut Transaction, id: &str) -> Result<(), StoreError> {
     let Some(record) = find(transaction, id)? else {
         return Ok(());
@@ -276,7 +277,7 @@ pub(crate) fn touch(transaction: &mut Transaction, id: &str) -> Result<(), Store
     transaction.run(touch).map(drop)
 }
 
-/// Forgets clients that are over. A blocked document stays: its address would be free again.
+/// Deletes expired clients. A blocked document stays, because its address would be free again.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let sweep = "DELETE FROM client WHERE id IN (SELECT c.id FROM client c
             WHERE c.expires_at <= $1 AND (c.blocked_at IS NULL OR c.kind = 'registered') AND NOT EXISTS
@@ -304,7 +305,7 @@ fn unknown(id: &str) -> StoreError {
     ))
 }
 
-/// Whether one more may register. Where there are too many, one goes that had its time and was never used.
+/// Whether one more may register. If there are too many, an unused one that had its time is deleted.
 fn has_room(transaction: &mut Transaction) -> Result<bool, StoreError> {
     if count(transaction, ClientKind::Registered)? < MOST_REGISTERED {
         return Ok(true);
@@ -318,7 +319,8 @@ fn has_room(transaction: &mut Transaction) -> Result<bool, StoreError> {
     Ok(transaction.run(forget)? > 0)
 }
 
-/// For one more document: where there are too many, that goes which was fetched longest ago and has no grant.
+/// Makes room for one more document: if there are too many, the one without a grant that was fetched longest ago is
+/// deleted.
 fn make_room(transaction: &mut Transaction) -> Result<(), StoreError> {
     if count(transaction, ClientKind::Document)? < MOST_DOCUMENTS {
         return Ok(());
@@ -341,7 +343,7 @@ fn count(transaction: &mut Transaction, kind: ClientKind) -> Result<i64, StoreEr
     row.map_or(Ok(0), |row| row.integer("n"))
 }
 
-/// Ends grants whose redirect the client does not name any more.
+/// Ends grants whose redirect the client no longer names.
 fn end_dropped(transaction: &mut Transaction, client: &ClientRecord) -> Result<(), StoreError> {
     let made = "SELECT id, redirect FROM oauth_grant WHERE client = $1 AND ended_at IS NULL";
     let made = transaction.all(sqlx::query(made).bind(client.id.clone()))?;

@@ -1,10 +1,10 @@
-//! The time of what expires and of what is counted: a clock that is never put back while the process lives.
+//! The time for expiry and for counting: a clock that is never set back while the process lives.
 //!
-//! What holds. The clock goes on at the speed of the system's monotonic clock. A wall clock that is put back changes
-//! nothing: what has expired stays so. One that is put ahead is believed only once it has stayed ahead for a minute:
-//! a single wrong reading ends nothing. What a wall clock that is wrong for longer ends, it ends for this process.
-//! A process that starts believes the wall clock; what is told from files by their times is as right as that. Processes that
-//! share a database believe the clock of its server, so that one whose own is wrong keeps time with the others.
+//! Guarantees: The clock advances at the speed of the system's monotonic clock. A wall clock that is set back changes
+//! nothing: what has expired stays expired. A wall clock that is set forward is believed only once it has stayed ahead
+//! for a minute, so a single wrong reading expires nothing. If a wall clock is wrong for longer, its effects hold for
+//! this process. A process that starts believes the wall clock; conclusions from file times are as correct as that.
+//! Processes that share a database believe its server's clock, so that one with a wrong clock agrees with the others.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,23 +14,23 @@ use jiff::{SignedDuration, Timestamp};
 /// The process's clock.
 pub struct SteadyClock;
 
-/// How far the two clocks may drift apart at once: what is more is a jump.
+/// The most that two clocks may drift apart at once: more is a jump.
 const DRIFT: SignedDuration = SignedDuration::from_secs(2);
 
-/// How long the wall clock must be ahead before it is believed. Longer than a wrong answer of a time server stays,
-/// short beside the life of a confirm token.
+/// How long the wall clock must be ahead before it is believed: longer than a time server's wrong answer stays, and
+/// short compared with the life of a confirm token.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl SteadyClock {
-    /// Now, never earlier than an earlier answer.
+    /// Now, never earlier than a previous result.
     pub fn now() -> Timestamp {
         let (wall, monotonic) = (Timestamp::now(), Instant::now());
         let mut readings = readings(wall, monotonic);
         readings.read(wall, monotonic)
     }
 
-    /// Follows a clock elsewhere, which is ahead of the wall clock by so much. What it says first is believed at once, whatever
-    /// the clock said before.
+    /// Follows another clock, which is this far ahead of the wall clock. Its first value is believed at once, whatever
+    /// this clock showed before.
     pub(crate) fn follow(ahead: SignedDuration) {
         let (wall, monotonic) = (Timestamp::now(), Instant::now());
         readings(wall, monotonic).follow(ahead, wall, monotonic);
@@ -48,14 +48,14 @@ pub(crate) fn now() -> i64 {
     SteadyClock::now().as_millisecond()
 }
 
-/// Where both clocks were when they were last believed.
+/// Both clocks when they were last believed.
 struct Readings {
     wall: Timestamp,
     monotonic: Instant,
-    /// Since when the wall clock is ahead.
+    /// The time since when the wall clock is ahead.
     ahead_since: Option<Instant>,
     last: Timestamp,
-    /// How far a clock elsewhere is ahead of the wall clock, where one is followed.
+    /// How far the followed clock is ahead of the wall clock, if one is followed.
     followed: Option<SignedDuration>,
 }
 
@@ -75,7 +75,7 @@ impl Readings {
             return;
         };
         let before = self.followed;
-        // How long an answer is on its way differs: what is less is no news.
+        // Answers take a varying time: smaller differences are ignored.
         if before.is_some_and(|before| (before - ahead).abs() <= DRIFT) {
             return;
         }
@@ -106,7 +106,7 @@ impl Readings {
                 return self.last;
             }
         }
-        // A wall clock that runs a little faster is followed, so that the two do not come apart over weeks.
+        // A slightly faster wall clock is followed, so that the two do not drift apart over weeks.
         if ahead > SignedDuration::ZERO && ahead <= DRIFT {
             (self.wall, self.monotonic) = (wall, monotonic);
             self.last = self.last.max(wall);
@@ -126,7 +126,7 @@ mod tests {
         let (wall, monotonic) = (Timestamp::now(), Instant::now());
         let seconds = SignedDuration::from_secs;
         let mut readings = Readings::new(wall, monotonic);
-        // Each: how far the clock elsewhere is ahead, and how far this one is then.
+        // Each: how far the other clock is ahead, and how far this one is then.
         for (ahead, expected) in [(-10, -10), (-9, -10), (5, 5), (-10, 5)] {
             readings.follow(seconds(ahead), wall, monotonic);
             let now = readings.read(wall, monotonic);
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(now, wall + seconds(10));
     }
 
-    /// Each step: monotonic seconds since the start, where the wall clock is by then, and what the clock says.
+    /// Each step: monotonic seconds since the start, the wall clock then, and this clock's time.
     #[track_caller]
     fn check(name: &str, steps: &[(u64, i64, i64)]) {
         let (start, wall) = (Instant::now(), Timestamp::UNIX_EPOCH);

@@ -1,7 +1,7 @@
-//! Customers of a builder: links by which each connects a location, and the keys that the builder's program gets for it.
+//! Customers of a builder: links by which each connects a location, and the resulting keys for the builder's program.
 //!
-//! A builder is whoever has a key that makes such links, and is known by the name of that key: a new key of the same name
-//! takes over what the old one made.
+//! A builder is the holder of a key that can make such links, and is identified by the name of that key: a new key of
+//! the same name takes over the old one's links.
 
 mod rows;
 
@@ -15,29 +15,29 @@ use super::token::{hash_token, make_id, make_token};
 use super::{StoreError, now, vault};
 pub(crate) use rows::sweep;
 
-/// The text of a link, as of other links of ours.
+/// Prefix of a link's text, as of other links of ours.
 const LINK_PREFIX: &str = "hli_";
 const ID_PREFIX: &str = "lnk_";
 
-/// What a customer's browser brings back to the builder.
+/// Prefix of the code that a customer's browser brings back to the builder.
 const CODE_PREFIX: &str = "hlo_";
 
-/// How long the builder may take to fetch the key with it.
+/// How long the builder may take to redeem the code for a key.
 const CODE_LASTS: SignedDuration = SignedDuration::from_mins(10);
 
-/// How long a link may last.
+/// Shortest and longest lifetime of a link.
 pub const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Most links of a builder that nobody has used yet.
+/// Most unused links of a builder.
 const MOST_OPEN: i64 = 10_000;
 
-/// Of a reference, an address, and the name of rules, in bytes.
+/// Longest reference, address, and name of rules, in bytes.
 const LONGEST_REFERENCE: usize = 200;
 const LONGEST_URL: usize = 2_000;
 const LONGEST_RULES: usize = 100;
 
-/// What a builder asks a customer for: to connect a location.
+/// A builder's request for a link.
 #[derive(Clone, Debug)]
 pub struct NewConnectLink {
     /// The name of the builder's key.
@@ -46,7 +46,7 @@ pub struct NewConnectLink {
     pub reference: String,
     /// Where the customer goes afterwards.
     pub return_url: String,
-    /// What the builder's program may do there, named as the rules of a grant.
+    /// The rights of the builder's program there, named like the rules of a grant.
     pub rules: String,
     pub lasts: SignedDuration,
 }
@@ -71,22 +71,22 @@ pub struct ConnectLink {
     pub ended: Option<Timestamp>,
 }
 
-/// How a link stands.
+/// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectState {
     Open,
     Connected,
     Expired,
-    /// By the builder, or because its location is gone.
+    /// By the builder, or because its location was removed.
     Ended,
 }
 
-/// What a builder's program shows for a key.
+/// The proof with which a builder's program claims a key.
 #[derive(Clone, Debug)]
 pub enum KeyClaim {
-    /// What the customer's browser brought: good once.
+    /// The code from the customer's browser: valid once.
     Code(SecretString),
-    /// The id of a link, for another key in the place of the last one.
+    /// The id of a link, for another key that replaces the last one.
     Link(String),
 }
 
@@ -103,7 +103,7 @@ impl Customers {
         }
     }
 
-    /// Makes a link. Its text is shown once: nobody can get it from the store.
+    /// Makes a link. Its text is shown once: the store does not have it.
     pub fn make(&self, new: NewConnectLink) -> Pending<(ConnectLink, SecretString)> {
         let prepared = || {
             new.check()?;
@@ -140,7 +140,7 @@ impl Customers {
         })
     }
 
-    /// The link of this text where a customer may still connect by it. Nothing is used up.
+    /// The link of this text, if a customer may still connect by it. Nothing is used up.
     pub fn look(&self, text: &SecretString) -> Pending<Option<ConnectLink>> {
         let hash = hash_token(text);
         self.store
@@ -178,8 +178,8 @@ impl Customers {
         })
     }
 
-    /// A new key for the location that a customer connected; the one before it ends. `None`: there is no such code or link of
-    /// this builder's, or nothing is connected by it.
+    /// A new key for the location that a customer connected; the previous one ends. `None`: this builder has no such
+    /// code or link, or nothing was connected by it.
     pub fn give_key(
         &self,
         claim: KeyClaim,
@@ -217,7 +217,7 @@ impl Customers {
         })
     }
 
-    /// The newest so many links of a builder, for one customer or for all, newest first.
+    /// The newest links of a builder, for one customer or for all, newest first.
     pub fn list(
         &self,
         builder: &str,
@@ -229,8 +229,7 @@ impl Customers {
             .read(move |transaction| rows::list(transaction, &builder, reference.as_deref(), most))
     }
 
-    /// Ends a link of this builder's, the key that was given for it, and the location that it brought. `None`: the builder
-    /// has no such link.
+    /// Ends a link of this builder, its key, and the location that it brought. `None`: the builder has no such link.
     pub fn end(&self, id: &str, builder: &str) -> Pending<Option<ConnectLink>> {
         let (id, builder) = (id.to_owned(), builder.to_owned());
         self.store.change(Durability::Disk, move |transaction| {
@@ -290,7 +289,7 @@ impl ConnectLink {
 }
 
 impl ConnectState {
-    /// As programs read it.
+    /// The word for programs.
     pub fn word(self) -> &'static str {
         match self {
             Self::Open => "open",

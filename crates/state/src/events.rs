@@ -5,29 +5,29 @@ use jiff::Timestamp;
 use super::store::{Durability, Pending, Store, StoredRow, Transaction};
 use super::{StoreError, time};
 
-/// Most events that are kept; the oldest go first.
+/// Most stored events; the oldest are deleted first.
 const MOST: i64 = 100_000;
 
-/// Events that are removed at once: others wait meanwhile.
+/// Events that are removed at once: other work waits meanwhile.
 const AT_ONCE: i64 = 5_000;
 
-/// Longest detail that is kept, in bytes.
+/// Longest stored detail, in bytes.
 const LONGEST_DETAIL: usize = 500;
 
-/// Something that happened.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub at: Timestamp,
-    /// A word of `EventKind`, or of a later version's.
+    /// A word of `EventKind`, or of a later version.
     pub kind: String,
-    /// The id of the person, key or client who did it. `None`: the command line, or the server by itself.
+    /// The id of the person, key or client who caused it. `None`: the command line, or the server itself.
     pub actor: Option<String>,
-    /// The id of what it happened to.
+    /// The id of its subject.
     pub subject: Option<String>,
     pub detail: String,
 }
 
-/// What is to be written down. Never a token: a detail is read by people.
+/// An event to record. Never put a token in: people read the details.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
     pub kind: EventKind,
@@ -83,21 +83,21 @@ impl Events {
         }
     }
 
-    /// Writes one down that belongs to no other change.
+    /// Records an event that belongs to no other change.
     pub fn add(&self, event: NewEvent) -> Pending<()> {
         self.store.change(Durability::System, move |transaction| {
             write(transaction, event.clone())
         })
     }
 
-    /// The newest of this kind that happened to `subject`.
+    /// The newest of this kind about `subject`.
     pub fn last(&self, kind: EventKind, subject: &str) -> Pending<Option<Event>> {
         let subject = subject.to_owned();
         self.store
             .read(move |transaction| newest(transaction, kind, Some(&subject)))
     }
 
-    /// The newest so many, newest first.
+    /// The newest events, newest first.
     pub fn list(&self, newest: usize) -> Pending<Vec<Event>> {
         let newest = i64::try_from(newest).unwrap_or(i64::MAX);
         self.store.read(move |transaction| {
@@ -108,11 +108,11 @@ impl Events {
     }
 }
 
-/// In the transaction of what happened: neither is there without the other.
+/// In the transaction of the change, so that neither exists without the other.
 pub(crate) fn write(transaction: &mut Transaction, event: NewEvent) -> Result<(), StoreError> {
     let insert = "INSERT INTO event (at, kind, actor, subject, detail) VALUES ($1, $2, $3, $4, $5)";
     let insert = sqlx::query(insert)
-        // By the wall clock, as the audit is: people compare it with other logs.
+        // By the wall clock, like the audit: people compare it with other logs.
         .bind(Timestamp::now().as_millisecond())
         .bind(event.kind.name())
         .bind(event.actor)
@@ -121,20 +121,20 @@ pub(crate) fn write(transaction: &mut Transaction, event: NewEvent) -> Result<()
     transaction.run(insert).map(drop)
 }
 
-/// The newest of this kind that happened to `subject`.
+/// The newest of this kind about `subject`.
 pub(crate) fn newest(
     transaction: &mut Transaction,
     kind: EventKind,
     subject: Option<&str>,
 ) -> Result<Option<Event>, StoreError> {
-    // Texts are compared: SQLite and PostgreSQL have no common word for columns that are equal or both NULL.
+    // Compares texts: SQLite and PostgreSQL have no common operator for columns that are equal or both NULL.
     let find = "SELECT * FROM event WHERE kind = $1 AND COALESCE(subject, '') = $2 ORDER BY id DESC LIMIT 1";
     let find = sqlx::query(find).bind(kind.name());
     let row = transaction.one(find.bind(subject.unwrap_or_default().to_owned()))?;
     row.as_ref().map(Event::from_row).transpose()
 }
 
-/// Forgets what is older than `first`, and the oldest where there are too many.
+/// Deletes events older than `first`, and the oldest if there are too many.
 pub(crate) fn sweep(
     transaction: &mut Transaction,
     first: Option<Timestamp>,
@@ -144,14 +144,14 @@ pub(crate) fn sweep(
         let old = sqlx::query(old).bind(first.as_millisecond());
         transaction.run(old.bind(AT_ONCE))?;
     }
-    // Ids follow each other: nothing has to be counted.
+    // Ids are consecutive, so nothing has to be counted.
     let many = "DELETE FROM event WHERE id IN (SELECT id FROM event
         WHERE id <= (SELECT MAX(id) FROM event) - $1 ORDER BY id LIMIT $2)";
     let many = sqlx::query(many).bind(MOST).bind(AT_ONCE);
     transaction.run(many).map(drop)
 }
 
-/// Names of clients and what people typed are among it.
+/// Details include names of clients and people's input.
 fn cut(detail: String) -> String {
     let end = detail.floor_char_boundary(LONGEST_DETAIL);
     match detail.get(..end) {
@@ -173,7 +173,7 @@ impl Event {
 }
 
 impl EventKind {
-    /// As rows and people have it.
+    /// Its word in rows and for people.
     pub fn name(self) -> &'static str {
         match self {
             Self::PersonJoined => "person joined",

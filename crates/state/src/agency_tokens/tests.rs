@@ -1,4 +1,4 @@
-//! Whose pair counts, and who may renew it, over rows that several stores share as processes do.
+//! Which pair counts and who may renew it, with rows that several stores share like processes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,10 +11,10 @@ use crate::store::for_tests::{self, TestPlace, folder, open};
 
 const COMPANY: &str = "Company0";
 
-/// Text, generation, whether a renewal is open, and whether somebody has the right to it.
+/// Text, generation, whether a renewal is open, and whether somebody has the lease.
 type Standing<'a> = (&'a str, i64, bool, bool);
 
-/// A store of its own for each process.
+/// A separate store for each process.
 fn process(folder: &TestPlace) -> AgencyTokens {
     AgencyTokens::new(&open(folder), COMPANY)
 }
@@ -62,7 +62,7 @@ fn put(renewal: AgencyRenewal, text: &str) -> Result<bool, StoreError> {
     block_on(renewal.put(text.into()))
 }
 
-/// Ends it as a task does that is dropped, and waits until that is written.
+/// Ends it as a dropped task does, and waits until that is written.
 fn drop_now(renewal: AgencyRenewal) {
     let store = renewal.tokens.store.clone();
     drop(renewal);
@@ -70,7 +70,7 @@ fn drop_now(renewal: AgencyRenewal) {
     assert_eq!(queue.wait(), Ok(()));
 }
 
-/// As if so much time had gone by since the lease was given or extended.
+/// As if this time had passed since the lease was given or extended.
 fn let_pass(tokens: &AgencyTokens, milliseconds: i64) {
     let changed = tokens.store.change(Durability::System, move |transaction| {
         let earlier = sqlx::query("UPDATE credential SET lease_until = lease_until - $1");
@@ -87,11 +87,11 @@ fn a_pair_from_elsewhere_is_taken_over_once() {
     let rows: [(AgencyImport, bool, Standing); 7] = [
         (import("a", &["a"], false), true, ("a", 1, false, false)),
         (import("a", &["a"], false), false, ("a", 1, false, false)),
-        // Installed anew, with a renewal that was cut off.
+        // Installed again, with an interrupted renewal.
         (import("b", &["b"], true), true, ("b", 2, true, false)),
-        // What was there before, as by another process with another file.
+        // The earlier pair, as from another process with another file.
         (import("a", &["a"], false), false, ("b", 2, true, false)),
-        // What an older version left beside the file counts, under both names.
+        // The pair that an older version left beside the file counts, under both names.
         (
             import("d", &["c", "d"], false),
             true,
@@ -161,7 +161,7 @@ fn what_becomes_of_a_renewal_says_whether_another_asks() {
 fn the_lease_of_a_dead_process_ends() {
     let folder = folder();
     let (dead, alive) = (installed(&folder), process(&folder));
-    // Nobody drops what a dead process had.
+    // Nothing of a dead process is dropped.
     std::mem::forget(begin(&dead).expect("free"));
     let since = Instant::now();
     let taken = loop {
@@ -218,7 +218,7 @@ fn who_lost_the_lease_puts_nothing_over_a_newer_pair() {
     assert_eq!(put(renewal, "stale"), Ok(false));
     check("the newer one stays", &other, ("third", 3, false, false));
 
-    // Nobody else came to anything: what HighLevel gave is not thrown away.
+    // Nobody else succeeded, so HighLevel's answer is not discarded.
     let renewal = late();
     let taken = begin(&other).expect("over");
     assert_eq!(put(renewal, "fourth"), Ok(true));

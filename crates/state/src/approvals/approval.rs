@@ -1,4 +1,4 @@
-//! One approval: its row, and what that means at a time.
+//! One approval: its row, and its state at a given time.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,13 +14,13 @@ use crate::{StoreError, random, time};
 
 const PREFIX: &str = "apr_";
 
-/// Of a handle, behind the prefix: 15 random bytes, which nobody guesses.
+/// Length of a handle after its prefix: 15 random bytes, which nobody guesses.
 const HANDLE_LENGTH: usize = 20;
 
-/// After so long it goes.
+/// Stored for this long.
 pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A call of which nothing was heard for longer is taken for one whose process died.
+/// After this time without a sign, the process of a call is taken to be dead.
 const LONGEST_SILENCE: SignedDuration = SignedDuration::from_secs(ALIVE.as_secs().cast_signed());
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,27 +41,27 @@ pub struct Approval {
     pub decided_by: Option<String>,
     pub note: Option<String>,
     pub claimed_at: Option<Timestamp>,
-    /// The answer of its one run, for those who ask again.
+    /// The answer of its only run, for repeats.
     pub outcome: Option<String>,
     /// Whether that answer was an error.
     #[serde(default)]
     pub is_error: bool,
-    /// Every location that the call touches.
+    /// Every location of the call.
     #[serde(default)]
     pub locations: Vec<LocationCount>,
-    /// Whoever holds the grant that asks may decide: a rule of the operator's asks for nobody.
+    /// The holder of the grant may decide: no rule of the operator requires a person.
     #[serde(default)]
     pub holder_decides: bool,
-    /// Its request is kept: approving it runs it, whether its client comes back or not.
+    /// Its request is stored: approving it runs it, whether or not its client returns.
     #[serde(skip)]
     pub runs_alone: bool,
 }
 
-/// How often a call touches a location.
+/// The number of calls in a location.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LocationCount {
-    /// Its alias, or its id where it is none of the server's own.
+    /// Its alias, or its id if it is none of the server's own.
     pub location: String,
     pub calls: usize,
 }
@@ -72,14 +72,14 @@ pub enum ApprovalState {
     Pending,
     Approved,
     Denied,
-    /// Claimed, and without an outcome.
+    /// Claimed, without an outcome yet.
     Running,
     Done,
-    /// Nobody decided, or ran it, in time. Written once that was seen: a clock that is put back revives nothing.
+    /// Not decided or run in time. Recorded once noticed, so that a clock set back does not revive it.
     Expired,
 }
 
-/// What a client's handle is good for.
+/// The meaning of a client's handle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     Pending,
@@ -87,13 +87,13 @@ pub enum Claim {
         note: Option<String>,
     },
     Expired,
-    /// It was given for another call.
+    /// It is for another call.
     Other,
-    /// There is none such, or none any more.
+    /// It does not exist, or no longer.
     Missing,
-    /// Make the call, and `finish`. Given once, to one.
+    /// Make the call, and `finish`. Returned once, to one caller.
     Run,
-    /// Another has claimed it a short while ago.
+    /// Another process has claimed it recently.
     Running,
     /// It was claimed and never finished: it may or may not have happened.
     Unknown,
@@ -221,7 +221,7 @@ impl Approval {
         })
     }
 
-    /// Whether `text` is of a handle's form, whatever it stands for: it comes from clients.
+    /// Whether `text`, which comes from a client, has the form of a handle.
     pub fn is_handle(text: &str) -> bool {
         text.strip_prefix(PREFIX).is_some_and(|rest| {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -229,7 +229,7 @@ impl Approval {
         })
     }
 
-    /// Whether nobody decided in time, or nobody ran it in time.
+    /// Whether it was not decided, or not run, in time.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         let may_wait = matches!(self.state, ApprovalState::Pending | ApprovalState::Approved);
         self.state == ApprovalState::Expired || may_wait && self.expires <= now

@@ -1,14 +1,14 @@
-//! The part of a request that a person is shown, however large the request is.
+//! The part of a request that a person sees, however large the request is.
 
 use serde_json::{Value, json};
 
-/// Most bytes of a preview as JSON: it stands in a file, in a message and on a terminal.
+/// Longest preview as JSON, in bytes: it is part of a file, a message and a terminal's output.
 pub const MOST_PREVIEW: usize = 64 << 10;
 
-/// What of it is left for the words around a part.
+/// Bytes that are reserved for the words around a part.
 const AROUND: usize = 1 << 10;
 
-/// `preview`, or as much of it as may be kept and a sentence that says so.
+/// `preview`, or as much of it as may be stored, with a sentence that says so.
 pub fn cut_preview(preview: &Value) -> Value {
     let text = preview.to_string();
     if text.len() <= MOST_PREVIEW {
@@ -33,7 +33,7 @@ pub fn cut_preview(preview: &Value) -> Value {
             return json!({"cut": cut, "calls": shown});
         }
     }
-    // As a text inside a text its quotes and backslashes take twice the room.
+    // As a text inside a text, its quotes and backslashes take twice the room.
     let beginning = text.get(..text.floor_char_boundary(room / 2));
     let cut = format!(
         "The request is too long to be shown: this is the beginning of its {} bytes.",

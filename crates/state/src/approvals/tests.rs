@@ -1,4 +1,4 @@
-//! Approvals from the question to the answer, over several processes.
+//! Approvals from the request to the answer, with several processes.
 
 mod alone;
 mod room;
@@ -21,7 +21,7 @@ fn opened() -> (TestPlace, Approvals) {
     (folder, approvals)
 }
 
-/// As another process has them.
+/// As another process opens them.
 fn opened_in(folder: &TestPlace) -> Approvals {
     Approvals::new(&for_tests::open(folder))
 }
@@ -60,13 +60,13 @@ fn new(digest: &str, who: &str, lasts: Duration) -> NewApproval {
     }
 }
 
-/// As time does, or a process that dies.
+/// As time passes, or a process dies.
 fn change(folder: &TestPlace, handle: &str, changes: &str) {
     let change = format!("UPDATE approval SET {changes} WHERE id = '{handle}'");
     for_tests::sql(folder, &change);
 }
 
-/// So many hours ago, as a column is set to it.
+/// This many hours ago, as the value of a column.
 fn ago(column: &str, hours: i64) -> String {
     let time = now() - SignedDuration::from_hours(hours);
     format!("{column} = {}", time.as_millisecond())
@@ -253,7 +253,7 @@ fn old_approvals_go_when_another_is_asked_for() {
     }
 }
 
-/// A client that timed out asks once more while its call runs: that is no second question.
+/// A client that timed out repeats its request while its call runs: that is not a second question.
 #[on_both]
 fn what_runs_is_not_asked_for_again_while_its_process_lives() {
     let (folder, approvals) = opened();
@@ -305,7 +305,7 @@ fn what_did_nothing_may_be_claimed_once_more() {
         let runs_here = || approvals.store.housekeeping().approved();
         assert!(runs_here().contains(&handle));
         approvals.release(&handle).await.expect("released");
-        // Kept alive by nobody: another process may run it next, and die.
+        // Nobody keeps it alive: another process may run it next, and die.
         assert!(runs_here().is_empty());
         let error = approvals
             .release(&handle)
@@ -316,9 +316,9 @@ fn what_did_nothing_may_be_claimed_once_more() {
             "{error}"
         );
         assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Run));
-        // The caller goes away at once, and nothing is lost.
+        // The caller leaves at once, and nothing is lost.
         drop(approvals.finish(&handle, "no such contact", true));
-        // What was sent after it comes after it.
+        // Later requests come after it.
         ask().await.expect("asked");
         let done = Claim::Done {
             outcome: "no such contact".to_owned(),
@@ -328,7 +328,7 @@ fn what_did_nothing_may_be_claimed_once_more() {
     });
 }
 
-/// A client that breaks off at any moment: nobody runs what it was given, so the next may.
+/// A client may leave at any moment: the call that it was given is not run, so the next client may run it.
 #[on_both]
 fn a_caller_that_leaves_while_it_claims_gives_it_back() {
     let (_folder, approvals) = opened();
@@ -351,7 +351,7 @@ fn a_caller_that_leaves_while_it_claims_gives_it_back() {
         for _ in 0..2_000 {
             match approvals.claim(&handle, "d").await.expect("claimed") {
                 Claim::Run => return,
-                // It was given to the one that was there, and came to its end.
+                // The present client was given it, and it ended.
                 Claim::Running => drop(approvals.release(&handle).await),
                 other => panic!("{other:?}"),
             }
@@ -416,7 +416,7 @@ fn an_approval_that_cannot_be_read_hides_no_other() {
     }
 }
 
-/// Each thread as a process of its own, with a connection of its own.
+/// Each thread is like a process of its own, with its own connection.
 #[on_both]
 fn one_of_many_runs_it() {
     let (folder, approvals) = opened();

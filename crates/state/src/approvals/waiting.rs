@@ -10,8 +10,8 @@ const WAITING: &str = "SELECT id, digest, who, tool, effect, location, alias, st
     FROM approval WHERE state = 'pending' AND expires_at > $1 ORDER BY created_at, id";
 
 impl Approvals {
-    /// Those that nobody has decided and that have not expired, oldest first; without what they would send, for pages ask
-    /// this again and again.
+    /// Approvals that are undecided and have not expired, oldest first; without their requests, because pages poll
+    /// this.
     pub fn waiting(&self) -> Pending<Vec<Approval>> {
         let ring = self.store.ring();
         self.store.read(move |transaction| {
@@ -20,7 +20,8 @@ impl Approvals {
         })
     }
 
-    /// Denies all that `who` asked for and nobody has decided; those. What asked has ended: nobody could run them.
+    /// Denies everything that `who` requested and nobody has decided, and returns it. The requester has ended, so
+    /// nobody could run it.
     pub fn deny_all(&self, who: &str, by: &str) -> Pending<Vec<Approval>> {
         let (ring, who, by) = (self.store.ring(), who.to_owned(), by.to_owned());
         self.store.change(Durability::Disk, move |transaction| {
@@ -36,7 +37,7 @@ impl Approvals {
     }
 }
 
-/// One that is broken hides no other: the log names it.
+/// A broken row does not hide the others: the log names it.
 pub(super) fn readable(ring: &KeyRing, rows: &[StoredRow]) -> Vec<Approval> {
     let one = |row| {
         let approval = Approval::from_row(ring, row);

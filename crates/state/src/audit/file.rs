@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::folder::FILE_MODE;
 
-/// Appends to a file by name: where somebody moved it away, a new one is made. What cannot be written there is in the
-/// store all the same.
+/// Appends to a file by name: if somebody moved it away, a new one is created. Lines that cannot be written there are
+/// still in the store.
 pub(crate) struct AuditFile {
     path: PathBuf,
     file: Option<File>,
@@ -24,7 +24,7 @@ impl AuditFile {
         }
     }
 
-    /// Whole lines by one write: between lines of other processes, never inside one.
+    /// Whole lines in one write: between lines of other processes, never inside one.
     pub(crate) fn append(&mut self, lines: &[String]) {
         if lines.is_empty() {
             return;

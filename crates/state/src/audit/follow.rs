@@ -1,4 +1,4 @@
-//! Goes along with the audit as it is written.
+//! Follows the audit as it is written.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::store::Store;
 /// Lines that are read at once.
 const AT_ONCE: i64 = 2_000;
 
-/// Where a reader is.
+/// The position of a reader.
 pub struct Follow {
     store: Store,
     /// The last line that was read.
@@ -22,7 +22,7 @@ pub struct Follow {
 }
 
 impl Follow {
-    /// Stands some thousand lines before the last.
+    /// Starts some thousand lines before the last.
     pub fn new(store: &Store) -> Self {
         Self {
             store: store.clone(),
@@ -31,8 +31,8 @@ impl Follow {
         }
     }
 
-    /// What was written since the last time, to be asked twice a second or so. A call comes when it begins and again
-    /// when it ends; once where both happened since. Blocks.
+    /// The new lines since the last call of this function, which may be made about twice a second. A call appears when
+    /// it begins and again when it ends; once if both happened since. Blocks.
     pub fn more(&mut self, query: &AuditQuery) -> Result<AuditRecords, StoreError> {
         let mut found = AuditRecords::default();
         loop {
@@ -49,7 +49,7 @@ impl Follow {
             });
             let lines = lines.wait()?;
             let Some(last) = lines.last_id() else {
-                // Where every line was removed, numbers begin anew.
+                // If every line was removed, numbers start again.
                 let newest = self.store.read(|transaction| {
                     let newest = sqlx::query("SELECT COALESCE(MAX(id), 0) AS id FROM audit");
                     let row = transaction.one(newest)?;

@@ -1,4 +1,4 @@
-//! The lines of the audit: what is known of a call before it, and how it ended.
+//! The lines of the audit: the facts of a call before it is made, and its end.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
@@ -8,21 +8,21 @@ use super::now;
 use crate::store::Transaction;
 use crate::{StoreError, hex, random, sha256};
 
-/// Longest text of a client's, in bytes; the rest is cut off.
+/// Longest text from a client, in bytes; the rest is cut off.
 const LONGEST_TEXT: usize = 200;
 
-/// What every line begins with.
+/// The beginning of every line.
 const START: &str = "{\"state\":\"";
 
-/// Most bytes of arguments in full; of more only hash and length are kept.
+/// Largest complete arguments, in bytes; of larger ones only hash and length are recorded.
 const MOST_ARGUMENTS: usize = 64 << 10;
 
-/// What a call is, as its caller gives it.
+/// The facts of a call, from its caller.
 #[derive(Clone, Copy, Debug)]
 pub struct AuditEntry<'a> {
     /// `key:<id>`, `grant:<id>`, or `credential:<first 16 hex digits of its HMAC>`.
     pub who: &'a str,
-    /// Whose grant it is, where it is one.
+    /// Its grant, if there is one.
     pub grant: Option<GrantEntry<'a>>,
     /// Name and version of the MCP client.
     pub client: Option<&'a str>,
@@ -34,22 +34,22 @@ pub struct AuditEntry<'a> {
     pub alias: Option<&'a str>,
     pub arguments: &'a Map<String, Value>,
     pub confirmation: Option<ConfirmationRecord<'a>>,
-    /// Whether there is one; the key itself is the client's.
+    /// Whether there is one. The key itself belongs to the client.
     pub idempotency_key: bool,
 }
 
-/// Whose a grant is, and which client's.
+/// The holder and the client of a grant.
 #[derive(Clone, Copy, Debug)]
 pub struct GrantEntry<'a> {
-    /// As OAuth knows the client.
+    /// The client's id in OAuth.
     pub client: &'a str,
-    /// The id of the person who holds it.
+    /// The id of the holding person.
     pub person: Option<&'a str>,
-    /// The id of the access key that it is bound to.
+    /// The id of the access key that holds it.
     pub key: Option<&'a str>,
 }
 
-/// How, and by whom, a call was confirmed.
+/// The mode of a call's confirmation, and who confirmed it.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfirmationRecord<'a> {
     pub mode: &'a str,
@@ -65,14 +65,14 @@ pub(crate) enum AuditLine {
     Refused(AuditedCall),
 }
 
-/// What is known of a call before it.
+/// The facts of a call before it is made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditedCall {
     pub id: String,
     #[serde(serialize_with = "milliseconds")]
     pub time: Timestamp,
     pub who: String,
-    /// As OAuth knows the client of a grant, its person, and the key that it is bound to.
+    /// For a grant: its client's id in OAuth, its person, and the key that holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,7 +89,7 @@ pub struct AuditedCall {
     pub location: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
-    /// Of the arguments as JSON without spaces, keys sorted at every level.
+    /// Of the arguments as JSON without spaces, with keys sorted at every level.
     pub arguments_sha256: String,
     pub arguments_bytes: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,10 +97,10 @@ pub struct AuditedCall {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
     pub idempotency_key: bool,
-    /// Why it was refused, where it was.
+    /// The reason for a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
-    /// The rule that refused it, where one did.
+    /// The rule that refused it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
 }
@@ -112,7 +112,7 @@ pub struct Confirmation {
     pub by: Option<String>,
 }
 
-/// How a call ended.
+/// The end of a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditEnd {
     pub id: String,
@@ -120,7 +120,7 @@ pub struct AuditEnd {
     pub time: Timestamp,
     /// `ok`, the class of the failure, or `cut_off`.
     pub outcome: String,
-    /// HighLevel's, where it answered.
+    /// HighLevel's status, if it answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,7 +143,7 @@ impl AuditLine {
         Ok(())
     }
 
-    /// Many at once, which nobody hears of.
+    /// Writes many lines at once, without waiting.
     pub(crate) fn write_all(
         lines: &[Self],
         transaction: &mut Transaction,
@@ -167,9 +167,9 @@ impl AuditLine {
             .map_err(|error| StoreError::from(format!("a line of the audit is not JSON: {error}")))
     }
 
-    /// `None` where it is none.
+    /// `None` if it is not a line.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        // By what it begins with: serde would read the whole line once more to find the state.
+        // By its beginning: otherwise serde would read the whole line again to find the state.
         let rest = text.strip_prefix(START)?;
         if rest.starts_with("done\"") {
             serde_json::from_str(text).map(Self::Done).ok()
@@ -237,7 +237,7 @@ pub(super) fn limited(text: &str) -> String {
     }
 }
 
-/// Always three digits: the lines sort as texts do.
+/// Always three digits, so that lines sort as texts.
 pub(super) fn milliseconds<S: Serializer>(
     time: &Timestamp,
     serializer: S,

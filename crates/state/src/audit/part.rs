@@ -1,4 +1,4 @@
-//! The audit in parts, from the newest call back: for pages, which show few at once and may read no more than a part.
+//! The audit in parts, from the newest call back: for pages, which show few calls and may read only part of it.
 
 use std::collections::HashMap;
 
@@ -12,27 +12,27 @@ use crate::store::{Store, Transaction};
 /// Lines that are read at once.
 const AT_ONCE: i64 = 5_000;
 
-/// Most lines that one part is looked for in.
+/// Most lines that are searched for one part.
 const MOST_READ: i64 = 50_000;
 
-/// The end of a call stands at most so many lines after its beginning, where it is looked for alone.
+/// Longest distance in lines between a call and its end, if the end is searched separately.
 const FURTHEST_END: i64 = 200_000;
 
 /// Some calls, newest first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AuditPart {
-    /// With the number of the line that each began by.
+    /// With the number of each call's first line.
     pub calls: Vec<(i64, AuditRecord)>,
-    /// Where the next part begins; `None`: there is nothing before.
+    /// The start of the next part; `None`: there is nothing earlier.
     pub before: Option<i64>,
 }
 
-/// Whose calls somebody may see that does not run the server.
+/// The calls that a person who does not run the server may see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditReader {
     /// The id of the person: calls of that person's connections.
     pub person: String,
-    /// Aliases of locations that the person connected, and since when: an alias may have been another's before.
+    /// Aliases of locations that the person connected, with the time: an alias may have belonged to another before.
     pub locations: Vec<(String, Timestamp)>,
 }
 
@@ -47,8 +47,8 @@ impl AuditReader {
     }
 }
 
-/// Of what fits, and what `reader` may see, at most so many calls that began before the line of that number. Where few fit, a
-/// part has fewer, or none, and the next goes on from there. `reader`: `None` for whoever runs the server.
+/// At most `most` calls that match and that `reader` may see, and that began before the line of that number. If few
+/// match, a part has fewer, or none, and the next one continues. `reader`: `None` for operators.
 pub async fn part(
     store: &Store,
     query: &AuditQuery,
@@ -86,7 +86,7 @@ pub async fn part(
             }
         }
         if part.calls.len() >= most {
-            // Where this was the very first line, the next part is empty, and says so.
+            // If this was the very first line, the next part is empty and ends the list.
             break;
         }
         if is_over {
@@ -98,7 +98,7 @@ pub async fn part(
     Ok(part)
 }
 
-/// The call whose first line has this number, where `reader` may see it.
+/// The call whose first line has this number, if `reader` may see it.
 pub async fn call(
     store: &Store,
     id: i64,
@@ -116,7 +116,7 @@ fn find(transaction: &mut Transaction, id: i64) -> Result<Option<AuditRecord>, S
     };
     let mut ends = HashMap::new();
     if let AuditLine::Begun(call) = &line {
-        // As lines begin.
+        // The beginning of such lines.
         let start = format!("{{\"state\":\"done\",\"id\":\"{}\"%", call.id);
         let end = "SELECT id, line FROM audit WHERE id > $1 AND id <= $2 AND line LIKE $3 ORDER BY id LIMIT 1";
         let end = sqlx::query(end).bind(id).bind(id + FURTHEST_END);
@@ -129,7 +129,7 @@ fn find(transaction: &mut Transaction, id: i64) -> Result<Option<AuditRecord>, S
     Ok(join(line, &mut ends))
 }
 
-/// Ends of calls that began before that line, by the ids of the calls.
+/// Ends of calls that began before that line, by call id.
 async fn ends_after(
     store: &Store,
     before: Option<i64>,
@@ -148,7 +148,7 @@ async fn ends_after(
     Ok(ends.collect())
 }
 
-/// The call that begins by this line; an end is kept for it.
+/// The call that begins with this line; an end is kept for it.
 fn join(line: AuditLine, ends: &mut HashMap<String, AuditEnd>) -> Option<AuditRecord> {
     let (state, call) = match line {
         AuditLine::Done(end) => {

@@ -1,4 +1,4 @@
-//! Reads the audit: beginnings and ends joined into one record a call.
+//! Reads the audit: joins beginnings and ends into one record per call.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::store::{Statement, Store, Transaction};
 /// Lines that are read at once.
 const AT_ONCE: i64 = 5_000;
 
-/// Longest time between lines that came in the other order, and between a call and its end.
+/// Longest time between lines in reverse order, and between a call and its end.
 const SLACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// One call.
@@ -37,43 +37,43 @@ pub struct AuditRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordState {
-    /// Under way, or its process died: the outcome is unknown.
+    /// Running, or its process died: the outcome is unknown.
     Begun,
     Done,
     Refused,
 }
 
-/// Which records; everything is in that is not left out. A text that ends with `*` stands for all that begin so.
+/// The wanted records; absent conditions match all. A text that ends with `*` matches all texts with that beginning.
 #[derive(Clone, Debug, Default)]
 pub struct AuditQuery {
     pub tool: Option<String>,
     /// Id or alias.
     pub location: Option<String>,
-    /// As the audit has it, or the id alone of a key, connection, person or client.
+    /// The audit's name, or just the id of a key, connection, person or client.
     pub who: Option<String>,
-    /// As OAuth knows it, or as it calls itself.
+    /// Its id in OAuth, or its own name.
     pub client: Option<String>,
     pub effect: Option<String>,
-    /// Only what ended otherwise than well.
+    /// Only calls that did not end well.
     pub has_failed: bool,
-    /// Of a refusal its class.
+    /// For a refusal, its class.
     pub outcome: Option<String>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
     pub state: Option<RecordState>,
-    /// Only so many, the last.
+    /// Only the last ones, this many.
     pub last: Option<usize>,
 }
 
 #[derive(Debug, Default)]
 pub struct AuditRecords {
-    /// In the order in which they began.
+    /// In the order of their beginnings.
     pub records: Vec<AuditRecord>,
-    /// Lines that are none, by number.
+    /// Numbers of lines that cannot be parsed.
     pub unreadable: Vec<i64>,
 }
 
-/// Lines of the store in their order, each with its number; one that is none is empty.
+/// Lines of the store in order, each with its number. An invalid one is empty.
 #[derive(Default)]
 pub(super) struct Lines(Vec<(i64, Option<AuditLine>)>);
 
@@ -103,7 +103,7 @@ impl Lines {
         self.0.last().map(|(id, _)| *id)
     }
 
-    /// When the latest of them was written.
+    /// The time of the latest line.
     pub(super) fn latest(&self) -> Option<Timestamp> {
         let times = self.0.iter().filter_map(|(_, line)| line.as_ref());
         times.map(AuditLine::time).max()
@@ -115,12 +115,12 @@ pub(super) fn unreadable(lines: &Lines) -> impl Iterator<Item = i64> {
     none.map(|(id, _)| *id)
 }
 
-/// What the store holds of it; blocks.
+/// The matching records of the store. Blocks.
 pub fn records(store: &Store, query: &AuditQuery) -> Result<AuditRecords, StoreError> {
     let mut found = AuditRecords::default();
     let mut ends = HashMap::new();
     let mut before = i64::MAX;
-    // From the newest line back: who asks for the last ten reads few.
+    // From the newest line back, so that a query for the last ten reads few lines.
     loop {
         let lines = store.read(move |transaction| {
             let page = "SELECT id, line FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2";
@@ -147,7 +147,7 @@ pub fn records(store: &Store, query: &AuditQuery) -> Result<AuditRecords, StoreE
     Ok(found)
 }
 
-/// Every line as it was written, oldest first, in parts; blocks. `since` and `until` are times of lines.
+/// Every line as written, oldest first, in parts. Blocks. `since` and `until` are times of lines.
 pub fn lines(
     store: &Store,
     since: Option<Timestamp>,
@@ -175,8 +175,8 @@ pub fn lines(
     }
 }
 
-/// The calls of these lines with their ends, which may stand in lines that were read before. `ends` keeps those
-/// without a beginning.
+/// The calls of these lines with their ends, which may be in lines read earlier. `ends` keeps those without a
+/// beginning.
 pub(super) fn joined(lines: Lines, ends: &mut HashMap<String, AuditEnd>) -> Vec<AuditRecord> {
     let mut calls = Vec::new();
     for line in lines.0.into_iter().filter_map(|(_, line)| line) {
@@ -257,7 +257,7 @@ impl AuditQuery {
             && self.state.is_none_or(|asked| asked == *state)
     }
 
-    /// Whether lines up to that time are all before what is asked for.
+    /// Whether all lines up to that time are before the wanted ones.
     pub(super) fn is_before(&self, latest: Option<Timestamp>) -> bool {
         let since = self.since.and_then(|since| since.checked_sub(SLACK).ok());
         since

@@ -1,10 +1,10 @@
-//! Which days of the audit are too old, by a clock that may be wrong.
+//! Decides which days of the audit are too old, with a clock that may be wrong.
 //!
-//! What is removed must be old by the clock and by what was known before. The store holds the last day that was
-//! believed. The next day is believed at once; a later one only if the clock still says so after this process has run
-//! for a day; an earlier one at once, for it removes nothing. So one reading of a clock that is 400 days ahead removes
-//! nothing, nor does a restart under one. Whatever the clock says, more than twice as many days as are to be kept are
-//! not kept.
+//! Removed lines must be old by the clock and by earlier knowledge. The store has the last believed day. The next day
+//! is believed at once. A later day is believed only if the clock still shows it after this process has run for a day.
+//! An earlier day is believed at once, because it removes nothing. So a single reading of a clock that is 400 days
+//! ahead removes nothing, nor does a restart under one. Whatever the clock shows, at most twice as many days are kept
+//! as configured.
 
 use std::time::{Duration, Instant};
 
@@ -16,23 +16,24 @@ use super::day_at;
 use crate::store::{Transaction, meta, put_meta};
 use crate::{StoreError, time};
 
-/// Holds the last day that was believed.
+/// The last believed day.
 const SEEN: &str = "audit_seen";
 
-/// How long a clock must be ahead, by another one, before it is believed.
+/// How long a clock must be ahead, by another clock, before it is believed.
 const DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Lines that are removed at once: others wait meanwhile.
+/// Lines that are removed at once: other work waits meanwhile.
 const AT_ONCE: i64 = 5_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Retention {
-    /// Since when the clock is further ahead than a day.
+    /// The time since when the clock is more than a day ahead.
     ahead_since: Option<Instant>,
 }
 
 impl Retention {
-    /// Removes of what is too old as much as may go at once. Where what is kept begins, for what is kept as long.
+    /// Removes old lines, as many as may go at once. Returns the first kept day, for other data with the same
+    /// retention.
     pub(crate) fn remove_old(
         &mut self,
         transaction: &mut Transaction,
@@ -56,7 +57,7 @@ impl Retention {
         Ok(Some(first))
     }
 
-    /// The day that may be told from, for what else is kept by days.
+    /// The believed day, for other data that is kept by days.
     pub(crate) fn believed_day(
         &mut self,
         transaction: &mut Transaction,
@@ -68,7 +69,7 @@ impl Retention {
         Ok(believed.min(today))
     }
 
-    /// The day that may be told from, and that is remembered.
+    /// Determines the believed day, and records it.
     fn believe(
         &mut self,
         transaction: &mut Transaction,
@@ -78,7 +79,7 @@ impl Retention {
     ) -> Result<Date, StoreError> {
         let seen = meta(transaction, SEEN)?;
         let seen: Option<Date> = seen.and_then(|text| text.parse().ok());
-        // Where nothing is known, nothing is old.
+        // Without earlier knowledge, nothing is old.
         let before =
             seen.unwrap_or_else(|| days.first().map_or(today, |oldest| *oldest.min(&today)));
         let next = before.tomorrow().unwrap_or(before);
@@ -101,12 +102,12 @@ impl Retention {
     }
 }
 
-/// The days that there are lines of, oldest first.
+/// The days with lines, oldest first.
 fn days(transaction: &mut Transaction) -> Result<Vec<Date>, StoreError> {
     let mut days = Vec::new();
     let mut from = i64::MIN;
     loop {
-        // One step a day by the index, however many lines a day has.
+        // One step per day through the index, however many lines a day has.
         let next = sqlx::query("SELECT MIN(at) AS at FROM audit WHERE at >= $1");
         let next = transaction.one(next.bind(from))?;
         let Some(at) = next.map_or(Ok(None), |row| row.optional_integer("at"))? else {
@@ -139,15 +140,15 @@ mod tests {
         BEGINNING.checked_add(number.days()).expect("a day")
     }
 
-    /// A line of the last millisecond of that day.
+    /// A line in the last millisecond of that day.
     fn write(transaction: &mut Transaction, number: i64) {
         let insert = sqlx::query("INSERT INTO audit (at, line) VALUES ($1, '{}')");
         let at = start(day(number + 1)).as_millisecond() - 1;
         transaction.run(insert.bind(at)).expect("written");
     }
 
-    /// Each step: hours that the machine has run, the clock's day, whether the process is new, and the first day of
-    /// which lines are left and how many days. Lines of the first ten days are there; six days are kept.
+    /// Each step: hours that the machine has run, the clock's day, whether the process is new, the first day with
+    /// lines, and the number of days. There are lines of the first ten days, and six days are kept.
     #[track_caller]
     fn check(name: &str, seen: Option<i64>, steps: &[(u64, i64, bool, i64, usize)]) {
         for_tests::in_memory(|transaction| {
@@ -257,7 +258,7 @@ mod tests {
         });
     }
 
-    /// Others wait while lines are removed.
+    /// Other work waits while lines are removed.
     #[on_both]
     fn so_many_lines_are_removed_at_once_the_oldest_first() {
         for_tests::in_memory(|transaction| {

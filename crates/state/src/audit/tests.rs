@@ -1,4 +1,4 @@
-//! The audit as it is written, and as writing fails.
+//! Writing the audit, and failures of writing.
 
 mod file;
 mod part;
@@ -68,7 +68,7 @@ fn ok() -> CallOutcome {
     ended("ok", None, None)
 }
 
-/// The lines in short: which call, in which state, with which outcome.
+/// The lines in short: call, state, outcome.
 fn states(store: &Store) -> Vec<String> {
     lines_of(store)
         .iter()
@@ -76,7 +76,7 @@ fn states(store: &Store) -> Vec<String> {
         .collect()
 }
 
-/// The lines, with ids and times as words, when everything that is on its way has come.
+/// The lines, with ids and times as words, once everything pending is written.
 fn lines_of(store: &Store) -> Vec<Value> {
     let settled = store.change(Durability::System, |_| Ok(()));
     settled.wait().expect("settled");
@@ -115,7 +115,7 @@ fn parse_lines(texts: &[String]) -> Vec<Value> {
         .collect()
 }
 
-/// `{"a":{"b":1,"c":2},"d":"x"}`, as `sha256sum` has it.
+/// `{"a":{"b":1,"c":2},"d":"x"}`, hashed by `sha256sum`.
 const HASH: &str = "90aa4e2acd979894a05bd2d3d088ed5329051f7dc0be89f7da43f4511650d2ba";
 
 fn check_written(full_arguments: bool, act: impl AsyncFn(&Audit, AuditEntry), expected: &[Value]) {
@@ -168,7 +168,7 @@ fn a_line_stands_before_a_call_and_one_after() {
             json!({"id": 0, "state": "done", "outcome": "cut_off"}),
         ],
     );
-    // As where the process dies.
+    // As if the process died.
     check_written(
         false,
         async |audit, entry| std::mem::forget(begin(audit, &entry).await.expect("begun")),
@@ -255,7 +255,7 @@ fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
         "1 \"done\" \"cut_off\"",
     ];
     assert_eq!(states[..4], expected);
-    // What was refused may have been on its way: it says that it was cut off, as the last one does.
+    // A refused call may have been running: it says that it was cut off, like the last one.
     let count = |part: &str| {
         states[4..]
             .iter()
@@ -267,7 +267,7 @@ fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
     assert_eq!(count("\"done\" \"cut_off\""), begun, "{states:?}");
 }
 
-/// As where the process ends right after there was room again.
+/// As if the process ended right after there was room again.
 #[on_both]
 fn what_is_owed_is_written_at_the_end_of_the_process() {
     let (folder, audit) = audit(false);
@@ -312,7 +312,7 @@ fn a_store_that_is_stuck_stops_nobody_else() {
     assert!(last.contains("refused"), "{states:?}");
 }
 
-/// The last handle waits for what is on its way, as at the end of a command.
+/// Dropping the last handle waits for pending lines, as at the end of a command.
 #[on_both]
 fn nothing_is_lost_where_the_process_ends_in_order() {
     let (folder, audit) = audit(false);
@@ -363,7 +363,7 @@ fn a_call_waits_for_its_lines_only_shortly() {
     });
 }
 
-/// Several instances as of several processes, each with threads.
+/// Several instances like several processes, each with threads.
 #[on_both]
 fn lines_of_many_writers_stay_whole() {
     let folder = for_tests::folder();
@@ -390,7 +390,7 @@ fn lines_of_many_writers_stay_whole() {
     assert_eq!(found.records.iter().filter(done).count(), 120);
 }
 
-/// By the thread that writes, some seconds after a process began.
+/// By the writing thread, some seconds after the start of a process.
 #[on_both]
 fn old_days_go_by_themselves_and_only_where_an_audit_is_written() {
     let folder = for_tests::folder();

@@ -1,4 +1,4 @@
-//! Places under caps: so many calls in a window that slides.
+//! Places in caps: a maximum number of calls in a sliding window.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use crate::StoreError;
 use crate::clock::SteadyClock;
 use crate::store::Transaction;
 
-/// A place that one call takes in one window.
+/// The place of one call in one window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CapPlace {
-    /// Stands for the rule, and for whose calls it counts.
+    /// Identifies the rule and the counted calls.
     pub bucket: Vec<u8>,
-    /// When the call is made, in seconds since 1970.
+    /// The time of the call, in seconds since 1970.
     pub now: i64,
-    /// The moment that it counts at: the end of a step in which the window slides.
+    /// The second at which it counts: the end of a step of the sliding window.
     pub moment: i64,
-    /// How long the window is, in seconds.
+    /// Length of the window, in seconds.
     pub window: i64,
     /// Most calls in a window.
     pub most: i64,
 }
 
 impl CapPlace {
-    /// Whether there is a place, and otherwise when there is one.
+    /// Whether there is a place, and otherwise the time until there is one.
     pub fn is_free(
         &self,
         transaction: &mut Transaction,
@@ -38,7 +38,7 @@ impl CapPlace {
         if self.most == 0 {
             return Ok(Err(None));
         }
-        // Where the cap was lowered, more than one call must leave.
+        // If the cap was lowered, more than one call must leave the window.
         let mut must_leave = used - self.most + 1;
         let counted =
             "SELECT n, expires_at FROM cap WHERE bucket = $1 AND expires_at > $2 ORDER BY moment";
@@ -73,7 +73,7 @@ impl CapPlace {
     }
 }
 
-/// Forgets windows that are over.
+/// Deletes windows that are over.
 pub(super) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let now = SteadyClock::now().as_second();
     let sweep = "DELETE FROM cap WHERE expires_at <= $1";

@@ -9,57 +9,57 @@ use crate::StoreError;
 use crate::clock::SteadyClock;
 use crate::store::{KeyRing, SealedAt, Transaction};
 
-/// Most idempotency keys of one principal: beyond them a new key is refused. No other principal can use them up.
+/// Most idempotency keys of one principal: beyond this a new key is refused. No other principal can use them up.
 pub const MOST_OF_PRINCIPAL: i64 = 10_000;
 
-/// Most calls of one principal that were made for rows of a previewed request, each for a day.
+/// Most stored row calls of one principal, each for a day.
 const MOST_ITEMS_OF_PRINCIPAL: i64 = 50_000;
 
-/// Most of all principals, some 200 bytes each without its answer.
+/// Most of all principals, at some 200 bytes each without answers.
 const MOST: i64 = 1_000_000;
 
-/// Longest answer that is kept, in bytes.
+/// Longest stored answer, in bytes.
 pub const MOST_KEPT_BYTES: usize = 64 << 10;
 
-/// Most bytes of answers that are kept for one principal.
+/// Most bytes of stored answers for one principal.
 const MOST_BYTES_OF_PRINCIPAL: i64 = 64 << 20;
 
-/// How long a call counts as under way without a word from its process, which gives one every third of it.
+/// How long a call counts as running without a sign from its process, which gives one every third of this time.
 pub const ALIVE: Duration = Duration::from_secs(15);
 
-/// What a call happens once under.
+/// The key under which a call happens once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnceKey {
     pub kind: OnceKind,
-    /// Stands for principal and key.
+    /// Identifies principal and key.
     pub id: [u8; 32],
-    /// Stands for whoever calls.
+    /// Identifies the caller.
     pub principal: [u8; 32],
-    /// Stands for the call: the same key with another is refused.
+    /// Identifies the call: the same key with another call is refused.
     pub call: [u8; 32],
-    /// It stays until then, whatever else happens.
+    /// It is stored until then in any case.
     pub expires_at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnceKind {
-    /// A key that the client made up.
+    /// A key of the client's making.
     Key,
     /// A confirm token.
     Confirm,
-    /// A row of a request that was confirmed.
+    /// A row of a confirmed request.
     Item,
 }
 
-/// The answer of a call, for whoever repeats it.
+/// The answer of a call, for a repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerCopy {
     pub whole: Vec<u8>,
-    /// What stands for it where it has no room.
+    /// Replaces it if there is no room.
     pub short: Vec<u8>,
 }
 
-/// What is known of a call that was to begin.
+/// What the store has about a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KnownCall {
     /// The key was used with another call.
@@ -95,7 +95,7 @@ impl OnceKind {
 }
 
 impl OnceKind {
-    /// Most that one principal may have; marks of used confirm tokens have no bound.
+    /// Most of one principal; marks of used confirm tokens have no limit.
     fn most_of_principal(self) -> Option<i64> {
         match self {
             Self::Key => Some(MOST_OF_PRINCIPAL),
@@ -106,7 +106,7 @@ impl OnceKind {
 }
 
 impl OnceKey {
-    /// What is known of the call.
+    /// What the store has about the call.
     pub fn known(
         &self,
         transaction: &mut Transaction,
@@ -148,7 +148,7 @@ impl OnceKey {
     }
 
     pub fn insert(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
-        // What stands there has expired, and was not swept yet.
+        // An expired row that was not swept yet.
         let insert = "INSERT INTO once (id, kind, principal, call, state, sealed, bytes, alive_until, expires_at)
             VALUES ($1, $2, $3, $4, 'running', NULL, 0, $5, $6)
             ON CONFLICT (id) DO UPDATE SET call = $4, state = 'running', sealed = NULL, bytes = 0, alive_until = $5,
@@ -164,7 +164,7 @@ impl OnceKey {
     }
 }
 
-/// How many keys of this kind a principal has, and the bytes of all its answers.
+/// The number of a principal's keys of this kind, and the bytes of all its answers.
 fn counts(
     transaction: &mut Transaction,
     principal: [u8; 32],
@@ -190,7 +190,7 @@ pub(super) fn release(transaction: &mut Transaction, id: [u8; 32]) -> Result<(),
         .map(drop)
 }
 
-/// The call was made; without an answer nobody knows whether.
+/// The call was made. Without an answer, its outcome is unknown.
 pub(super) fn settle(
     transaction: &mut Transaction,
     ring: &KeyRing,
@@ -220,7 +220,7 @@ pub(super) fn settle(
     transaction.run(settle).map(drop)
 }
 
-/// The process of these calls still lives.
+/// Notes that the process of these calls still lives.
 pub(crate) fn keep_alive(
     transaction: &mut Transaction,
     under_way: &HashSet<[u8; 32]>,
@@ -233,7 +233,7 @@ pub(crate) fn keep_alive(
     Ok(())
 }
 
-/// Forgets what has expired, and says whether there is room for more keys.
+/// Deletes expired keys. Returns whether there is room for more.
 pub(super) fn sweep(transaction: &mut Transaction) -> Result<bool, StoreError> {
     let now = SteadyClock::now().as_millisecond();
     let sweep =

@@ -1,4 +1,4 @@
-//! Calls from their beginning to their end: what is known, counted and written down, each time in one transaction.
+//! Calls from their beginning to their end: what is known, counted and recorded, each time in one transaction.
 
 mod caps;
 mod ends;
@@ -43,7 +43,7 @@ fn under(key: OnceKey) -> CallStart {
     }
 }
 
-/// A place that counts from so many seconds ago, of so many at most.
+/// A place that counts from this many seconds ago, in a cap of `most`.
 fn place(bucket: &str, ago: i64, most: i64) -> CapPlace {
     let now = crate::now().as_second();
     CapPlace {
@@ -75,7 +75,7 @@ fn opened(store: &Store, start: CallStart) -> OpenCall {
     }
 }
 
-/// How it stands, in a word.
+/// The result in a word.
 fn word(begun: &CallBegin) -> String {
     match begun {
         CallBegin::Open(_) => "open".to_owned(),
@@ -131,7 +131,7 @@ fn end(open: OpenCall, outcome: CallOutcome) {
     open.end(outcome).wait().expect("ended");
 }
 
-/// What is on its way has come when it returns.
+/// Everything queued is written when it returns.
 fn settle(store: &Store) {
     let settled = store.change(Durability::System, |_| Ok(()));
     settled.wait().expect("settled");
@@ -146,7 +146,7 @@ fn number(store: &Store, query: &str) -> i64 {
     read.wait().expect("read")
 }
 
-/// How many rows there are, and how many places are taken.
+/// The number of rows, and of taken places.
 fn counts(store: &Store) -> [i64; 3] {
     [
         "SELECT COUNT(*) AS n FROM once",
@@ -158,7 +158,7 @@ fn counts(store: &Store) -> [i64; 3] {
 
 type Act<'a> = &'a dyn Fn(&Store);
 
-/// What is known of a call after others, and how the same stands when it is to begin again; so it is for the mark of a
+/// What is known of a call after others, and the result of beginning the same again. It is the same for the mark of a
 /// confirm token and for every process.
 #[track_caller]
 fn check(name: &str, act: Act, asked: &OnceKey, expected: &str) {
@@ -273,7 +273,7 @@ fn a_call_happens_once() {
     }
 }
 
-/// As if so many seconds had passed since its row was written.
+/// As if this many seconds had passed since its row was written.
 fn pass(folder: &TestPlace, seconds: i64) {
     let change = "UPDATE once SET alive_until = alive_until - {ms}, expires_at = expires_at - {ms}";
     for_tests::sql(
@@ -320,7 +320,7 @@ fn time_ends_what_is_known() {
     }
 }
 
-/// What a sweep leaves, and nothing else.
+/// A sweep deletes only what is over.
 #[on_both]
 fn what_is_over_is_forgotten_and_nothing_else() {
     let folder = for_tests::folder();
@@ -337,7 +337,7 @@ fn what_is_over_is_forgotten_and_nothing_else() {
             ..CallStart::default()
         },
     ));
-    // The fourth expires while its process says that it is under way.
+    // The fourth expires while its process says that it is running.
     let fourth = format!(
         "UPDATE once SET expires_at = 1 WHERE id = x'{}'",
         "04".repeat(32)
@@ -352,7 +352,7 @@ fn what_is_over_is_forgotten_and_nothing_else() {
     assert_eq!(counts(&store)[..2], [0, 1]);
 }
 
-/// So many keys of that principal.
+/// This many keys of that principal.
 fn fill(store: &Store, principal: u8, count: i64) {
     let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
         INSERT INTO once (id, kind, principal, call, state, bytes, alive_until, expires_at)
@@ -391,7 +391,7 @@ fn nobody_uses_up_the_keys_of_another() {
         assert_eq!(word(&begin_of(&store, under(key))), expected, "{name}");
     }
     assert_eq!(counts(&store)[0], before[0] + 2);
-    // What did nothing gives its room back.
+    // A call that did nothing returns its room.
     let one = for_tests::dialect("DELETE FROM once WHERE id = CAST('fill11' AS BLOB)");
     let swept = store.change(Durability::System, move |transaction| {
         transaction.run(sqlx::query(AssertSqlSafe(one.clone())))
@@ -403,7 +403,7 @@ fn nobody_uses_up_the_keys_of_another() {
     assert_eq!(word(&last), "too many keys");
 }
 
-/// Their whole room is used up: an answer is told in short, and stays told.
+/// Its whole room is used up: an answer is stored in short form, and stays so.
 #[on_both]
 fn answers_of_one_principal_have_so_much_room() {
     let store = for_tests::store();
@@ -427,7 +427,7 @@ fn answers_of_one_principal_have_so_much_room() {
     }
 }
 
-/// The thread that writes counts them now and then.
+/// The writing thread counts them now and then.
 #[on_both]
 fn where_all_keys_are_used_up_marks_of_confirm_tokens_are_not() {
     let store = for_tests::store();

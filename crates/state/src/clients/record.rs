@@ -11,17 +11,17 @@ pub struct ClientRecord {
     /// The address of its document, or `cli_…`.
     pub id: String,
     pub kind: ClientKind,
-    /// As it calls itself.
+    /// The client's own name.
     pub name: String,
     pub redirects: Vec<String>,
     pub method: ClientMethod,
-    /// As it was fetched last.
+    /// As it was last fetched.
     pub document: Option<String>,
     pub fetched: Option<Timestamp>,
     /// Until then it need not be fetched again.
     pub fresh_until: Option<Timestamp>,
     pub created: Timestamp,
-    /// When it got a token last.
+    /// The time of its last token.
     pub used: Option<Timestamp>,
     pub expires: Option<Timestamp>,
     pub blocked: Option<Timestamp>,
@@ -38,7 +38,7 @@ pub enum ClientKind {
     Static,
 }
 
-/// How a client shows at the token endpoint who it is.
+/// How a client authenticates at the token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientMethod {
     /// It has no secret.
@@ -64,7 +64,7 @@ impl ClientKind {
 }
 
 impl ClientMethod {
-    /// As OAuth names it.
+    /// Its name in OAuth.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -81,12 +81,12 @@ impl ClientMethod {
 }
 
 impl ClientRecord {
-    /// Whether its time is over, and nobody has to remember that it is blocked.
+    /// Whether it has expired and need not be remembered as blocked.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         self.blocked.is_none() && self.expires.is_some_and(|expires| expires <= now)
     }
 
-    /// Puts it there, in the place of an earlier one of its id.
+    /// Stores it, replacing an earlier one of its id.
     pub(super) fn put(
         &self,
         transaction: &mut Transaction,

@@ -1,15 +1,15 @@
-//! Checks that a redirect is the one that a client names.
+//! Checks that a redirect is one that the client names.
 
-/// Hosts of the client's own computer, on which a program takes the port that is free.
+/// Hosts of the client's own computer, on which a program uses any free port.
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
 
-/// The same text, or the same but for the port on the client's own computer.
+/// The same text, or, on the client's own computer, the same except for the port.
 pub(super) fn is_same_redirect(named: &str, used: &str) -> bool {
     let same_but_port = || Some(without_port(named)? == without_port(used)?);
     named == used || same_but_port().unwrap_or(false)
 }
 
-/// Host and what follows the port, of plain HTTP to the client's own computer.
+/// Host and the part after the port, for plain HTTP to the client's own computer.
 fn without_port(redirect: &str) -> Option<(&'static str, &str)> {
     let rest = redirect.strip_prefix("http://")?;
     LOOPBACK.into_iter().find_map(|host| {

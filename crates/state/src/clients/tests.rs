@@ -1,4 +1,4 @@
-//! Clients: how each kind becomes known, how long it lasts, and what goes with it.
+//! Clients: how each kind becomes known, how long it lasts, and what ends with it.
 
 use secrecy::ExposeSecret;
 
@@ -45,7 +45,7 @@ fn find(clients: &Clients, id: &str) -> Option<ClientRecord> {
     clients.find(id).wait().expect("read")
 }
 
-/// A connection of that client, made with that redirect: its grant's id.
+/// A connection of that client with that redirect. Returns its grant's id.
 fn connect(store: &Store, client: &str, redirect: &str) -> String {
     let times = GrantTimes {
         access_for: std::time::Duration::from_secs(3_600),
@@ -65,7 +65,7 @@ fn connect(store: &Store, client: &str, redirect: &str) -> String {
         scope: GrantScope::Read,
         rules: "read-only".to_owned(),
         locations: vec!["*".to_owned()],
-        // Of RFC 7636.
+        // From RFC 7636.
         challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned(),
         form: name,
     });
@@ -122,7 +122,7 @@ fn a_client_is_what_it_registered_as() {
     assert_eq!(number(&folder, made), 3);
 }
 
-/// What a client's time is, after what, and whether it is there.
+/// The lifetime of a client, after some events, and whether it exists.
 #[on_both]
 fn a_client_that_registered_itself_lasts_while_it_is_used() {
     let (folder, store, clients) = opened();
@@ -157,7 +157,7 @@ const TIMES: GrantTimes = GrantTimes {
     refresh_grace: std::time::Duration::ZERO,
 };
 
-/// Whoever registers for nothing keeps nobody from signing in, and fills no disk.
+/// Useless registrations keep nobody from signing in, and fill no disk.
 #[on_both]
 fn so_many_clients_register_and_the_oldest_unused_makes_room() {
     let (folder, _store, clients) = opened();
@@ -243,7 +243,7 @@ fn so_many_documents_are_kept_and_the_stalest_makes_room() {
     assert!(error.contains("remove some"), "{error}");
 }
 
-/// What a document names no more ends what was allowed with it; another port of this computer is no other redirect.
+/// A redirect that a document no longer names ends its grants; another port of this computer is the same redirect.
 #[on_both]
 fn a_redirect_that_is_dropped_from_a_document_ends_grants_made_with_it() {
     let (folder, store, clients) = opened();
@@ -288,7 +288,7 @@ fn a_blocked_client_loses_its_grants_and_stays_blocked() {
     };
     let blocked = clients.block(DOCUMENT, true).wait().expect("blocked");
     assert!(blocked.blocked.is_some() && living() == 0);
-    // Not by asking again, nor by waiting.
+    // Neither by another request nor by waiting.
     put(&clients, &["https://client.example/cb"]);
     sql(&folder, "UPDATE client SET expires_at = 1");
     beside(&folder, sweep);

@@ -11,14 +11,14 @@ use crate::{StoreError, now, time};
 /// How long a link that is over is still listed.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Rows that are forgotten at once: others wait meanwhile.
+/// Rows that are deleted at once: other work waits meanwhile.
 const AT_ONCE: i64 = 500;
 
 /// A key that may make links, of the builder `customer.builder`. Without one, nobody connects anything.
 const BUILDER: &str = "SELECT 1 FROM access_key WHERE access_key.name = customer.builder AND access_key.ended_at IS NULL
     AND access_key.return_urls IS NOT NULL AND (access_key.expires_at IS NULL OR access_key.expires_at > $2)";
 
-/// The link of this hash, where somebody may still connect by it.
+/// The link of this hash, if somebody may still connect by it.
 pub(super) fn find_good(
     transaction: &mut Transaction,
     hash: &[u8],
@@ -77,7 +77,7 @@ pub(super) fn count_open(transaction: &mut Transaction, builder: &str) -> Result
     row.map_or(Ok(0), |row| row.integer("n"))
 }
 
-/// Whether a link that is not over has brought this location.
+/// Whether a valid link brought this location.
 pub(super) fn is_used(transaction: &mut Transaction, location: &str) -> Result<bool, StoreError> {
     let find = sqlx::query("SELECT link FROM customer WHERE location = $1 AND ended_at IS NULL");
     let found = transaction.one(find.bind(location.to_owned()))?;
@@ -153,7 +153,7 @@ impl ConnectLink {
         transaction.run(put).map(drop)
     }
 
-    /// The code that led to it is used up.
+    /// The code for it is used up.
     pub(super) fn put_key(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
         let put = "UPDATE customer SET access_key = $2, code = NULL WHERE link = $1";
         let put = sqlx::query(put)
@@ -170,7 +170,7 @@ impl ConnectLink {
         transaction.run(put).map(drop)
     }
 
-    /// The key that was given last lets nobody in any more.
+    /// Ends the key that was issued last.
     pub(super) fn end_key(
         &self,
         transaction: &mut Transaction,

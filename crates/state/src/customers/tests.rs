@@ -1,4 +1,4 @@
-//! Links for customers: who connects by them, which keys come of them, and what ends with what.
+//! Links for customers: who connects by them, the resulting keys, and what ends together.
 
 use secrecy::ExposeSecret;
 

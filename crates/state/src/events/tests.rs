@@ -1,4 +1,4 @@
-//! Events as they are written and read, and how many are kept, how long.
+//! Writing and reading events, and their retention.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ fn every_process_reads_the_newest_first() {
         detail: "third".to_owned(),
     };
     assert_eq!(event, expected);
-    // What a later version writes is shown as it is.
+    // A later version's kind is shown as it is.
     for_tests::sql(&folder, "UPDATE event SET kind = 'passkey added'");
     assert_eq!(read(1)[0].kind, "passkey added");
 }

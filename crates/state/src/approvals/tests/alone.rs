@@ -1,4 +1,4 @@
-//! Approved calls that run without their client: each once, with the request as it was asked for.
+//! Approved calls that run without their client: each once, with the request as approved.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn approved(approvals: &Approvals, new: NewApproval) -> Approval {
     decided.expect("approved")
 }
 
-/// What is there to be run, claimed as whoever runs it does.
+/// The calls that can be run, claimed in the usual way.
 fn taken(approvals: &Approvals) -> Vec<(String, Vec<u8>)> {
     let calls = approvals
         .approved(Vec::new())
@@ -45,7 +45,7 @@ fn is_any(approvals: &Approvals) -> bool {
 fn what_is_approved_is_taken_once_with_its_request() {
     let (folder, approvals) = opened();
     let others = opened_in(&folder);
-    // Whose requests nobody keeps, or nobody has approved.
+    // Requests that are not stored, or not approved.
     approved(&approvals, new("without", "w", HOUR));
     let long = vec![b'x'; MOST_SEALED + 1];
     assert!(!approved(&approvals, with_request("long", &long)).runs_alone);
@@ -69,7 +69,7 @@ fn what_is_approved_is_taken_once_with_its_request() {
         claimed(&approvals, &first.handle, "first"),
         Ok(Claim::Running)
     );
-    // Given back, it is taken once more.
+    // Given back, it is taken again.
     approvals.release(&first.handle).wait().expect("released");
     assert_eq!(taken(&approvals), [(first.handle, REQUEST.to_vec())]);
 }
@@ -102,7 +102,7 @@ fn many_that_are_approved_are_all_taken_each_once() {
     assert_eq!(found, expected);
 }
 
-/// By its client, or by the server alone: whoever comes first.
+/// By its client, or by the server: by whichever comes first.
 #[on_both]
 fn what_a_client_has_claimed_is_not_taken() {
     let (_folder, approvals) = opened();
@@ -153,7 +153,7 @@ fn an_answer_is_kept_as_far_as_there_is_room() {
     }
 }
 
-/// Its client may still come back for it.
+/// Its client may still return for it.
 #[on_both]
 fn a_request_that_cannot_be_opened_holds_up_no_other() {
     let (folder, approvals) = opened();
@@ -165,7 +165,7 @@ fn a_request_that_cannot_be_opened_holds_up_no_other() {
     assert_eq!(claimed(&approvals, &broken, "broken"), Ok(Claim::Run));
 }
 
-/// Sealed for one approval, it is of no use to another.
+/// Sealed for one approval, it cannot be used with another.
 #[on_both]
 fn a_request_opens_for_its_own_approval_only() {
     let (folder, approvals) = opened();

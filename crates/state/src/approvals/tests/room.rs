@@ -1,8 +1,8 @@
-//! How many approvals of one caller, of one location and of all wait, and are kept.
+//! The limits on waiting and stored approvals of one caller, of one location and in total.
 
 use super::*;
 
-/// So many others like the one of this handle, each of a caller of its own.
+/// Copies of the approval of this handle, each of a separate caller.
 fn copies(folder: &TestPlace, handle: &str, count: i64, state: &str) {
     let insert = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
         INSERT INTO approval SELECT 'apr_0000' || (1000000000 + i), i, i, tool, effect, i, alias, '{state}', created_at,
@@ -35,7 +35,7 @@ fn a_client_cannot_bury_a_person_in_questions() {
         error.to_string().contains("1 calls of this client wait"),
         "{error}"
     );
-    // By themselves clients are few; together they could be many.
+    // Each client has few, but together they could have many.
     let handle = request(&approvals, "d", "x", HOUR).handle;
     let waiting = for_tests::number(&folder, "SELECT COUNT(*) AS n FROM approval");
     copies(&folder, &handle, MOST_WAITING - waiting, "pending");
@@ -59,7 +59,7 @@ fn what_nobody_waits_for_makes_room() {
     );
 }
 
-/// Whoever asks again for what was done hears what came of it, whatever others ask.
+/// A repeat of a finished call gets its result, whatever others request.
 #[on_both]
 fn what_was_done_is_pushed_out_by_nobody() {
     let (folder, approvals) = opened();

@@ -1,4 +1,4 @@
-//! The audit as it is read: joined, searched, broken, and followed.
+//! Reading the audit: joined, searched, broken, and followed.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::super::follow::Follow;
 use super::*;
 use crate::store::for_tests;
 
-/// A line, short enough to be read in a table.
+/// A line, short enough for a table.
 fn line(state: &str, id: &str, time: &str, more: &[(&str, &str)]) -> String {
     let mut line = json!({"state": state, "id": id, "time": format!("2026-11-{time}:00.000Z")});
     if state == "done" {
@@ -26,7 +26,7 @@ fn line(state: &str, id: &str, time: &str, more: &[(&str, &str)]) -> String {
     line.to_string()
 }
 
-/// As they were written, whatever they are; the time of a row is that of its line.
+/// Writes them unchanged, valid or not. The time of a row is that of its line.
 fn write(store: &Store, lines: &[String]) {
     let lines = lines.to_vec();
     let written = store.change(crate::store::Durability::System, move |transaction| {
@@ -86,7 +86,7 @@ fn ids(found: &AuditRecords) -> String {
     ids.join(" ")
 }
 
-/// A query as a row says it.
+/// A query in the notation of a row.
 fn query(asked: &[(&str, &str)]) -> AuditQuery {
     let mut query = AuditQuery::default();
     let time = |time: &str| Some(format!("2026-11-{time}:00Z").parse().expect("a time"));
@@ -202,7 +202,7 @@ fn a_long_audit_is_read_in_parts_and_whole() {
         (&[("state", "Begun")], 0, "", ""),
         (&[("last", "3")], 3, "5997", "5999"),
         (&[("last", "5500")], 5_500, "500", "5999"),
-        // The lines of four days before are not read for it, and not missed.
+        // The lines of the four days before are not read for it, and not needed.
         (&[("since", "24T19:58")], 20, "5980", "5999"),
         (&[("until", "24T10:00")], 11, "a", "9"),
     ];
@@ -262,7 +262,7 @@ fn lines_are_given_as_they_were_written_between_two_times() {
     assert_eq!(stopped.expect_err("stopped").to_string(), "enough");
 }
 
-/// Lines of another process, as one that shows them.
+/// Lines of another process, for one that shows them.
 #[on_both]
 fn a_reader_follows() {
     let folder = for_tests::folder();
@@ -295,7 +295,7 @@ fn a_reader_follows() {
             usize::from(lines.iter().any(|line| line == "{"))
         );
     }
-    // One that comes later begins with the last lines, and shows what is asked for.
+    // A later reader starts with the last lines, and shows the matching ones.
     let found = Follow::new(&store)
         .more(&query(&[("state", "Refused")]))
         .expect("read");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::store::StoreOptions;
 
-/// An audit that is written to this file, too.
+/// An audit that is also written to this file.
 fn with_file(folder: &TestPlace, path: &Path) -> Audit {
     let store = Store::open(&StoreOptions {
         audit_file: Some(path),
@@ -67,7 +67,7 @@ fn a_file_that_was_moved_away_is_made_again() {
     assert_eq!(classes(&path), ["third"]);
 }
 
-/// The store has the lines all the same.
+/// The store still has the lines.
 #[on_both]
 fn a_file_that_cannot_be_written_refuses_no_call() {
     let folder = for_tests::folder();
@@ -89,7 +89,7 @@ fn a_file_that_cannot_be_written_refuses_no_call() {
     assert_eq!(count, 4);
 }
 
-/// Of several processes: each line by one write.
+/// From several processes: each line in one write.
 #[on_both]
 fn lines_of_many_writers_stay_whole_in_the_file() {
     let folder = for_tests::folder();

@@ -5,7 +5,7 @@ use crate::audit::part::{AuditPart, AuditReader, call, part};
 use crate::store::for_tests::on_one_thread;
 use jiff::SignedDuration;
 
-/// So many calls, each by a person in a location of its own: the first lines' numbers are odd.
+/// This many calls, each by a separate person in a separate location. First lines have odd numbers.
 fn many(audit: &Audit, calls: usize) {
     let arguments = arguments(json!({"n": 1}));
     let mut lines = Vec::new();
@@ -48,7 +48,7 @@ fn parts_follow_on_each_other_and_each_call_has_its_end() {
     let newest_first: Vec<_> = (0..25).rev().map(|number| format!("b{number}")).collect();
     assert_eq!(seen, newest_first);
     assert_eq!(before, None);
-    // A call whose end stands behind the part has it all the same: the number is of a beginning's next line.
+    // A call whose end is after the part still has it: the number is that of the next call's first line.
     let first = read(&audit, &AuditQuery::default(), Some(2), 10);
     assert_eq!(first.calls.len(), 1);
     assert_eq!(first.calls[0].1.state, RecordState::Done);

@@ -1,4 +1,4 @@
-//! Places under caps: windows that slide, caps that change, and when to come back.
+//! Places in caps: sliding windows, caps that change, and the time to come back.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn with(caps: Vec<CapPlace>) -> CallStart {
 
 const HOUR: i64 = 60 * 60;
 
-/// Calls of so many seconds ago, and how one more stands where so many are allowed.
+/// Calls of this many seconds ago, and the result of one more with this cap.
 #[track_caller]
 fn check(before: &[i64], most: i64, expected: &str) {
     let store = for_tests::store();
@@ -21,7 +21,7 @@ fn check(before: &[i64], most: i64, expected: &str) {
             made(None),
         );
     }
-    // Of another rule, or of another's calls.
+    // Of another rule, or of another caller.
     end(opened(&store, with(vec![place("b", 0, 1_000)])), made(None));
     let begun = begin_of(&store, with(vec![place("a", 0, most)]));
     assert_eq!(word(&begun), expected, "{before:?} of {most}");
@@ -67,7 +67,7 @@ fn a_call_takes_a_place_under_every_cap_or_under_none() {
     let rows = [
         (caps(1, 9, 1), "no place 2, in 23 h"),
         (caps(9, 1, 9), "no place 1, in 22 h"),
-        // The one that lasts longest: to come back sooner helps nobody.
+        // The one that lasts longest: coming back sooner helps nobody.
         (caps(9, 1, 1), "no place 2, in 23 h"),
         (caps(0, 1, 1), "no place 0, never"),
     ];
@@ -79,7 +79,7 @@ fn a_call_takes_a_place_under_every_cap_or_under_none() {
     assert_eq!(counts(&store)[1], 5);
 }
 
-/// A refusal is no call: neither its key nor a line stands afterwards.
+/// A refusal is not a call: it leaves neither a key nor a line.
 #[on_both]
 fn a_call_without_a_place_leaves_nothing() {
     let store = for_tests::store();
@@ -94,7 +94,7 @@ fn a_call_without_a_place_leaves_nothing() {
     assert_eq!(known(&store, &key(1)), "unknown to all");
 }
 
-/// What was made before takes no place again.
+/// A call that was made before takes no second place.
 #[on_both]
 fn a_call_that_is_known_takes_no_place() {
     let store = for_tests::store();
@@ -133,7 +133,7 @@ fn what_did_nothing_gives_its_places_back() {
     ));
 }
 
-/// Each as a process of its own.
+/// Each is like a process of its own.
 #[on_both]
 fn no_more_are_given_than_there_are() {
     let folder = for_tests::folder();

@@ -1,4 +1,4 @@
-//! How calls end: as they say, cut off, or when nobody is there any more; each beginning and end is one transaction.
+//! Ends of calls: explicit, cut off, or after everybody has left. Each beginning and end is one transaction.
 
 use std::time::{Duration, Instant};
 
@@ -74,11 +74,11 @@ fn a_call_whose_caller_has_gone_before_it_began_did_nothing() {
     for_tests::on_one_thread(async {
         let stuck = for_tests::stick(&folder);
         let caller = store.begin(whole(7));
-        // It waits, and breaks off.
+        // It waits, and is dropped.
         let left = timeout(Duration::from_millis(300), caller).await;
         assert!(left.is_err());
         drop(stuck);
-        // Its task goes on by itself.
+        // Its task goes on alone.
         let before = Instant::now();
         while before.elapsed() < for_tests::LONGEST {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -94,7 +94,7 @@ fn a_call_whose_caller_has_gone_before_it_began_did_nothing() {
     end(opened(&store, whole(7)), made(Some("a")));
 }
 
-/// Whenever that is.
+/// At whatever moment that is.
 #[on_both]
 fn a_caller_that_leaves_at_any_moment_leaves_nothing_open() {
     let folder = for_tests::folder();
@@ -113,7 +113,7 @@ fn a_caller_that_leaves_at_any_moment_leaves_nothing_open() {
     });
     let [keys, places, lines] = counts(&store);
     let outcomes = outcomes(&store);
-    // Those that came to their callers may have been sent; the others have left no more than their lines.
+    // Calls that reached their callers may have been sent. The others leave only their lines.
     assert_eq!(places, keys, "each has two of either");
     assert_eq!(lines, 2 * i64::try_from(outcomes.len()).expect("few"));
     assert!(
@@ -211,7 +211,7 @@ fn a_beginning_is_one_transaction_and_so_is_an_end() {
         let begun = commits(&folder);
         end(open, outcome());
         let ended = commits(&folder);
-        // The thread that writes looks after calls under way every five seconds.
+        // The writing thread checks running calls every five seconds.
         let beside = usize::from(ended - before > 2);
         assert_eq!(begun - before + ended - begun, 2 + beside, "{round}");
     }
@@ -229,7 +229,7 @@ fn a_beginning_is_one_transaction_and_so_is_an_end() {
     );
 }
 
-/// Many that wait are one.
+/// Waiting ones share one transaction.
 #[on_sqlite("transactions are counted in SQLite's log")]
 fn what_waits_is_written_together() {
     let folder = for_tests::folder();
