@@ -1,4 +1,4 @@
-//! Sign-ins at HighLevel that are under way: what was asked for, sealed, until the person's browser comes back with it.
+//! Sign-ins at HighLevel under way: the request, sealed, until the person's browser returns with it.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use super::{StoreError, hex, random};
 /// How long a person has.
 pub const LONGEST_FLOW: Duration = Duration::from_secs(15 * 60);
 
-/// Most that are under way at once.
+/// Most flows under way.
 const MOST_FLOWS: i64 = 10_000;
 
-/// Most of one browser. A further one takes the place of its oldest.
+/// Most flows of one browser. A further one replaces its oldest.
 const MOST_OF_BROWSER: i64 = 8;
 
 /// Longest text, in bytes.
@@ -25,17 +25,17 @@ const LONGEST_TEXT: usize = 16 << 10;
 
 const PREFIX: &str = "hlf_";
 
-/// What was asked for.
+/// The request of a flow.
 #[derive(Clone, Debug)]
 pub struct SignInFlow {
     pub step: String,
     pub text: SecretString,
 }
 
-/// Why a flow is not taken.
+/// The reason that a flow is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FlowProblem {
-    /// It is over, was taken, or there was none such.
+    /// It is over, was taken, or never existed.
     #[error("This sign-in is over. Begin again.")]
     Over,
     #[error("This sign-in was begun in another browser. Begin again in this one.")]
@@ -60,7 +60,7 @@ impl Flows {
         }
     }
 
-    /// Keeps `text` for the browser that shows the same bytes again; the token that names it.
+    /// Stores `text` for the browser that shows the same bytes again. Returns the token that names it.
     pub fn begin(
         &self,
         browser: &[u8],
@@ -103,7 +103,7 @@ impl Flows {
         })
     }
 
-    /// What the token names. It is used up, but not by another browser.
+    /// The flow of the token. It is used up, but not by another browser.
     pub fn take(
         &self,
         token: &SecretString,
@@ -138,7 +138,7 @@ impl Flows {
     }
 }
 
-/// Nobody takes it again.
+/// Takes the flow, so that it cannot be taken again.
 fn take(
     transaction: &mut Transaction,
     ring: &KeyRing,
@@ -155,11 +155,11 @@ fn take(
     })
 }
 
-/// Fails where too many are under way: none of another browser's is given up.
+/// Fails if too many are under way: none of another browser's is dropped.
 fn make_room(transaction: &mut Transaction, browser: &[u8]) -> Result<(), StoreError> {
     let all = transaction.one(sqlx::query("SELECT COUNT(*) AS n FROM flow"))?;
     if all.map_or(Ok(0), |row| row.integer("n"))? >= MOST_FLOWS {
-        // Those that are over are swept once a minute only.
+        // Expired ones are swept only once a minute.
         sweep(transaction)?;
         let all = transaction.one(sqlx::query("SELECT COUNT(*) AS n FROM flow"))?;
         if all.map_or(Ok(0), |row| row.integer("n"))? >= MOST_FLOWS {
@@ -176,7 +176,7 @@ fn make_room(transaction: &mut Transaction, browser: &[u8]) -> Result<(), StoreE
     transaction.run(oldest).map(drop)
 }
 
-/// Forgets what nobody came back for.
+/// Deletes flows that nobody returned for.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let sweep = sqlx::query("DELETE FROM flow WHERE expires_at <= $1");
     transaction.run(sweep.bind(now())).map(drop)

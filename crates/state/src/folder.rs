@@ -1,4 +1,4 @@
-//! The state folder: for its owner alone, and each file in it whole.
+//! The state folder: private to its owner, with each file written completely or not at all.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::Write;
@@ -10,21 +10,21 @@ use tempfile::NamedTempFile;
 
 use super::StoreError;
 
-/// For its owner alone.
+/// Only for its owner.
 const FOLDER_MODE: u32 = 0o700;
 pub(crate) const FILE_MODE: u32 = 0o600;
 
-/// Changes take some milliseconds: who holds up others for longer is stuck.
+/// Changes take some milliseconds: a process that blocks others for longer is stuck.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Everybody may write to such a folder, `/tmp` for one.
+/// Everybody may write to such a folder, for example `/tmp`.
 const STICKY: u32 = 0o1000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct StateFolder(PathBuf);
 
 impl StateFolder {
-    /// Makes it where it is missing, and closes it to everybody but its owner.
+    /// Creates it if it is missing, and makes it private to its owner.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let made = DirBuilder::new()
             .recursive(true)
@@ -51,7 +51,7 @@ impl StateFolder {
         self.0.join(name)
     }
 
-    /// After it the file holds `bytes`, and after a loss of power either those or what it held before.
+    /// Afterwards the file has `bytes`; after a power failure either those or its earlier content.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.file(name);
         self.write(&path, bytes)
@@ -64,18 +64,18 @@ impl StateFolder {
         beside.write_all(bytes)?;
         beside.as_file().sync_all()?;
         beside.persist(path)?;
-        // The new name is in the folder, which has a memory of its own to be written.
+        // The new name is in the folder, which must be written separately.
         File::open(&self.0)?.sync_all()
     }
 
-    /// After it the names of its files are on the disk.
+    /// Afterwards the names of its files are on the disk.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         let synced = File::open(&self.0).and_then(|folder| folder.sync_all());
         synced.map_err(|error| StoreError::system(&self.0, "written", error))
     }
 }
 
-/// Takes from a file or folder what `mode` does not allow.
+/// Removes permissions beyond `mode` from a file or folder.
 pub(crate) fn close(path: &Path, present: u32, mode: u32) -> Result<(), StoreError> {
     if present & 0o777 & !mode == 0 {
         return Ok(());
@@ -84,8 +84,8 @@ pub(crate) fn close(path: &Path, present: u32, mode: u32) -> Result<(), StoreErr
         .map_err(|error| StoreError::system(path, "closed to other users", error))
 }
 
-/// Where locks of files do not hold between machines, and often not between processes: by the number that Linux has for
-/// each kind of file system (statfs(2)).
+/// Network file systems, where file locks do not work between machines, and often not between processes, by Linux's
+/// number of each kind (statfs(2)).
 #[cfg(target_os = "linux")]
 const NETWORK: [(u64, &str); 9] = [
     (0x6969, "NFS"),
@@ -99,14 +99,14 @@ const NETWORK: [(u64, &str); 9] = [
     (0x0bd0_0bd0, "Lustre"),
 ];
 
-/// The network file system that a folder is on; `None` where it is on none, or where nobody can say.
+/// The network file system of a folder; `None` if it is on none, or that is unknown.
 #[cfg(target_os = "linux")]
 pub fn network_file_system(folder: &Path) -> Option<&'static str> {
     let found = rustix::fs::statfs(folder).ok()?;
     network_name(u64::try_from(found.f_type).ok()?)
 }
 
-/// Only Linux says it by a number.
+/// Only Linux gives it as a number.
 #[cfg(not(target_os = "linux"))]
 pub fn network_file_system(_: &Path) -> Option<&'static str> {
     None
@@ -114,7 +114,7 @@ pub fn network_file_system(_: &Path) -> Option<&'static str> {
 
 #[cfg(target_os = "linux")]
 fn network_name(kind: u64) -> Option<&'static str> {
-    // Some kinds are negative numbers of 32 bits.
+    // Some kinds are negative 32-bit numbers.
     let kind = kind & 0xffff_ffff;
     let mut known = NETWORK.iter();
     known

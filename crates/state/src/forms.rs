@@ -10,16 +10,16 @@ use super::StoreError;
 use super::clock::SteadyClock;
 use super::store::{KeyRing, SealedAt, Store};
 
-/// Longest text that is sealed, in bytes: a form comes back with every step.
+/// Longest sealed text, in bytes: a form comes back with every step.
 const MOST_BYTES: usize = 32 << 10;
 
-/// Longest sealed text that is looked at, in bytes: anybody may send one.
+/// Longest sealed form that is parsed, in bytes: anybody may send one.
 const MOST_SEALED_BYTES: usize = 2 * MOST_BYTES;
 
 const TIME_BYTES: usize = 8;
 const HASH_BYTES: usize = 32;
 
-/// What the seal vouches for beside the text: that it is a form, and no row.
+/// The seal's context besides the text: it marks a form, not a row.
 const FORM: SealedAt<'static> = SealedAt {
     table: "form",
     row: "",
@@ -27,10 +27,10 @@ const FORM: SealedAt<'static> = SealedAt {
     generation: 1,
 };
 
-/// Seals texts for pages. Every process on the store opens them, after a restart too.
+/// Seals texts for pages. Every process on the store can open them, after a restart too.
 pub struct SealedForms(KeyRing);
 
-/// Why a form that came back is not taken.
+/// The reason that a returned form is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormProblem {
     #[error("This page was open for too long. Start again.")]
@@ -42,13 +42,13 @@ pub enum FormProblem {
 }
 
 impl SealedForms {
-    /// Blocks until the key is read, or made.
+    /// Blocks until the key is read, or created.
     pub fn new(store: &Store) -> Result<Self, StoreError> {
         let key = STANDARD.encode(store.secret("flow").wait()?);
         Ok(Self(KeyRing::new(&[key.into()])?))
     }
 
-    /// `browser` is what that browser alone shows again, such as the value of its cookie.
+    /// `browser` is a value that only that browser shows again, such as that of its cookie.
     pub fn seal(
         &self,
         text: &str,
@@ -77,7 +77,7 @@ impl SealedForms {
         Ok(URL_SAFE_NO_PAD.encode(self.0.seal(FORM, &content)?))
     }
 
-    /// The text, where this browser was given it and it is still good. It says nothing of whether it came back before.
+    /// The text, if it was sealed for this browser and is still valid. This does not tell whether it was opened before.
     pub fn open(&self, sealed: &str, browser: &[u8]) -> Result<String, FormProblem> {
         self.open_at(sealed, browser, SteadyClock::now())
     }

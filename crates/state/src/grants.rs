@@ -1,9 +1,9 @@
-//! Grants: the rights that people gave to clients, and the clients' tokens for them.
+//! Grants: the rights that people gave clients, and the clients' tokens for them.
 //!
-//! A grant begins with a code, which lasts a minute. Against it the client gets an access token, and a refresh token
-//! for the next. The refresh token of generation n is an HMAC of the grant's salt and n under a secret of the store:
-//! whoever shows one that was replaced lately gets the current one again, so that neither a lost answer nor a race of
-//! two processes ends a connection.
+//! A grant begins with a code, which lasts a minute. The client exchanges it for an access token, and a refresh token
+//! for the next pair. The refresh token of generation n is an HMAC of the grant's salt and n under a secret of the
+//! store: a client that shows a recently replaced one gets the current one again, so neither a lost answer nor a race
+//! of two processes ends a connection.
 
 mod access;
 mod ending;
@@ -47,76 +47,76 @@ const CODE: &str = "hlc_";
 /// How long a code waits for its client.
 const CODE_LASTS: Duration = Duration::from_secs(60);
 
-/// Most grants of one person or key. A further one takes the place of that which was used longest ago.
+/// Most grants of one person or key. A further one replaces the one whose last use is oldest.
 const MOST_OF_HOLDER: i64 = 1_000;
 
-/// Tokens that are looked up in the store at once; others wait. Whoever makes tokens up leaves the store to others.
+/// Most concurrent look-ups of tokens in the store; others wait. Invented tokens must not block the store for others.
 const LOOKED_UP_AT_ONCE: usize = 32;
 
 const TROUBLE: &str = "the grants cannot be read; every access token is refused";
 
-/// How long tokens last.
+/// Lifetimes of tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct GrantTimes {
     pub access_for: Duration,
-    /// A grant ends when it was not used for so long.
+    /// A grant ends when it was not used for this long.
     pub refresh_idle: Duration,
-    /// A grant ends after so long.
+    /// A grant ends after this time.
     pub refresh_for: Duration,
-    /// So long a refresh token that was replaced gets the current one. Zero: each is good once.
+    /// For this long a replaced refresh token still gets the current one. Zero: each is valid once.
     pub refresh_grace: Duration,
 }
 
-/// What a person has allowed a client.
+/// The rights that a person gave a client.
 #[derive(Clone, Debug)]
 pub struct NewGrant {
     pub holder: GrantHolder,
     pub client: String,
     pub client_name: String,
-    /// Exactly where the client asked to be answered.
+    /// The exact address where the client asked to be answered.
     pub redirect: String,
     pub resource: String,
     pub scope: GrantScope,
-    /// Name of built-in rules, or `section:` and the name of one of the operator's.
+    /// Name of built-in rules, or `section:` and the name of one of the operator's sections.
     pub rules: String,
-    /// Aliases, at least one; `*`: all that the holder reaches, those of later too.
+    /// Aliases, at least one; `*`: every location of the holder, future ones included.
     pub locations: Vec<String>,
-    /// PKCE's, by S256.
+    /// The S256 challenge of PKCE.
     pub challenge: String,
-    /// Names the page on which it was allowed, at random: sent twice, that gives one code.
+    /// A random name of the page of consent: sent twice, it gives the same code.
     pub form: String,
 }
 
-/// What a client gets.
+/// A client's tokens.
 #[derive(Clone, Debug)]
 pub struct GrantTokens {
     pub access: SecretString,
     pub refresh: SecretString,
-    /// Of the access token.
+    /// Lifetime of the access token.
     pub expires_in: Duration,
-    /// Of the access token.
+    /// Scope of the access token.
     pub scope: GrantScope,
     /// The grant's id.
     pub grant: String,
 }
 
-/// Why a client gets no token.
+/// The reason that a client gets no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenRefusal {
     /// There is no such code or token.
     Unknown,
     /// It is another client's.
     OtherClient,
-    /// It was used before; the grant has ended with that.
+    /// It was used before, which has ended the grant.
     Replayed,
     Expired,
     /// The grant has ended.
     Ended,
     WrongRedirect,
     WrongVerifier,
-    /// It is good for another resource.
+    /// It is for another resource.
     ForeignResource,
-    /// More is asked for than was allowed.
+    /// The request exceeds the given rights.
     WiderScope,
 }
 
@@ -130,7 +130,7 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// Blocks until it is known what has ended lately.
+    /// Blocks until recently ended grants are known.
     pub fn new(store: &Store, times: GrantTimes) -> Self {
         Self {
             store: store.clone(),
@@ -140,8 +140,8 @@ impl Grants {
         }
     }
 
-    /// Makes a grant, and the code for its client. The same form again gives the same, while the code waits for its
-    /// client; `None`: it was answered before, and that is over.
+    /// Makes a grant, and the code for its client. The same form again gives the same code, while it waits for its
+    /// client; `None`: the form was answered before, and its code has been used or has expired.
     pub fn allow(&self, new: NewGrant) -> Pending<Option<(GrantRecord, SecretString)>> {
         if new.locations.is_empty() {
             return Pending::failed(StoreError::from(
@@ -166,7 +166,7 @@ impl Grants {
         })
     }
 
-    /// The grant of this id, while it and what it depends on have not ended.
+    /// The grant of this id, if neither it nor what it depends on has ended.
     pub fn get(&self, id: &str) -> Pending<Option<GrantRecord>> {
         let id = id.to_owned();
         self.store
@@ -180,7 +180,7 @@ impl Grants {
         TokenIssuer::new(self.store.ring(), self.times)
     }
 
-    /// Whether there is a row for this text. Nothing is locked for what somebody made up.
+    /// Whether there is a row for this text. An invented text locks nothing.
     async fn is_known(&self, find: &'static str, text: &SecretString) -> Result<bool, StoreError> {
         let hash = hash_token(text);
         self.look_up(move |transaction| {
@@ -190,7 +190,7 @@ impl Grants {
         .await
     }
 
-    /// Reads what an unknown caller asks about, not more at once than leaves the store to others.
+    /// Reads for an unknown caller, with limited concurrency so that the store stays free for others.
     async fn look_up<T: Send + 'static>(
         &self,
         read: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
@@ -203,13 +203,13 @@ impl Grants {
     }
 }
 
-/// Whether the grant of this id, and what it depends on, has not ended.
+/// Whether neither the grant of this id nor what it depends on has ended.
 pub(crate) fn is_good(transaction: &mut Transaction, id: &str) -> Result<bool, StoreError> {
     let grant = TokenGrant::by_id(transaction, id)?;
     Ok(grant.is_some_and(|grant| !grant.is_over(now())))
 }
 
-/// Whether it is an access token of ours.
+/// Whether it has the form of our access tokens.
 pub fn is_access_token(text: &str) -> bool {
     text.starts_with(ACCESS)
 }
@@ -240,7 +240,7 @@ impl NewGrant {
             .bind(self.rules.clone())
             .bind(random::<32>()?.to_vec())
             .bind(now)
-            // Until its client has come.
+            // Until its client has redeemed it.
             .bind(after(now, CODE_LASTS))
             .bind(after(now, issuer.times().refresh_for));
         transaction.run(insert)?;
@@ -285,7 +285,7 @@ impl NewGrant {
     }
 }
 
-/// For one more grant of this holder.
+/// Makes room for one more grant of this holder.
 fn make_room(transaction: &mut Transaction, holder: &GrantHolder) -> Result<(), StoreError> {
     let (person, key) = holder_columns(holder);
     let bind = |statement: &'static str| -> Statement<'static> {
@@ -308,7 +308,7 @@ fn make_room(transaction: &mut Transaction, holder: &GrantHolder) -> Result<(), 
     })
 }
 
-/// As resources are compared: one that ends with a slash is the same without.
+/// The form in which resources are compared: a trailing slash makes no difference.
 fn canonical(resource: &str) -> &str {
     resource.strip_suffix('/').unwrap_or(resource)
 }

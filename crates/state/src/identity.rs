@@ -1,10 +1,10 @@
-//! Names credentials in the audit: the same over restarts, and of no use to whoever reads it.
+//! Names credentials in the audit: the same after restarts, and useless to its readers.
 
 use ring::hmac;
 
 use super::hex;
 
-/// Bytes of the tag that are shown: enough to tell the credentials of one server apart.
+/// Bytes of the tag that are shown: enough to distinguish the credentials of one server.
 const SHOWN: usize = 8;
 
 /// An HMAC under a secret of the store.
@@ -16,13 +16,13 @@ impl Identity {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
-    /// Stands for whoever `text` names, in rows.
+    /// Identifies in rows the party that `text` names.
     pub fn digest(&self, text: &str) -> [u8; 32] {
         let tag = hmac::sign(&self.0, text.as_bytes());
         tag.as_ref().first_chunk().copied().unwrap_or_default()
     }
 
-    /// What stands for a credential of this digest, for people.
+    /// The name of a credential of this digest, for people.
     pub fn shown(digest: &[u8; 32]) -> String {
         hex(digest.first_chunk::<SHOWN>().unwrap_or(&[0; SHOWN]))
     }

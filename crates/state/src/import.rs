@@ -1,8 +1,8 @@
-//! Takes over what versions before the store kept in files: once, in the transaction that makes the tables.
+//! Takes over the files of versions before the store: once, in the transaction that creates the tables.
 //!
 //! The files get names that end with `.imported`. `keys.json` and `pause.json` stay as markers that such a version
-//! cannot read: it then refuses every key, and everything but reads. Where files of the old names are there again, an
-//! older program has been started on the folder, and this one does not start.
+//! cannot parse: it then refuses every key, and everything but reads. If files of the old names are there again, an
+//! older program was started on the folder, and this one does not start.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,22 +27,22 @@ const IDENTITY: &str = "identity.key";
 const APPROVALS: &str = "approvals";
 const SEEN: &str = "audit.seen";
 
-/// Lines of the audit that are taken over by one statement.
+/// Lines of the audit per statement.
 const AT_ONCE: usize = 500;
 
-/// What stands in a marker; no version that reads these files takes it.
+/// The content of a marker; no version that reads these files accepts it.
 const MARKER: &str = "{\"moved_to\": \"the store beside this file; a later version of highlevel-mcp has taken it over\"}\n";
 
-/// Holds which files were taken over, each with its stamp: where a process died before it renamed them, the next does.
+/// The files that were taken over, each with its stamp: if a process died before renaming them, the next one does.
 const IMPORTED: &str = "imported";
 
-/// What was taken over, and is yet to be renamed.
+/// Files that were taken over and must still be renamed.
 pub(crate) struct OldFiles {
     files: BTreeMap<String, String>,
     sentence: Option<String>,
 }
 
-/// A field that this version does not know may be a restriction: the file is refused, not half understood.
+/// A field that this version does not know may be a restriction, so the file is refused, not half understood.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyFile {
@@ -63,7 +63,7 @@ struct ImportCounts {
     lines: usize,
 }
 
-/// `None` where there is nothing to take over, or to rename.
+/// `None` if there is nothing to take over or rename.
 pub(crate) fn take_over(
     transaction: &mut Transaction,
     folder: &StateFolder,
@@ -84,7 +84,7 @@ pub(crate) fn take_over(
                 folder.file(name).display()
             )));
         }
-        // A process may have died before it had renamed everything, or had left both markers.
+        // A process may have died before it had renamed everything, or had written both markers.
         let is_marked = [KEYS, PAUSES].iter().all(|name| folder.file(name).exists());
         let is_finished = files.is_empty() && (before.is_empty() || is_marked);
         let sentence = None;
@@ -115,7 +115,7 @@ pub(crate) fn take_over(
 }
 
 impl OldFiles {
-    /// Once the rows are on the disk; what was taken over, if it was now.
+    /// Renames the files once the rows are on the disk. Returns a sentence if files were taken over now.
     pub(crate) fn finish(self, folder: &StateFolder) -> Result<Option<String>, StoreError> {
         for name in self.files.keys() {
             let path = folder.file(name);
@@ -189,7 +189,7 @@ fn take(
             let mut part = Vec::with_capacity(AT_ONCE);
             for line in BufReader::new(file).split(b'\n') {
                 let line = line.map_err(|error| StoreError::system(&path, "read", error))?;
-                // Half a line was left where a process died.
+                // A process died and left half a line.
                 part.extend(AuditLine::parse(&String::from_utf8_lossy(&line)));
                 if part.len() == AT_ONCE {
                     counts.lines += part.len();
@@ -204,14 +204,14 @@ fn take(
     Ok(())
 }
 
-/// Whether a version before the store has kept anything there.
+/// Whether a version before the store left files there.
 pub(crate) fn has_old_files(folder: &Path) -> bool {
     [KEYS, PAUSES, IDENTITY]
         .iter()
         .any(|name| folder.join(name).exists())
 }
 
-/// By name, each with what tells it from a later one of that name.
+/// By name, each with a stamp that distinguishes it from a later file of that name.
 fn old_files(folder: &StateFolder) -> Result<BTreeMap<String, String>, StoreError> {
     let path = folder.path();
     let system = |error| StoreError::system(path, "read", error);
@@ -266,7 +266,7 @@ fn parsed<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     })
 }
 
-/// An older program that runs has the day's audit file open; Linux says who.
+/// A running older program has the day's audit file open; Linux shows which.
 fn refuse_used(folder: &StateFolder, files: &BTreeMap<String, String>) -> Result<(), StoreError> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Ok(());
@@ -277,7 +277,7 @@ fn refuse_used(folder: &StateFolder, files: &BTreeMap<String, String>) -> Result
         .filter_map(|name| fs::canonicalize(folder.file(name)).ok())
         .collect();
     for process in processes.flatten() {
-        // By its number: `self` is another name of this one.
+        // By its number: `self` is another name of this process.
         if process
             .file_name()
             .to_string_lossy()

@@ -1,4 +1,4 @@
-//! Servers on one database: which of them live, told by a word that each gives every two seconds.
+//! Servers on one database: which of them are alive, by a sign that each gives every two seconds.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,29 +8,29 @@ use super::store::{Durability, Pending, Store, StoredRow, Transaction, newest_sc
 use super::{StoreError, hex, random};
 use crate::clock::now;
 
-/// Without a word for so long an instance is gone: five words, and the time in which the others hear of it.
+/// An instance counts as gone after this time without a sign: five missed signs, and the time until the others notice.
 const GONE: Duration = Duration::from_secs(12);
 
-/// After so long all the others have heard of a new instance, and share with it.
+/// After this time all the others know of a new instance, and share with it.
 const HEARD: Duration = Duration::from_secs(6);
 
-/// What one instance says of itself.
+/// An instance's description of itself.
 #[derive(Clone, Debug)]
 pub struct InstanceNote {
     /// The program's version.
     pub version: String,
-    /// Stands for the rules of its file: they should be the same everywhere.
+    /// Identifies the rules in its file, which should be the same everywhere.
     pub rules: String,
 }
 
-/// An instance that lives.
+/// A live instance.
 struct LiveInstance {
     id: String,
     rules: String,
 }
 
-/// This process among the servers on its database. Cheap to clone. Until it joins, and where the store is not shared, it is
-/// alone.
+/// This process among the servers on its database. Cheap to clone. Until it joins, and if the store is not shared, it
+/// is alone.
 #[derive(Clone, Debug)]
 pub struct Membership(Arc<MembershipInner>);
 
@@ -43,11 +43,11 @@ struct MembershipInner {
 
 #[derive(Debug, Default)]
 struct InstanceStanding {
-    /// What it says of itself; `None`: nobody hears of it.
+    /// Its description; `None`: the others do not see it.
     note: Option<InstanceNote>,
-    /// When its first word was written.
+    /// The time of its first sign.
     joined: Option<JoinTime>,
-    /// Others have other rules.
+    /// Others have different rules.
     differs: bool,
 }
 
@@ -66,7 +66,7 @@ impl Membership {
         })))
     }
 
-    /// How many instances live, this one among them. Where the database is away, as many as there were.
+    /// The number of live instances, including this one. If the database is away, the last known number.
     pub fn live(&self) -> u32 {
         self.0.live.load(Ordering::Relaxed).max(1)
     }
@@ -89,7 +89,7 @@ impl Membership {
         self.standing().note = note;
     }
 
-    /// Gives its word, and counts who else does.
+    /// Gives its sign, and counts the others'.
     pub(crate) fn beat(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
         let Some(note) = self.standing().note.clone() else {
             return Ok(());
@@ -135,19 +135,19 @@ impl Store {
         self.housekeeping().membership.clone()
     }
 
-    /// Counts this process among the servers on the database from now on, or says something else of it. Of a store that nobody
-    /// shares it stays the only one.
+    /// Registers this process among the servers on the database, or updates its description. In an unshared store it
+    /// stays the only one.
     pub fn join(&self, note: InstanceNote) {
         if self.database().is_none() {
             return;
         }
         let membership = self.membership();
         membership.say(Some(note));
-        // A word at once; the others follow with the beat of the thread that writes.
+        // One sign at once; the others follow with the beat of the writing thread.
         drop(self.owe(move |transaction| membership.beat(transaction)));
     }
 
-    /// It is none of them any more: the others need not wait until it is gone.
+    /// Leaves, so that the others need not wait until it counts as gone.
     pub fn leave(&self) -> Pending<()> {
         if self.database().is_none() {
             return self.read(|_| Ok(()));
@@ -169,7 +169,7 @@ fn alive(transaction: &mut Transaction, now: i64) -> Result<Vec<LiveInstance>, S
     rows.iter().map(LiveInstance::from_row).collect()
 }
 
-/// Forgets instances that are gone.
+/// Deletes instances that are gone.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let since = now().saturating_sub(24 * 60 * 60 * 1_000);
     let sweep = sqlx::query("DELETE FROM instance WHERE beat_at <= $1");

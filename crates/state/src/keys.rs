@@ -20,7 +20,7 @@ use super::store::{Durability, Mirror, Pending, Store, StoredRow, Transaction};
 use super::token::letter;
 use super::{StoreError, now, random, sha256, time};
 
-/// A key reads `hlk_<id>_<secret>`.
+/// A key has the form `hlk_<id>_<secret>`.
 const PREFIX: &str = "hlk_";
 
 const LONGEST_NAME: usize = 64;
@@ -33,28 +33,28 @@ const TROUBLE: &str = "the access keys cannot be read; every key is refused";
 pub struct KeyRecord {
     pub id: String,
     pub name: String,
-    /// Of the secret. No slow hash: the secret is 32 random bytes, which nobody guesses however fast.
+    /// Hash of the secret. It need not be slow: the secret is 32 random bytes, which nobody guesses however fast.
     sha256: String,
     pub locations: KeyLocations,
     pub policy: Option<String>,
     pub created: Timestamp,
     pub expires: Option<Timestamp>,
     pub revoked: Option<Timestamp>,
-    /// It may act with the agency's own token.
+    /// It may use the agency's own token.
     #[serde(default)]
     pub agency: bool,
-    /// Rules that hold beside the policy, named as those of a grant.
+    /// Rules beside the policy, named like those of a grant.
     #[serde(default)]
     pub rules: Option<String>,
-    /// Where customers return to whom its links let connect a location. Empty: it makes no such links.
+    /// Return addresses for customers whose links let them connect a location. Empty: it makes no such links.
     #[serde(default)]
     pub return_urls: Vec<String>,
-    /// When it was shown last, to some minutes.
+    /// The time of its last use, accurate to some minutes.
     #[serde(default)]
     pub used: Option<Timestamp>,
 }
 
-/// What a key is made for.
+/// The properties of a new key.
 #[derive(Clone, Debug)]
 pub struct NewKey<'a> {
     pub name: &'a str,
@@ -66,25 +66,25 @@ pub struct NewKey<'a> {
     pub return_urls: Vec<String>,
 }
 
-/// What a key reaches.
+/// The reach of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyLocations {
     All,
     /// Aliases.
     Only(Vec<String>),
-    /// Locations that were connected, by their ids: an alias may be another's one day.
+    /// Connected locations, by their ids: an alias may belong to another one later.
     Connected(Vec<String>),
 }
 
-/// Why a key that exists, shown with its right secret, is not taken.
+/// The reason that an existing key with the right secret is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRefusal {
     #[error("The access key {id} was revoked.")]
     Revoked { id: String },
     #[error("The access key {id} has expired.")]
     Expired { id: String },
-    /// What is wrong is in the log, for the person who runs the server.
+    /// The log has the reason, for the operator.
     #[error("The server cannot read its access keys.")]
     Unreadable,
 }
@@ -101,7 +101,7 @@ type KeysById = HashMap<String, KeptKey>;
 /// A key in memory.
 struct KeptKey {
     record: Arc<KeyRecord>,
-    /// When it was last written down that the key was used.
+    /// The last recorded time of the key's use.
     noted: AtomicI64,
 }
 
@@ -115,7 +115,7 @@ impl Keys {
         }
     }
 
-    /// Makes a key without the agency's rights, as `make` does.
+    /// Makes a key without the agency's rights, like `make`.
     pub fn create(
         &self,
         name: &str,
@@ -134,12 +134,12 @@ impl Keys {
         })
     }
 
-    /// Makes a key. Its text is shown once: nobody can get it from the store.
+    /// Makes a key. Its text is shown once: the store does not have it.
     pub fn make(&self, new: NewKey) -> Pending<(KeyRecord, SecretString)> {
         self.make_for(new, None)
     }
 
-    /// The same by the person of this id.
+    /// The same, by the person of this id.
     pub fn make_by(&self, new: NewKey, by: &str) -> Pending<(KeyRecord, SecretString)> {
         self.make_for(new, Some(by.to_owned()))
     }
@@ -156,7 +156,7 @@ impl Keys {
         })
     }
 
-    /// From now on nobody is let in by the key of that id or name; other processes notice within 0.2 seconds.
+    /// From now on the key of that id or name lets nobody in; other processes notice within 0.2 seconds.
     pub fn revoke(&self, id_or_name: &str) -> Pending<KeyRecord> {
         self.revoke_by(id_or_name, None)
     }
@@ -165,7 +165,7 @@ impl Keys {
     pub fn revoke_by(&self, id_or_name: &str, actor: Option<&str>) -> Pending<KeyRecord> {
         let (id_or_name, actor) = (id_or_name.to_owned(), actor.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
-            // An id comes before a name.
+            // An id has precedence over a name.
             let find = "SELECT * FROM access_key WHERE id = $1 OR name = $1 AND ended_at IS NULL
                 ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1";
             let find = sqlx::query(find).bind(id_or_name.clone());
@@ -189,7 +189,7 @@ impl Keys {
         self.store.read(read_all)
     }
 
-    /// Whether the key of this id is still good, from memory: for calls that it began earlier.
+    /// Whether the key of this id is still valid, from memory: for calls that began earlier.
     pub fn is_valid(&self, id: &str) -> bool {
         self.is_valid_at(id, SteadyClock::now())
     }
@@ -198,7 +198,7 @@ impl Keys {
         self.valid_at(id, now).is_some()
     }
 
-    /// The key of this id, where it is still good.
+    /// The key of this id, if it is still valid.
     pub fn valid(&self, id: &str) -> Option<Arc<KeyRecord>> {
         self.valid_at(id, SteadyClock::now())
     }
@@ -211,7 +211,7 @@ impl Keys {
         is_good.then(|| Arc::clone(record))
     }
 
-    /// Whether there is a key that was not revoked, from memory. Where they cannot be read, there may be.
+    /// Whether there is a key that was not revoked, from memory. If that is unknown, there may be one.
     pub fn has_any(&self) -> bool {
         let known = self.mirror.value();
         known.as_ref().as_ref().map_or(true, |known| {
@@ -220,7 +220,8 @@ impl Keys {
         })
     }
 
-    /// The key that a client shows, from memory: a key that another process made is known within 0.2 seconds. `None`: there is none such; a wrong secret of a key that exists is no different.
+    /// The key that a client shows, from memory: a key that another process made is known within 0.2 seconds. `None`:
+    /// there is none; a wrong secret of an existing key gives the same result.
     pub fn find(&self, presented: &str) -> Result<Option<Arc<KeyRecord>>, KeyRefusal> {
         self.find_at(presented, SteadyClock::now())
     }
@@ -259,7 +260,7 @@ impl Keys {
     }
 }
 
-/// From now on nobody is let in by this key, or by what was allowed with it.
+/// From now on this key, and everything allowed with it, lets nobody in.
 pub(crate) fn end(
     transaction: &mut Transaction,
     id: &str,
@@ -274,13 +275,13 @@ pub(crate) fn end(
     transaction.revise()
 }
 
-/// Whether it is meant as an access key, not as a token of HighLevel's.
+/// Whether it is meant as an access key, not as a HighLevel token.
 pub fn looks_like_key(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
 impl NewKey<'_> {
-    /// The key and its text, before the store has it.
+    /// The key and its text, before it is stored.
     pub(crate) fn prepare(self) -> Result<(KeyRecord, SecretString), StoreError> {
         self.check()?;
         let id: String = random::<8>()?.into_iter().map(letter).collect();
@@ -303,7 +304,7 @@ impl NewKey<'_> {
         Ok((record, text.into()))
     }
 
-    /// What a person asks for, before anything is made.
+    /// Checks a person's input before anything is made.
     fn check(&self) -> Result<(), StoreError> {
         let name = self.name;
         let reaches_nothing = match &self.locations {
@@ -342,7 +343,7 @@ fn read_all(transaction: &mut Transaction) -> Result<Vec<KeyRecord>, StoreError>
 }
 
 impl KeyRecord {
-    /// Fails where a key has its id or name.
+    /// Fails if another key has its id or name.
     pub(crate) fn add(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
         let taken =
             "SELECT id FROM access_key WHERE id = $1 OR id = $2 OR name = $2 AND ended_at IS NULL";
@@ -388,7 +389,7 @@ impl KeyRecord {
 
     fn from_row(row: &StoredRow) -> Result<Self, StoreError> {
         let id = row.text("id")?;
-        // A word that this version does not know may be a restriction: the keys are refused, not half understood.
+        // A word that this version does not know may be a restriction, so the keys are refused, not half understood.
         let unread = |what: &str, error: serde_json::Error| {
             StoreError::from(format!(
                 "the {what} of the key {id} are not understood: {error}; revoke it, or use the version that made it"

@@ -1,5 +1,6 @@
-//! Durable state of a server, in the words of what it is: keys, pauses, approvals, previewed requests, calls that happen once, caps,
-//! agency tokens, people and how they sign in, audit, usage. That it is rows of a database, nobody outside knows.
+//! Durable state of a server, in the words of its subjects: keys, pauses, approvals, previewed requests, calls that
+//! happen once, caps, agency tokens, people and their sign-in, audit, usage. Only this crate knows that it consists of
+//! database rows.
 
 #[cfg(test)]
 #[macro_use]
@@ -49,7 +50,7 @@ pub use store::{CopiedTables, Pending, Store, StoreInfo, StoreOptions};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// A sentence for the person who runs the server: where, what, and what to do.
+/// A sentence for the operator: the place, the problem and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct StoreError {
@@ -59,9 +60,9 @@ pub struct StoreError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StoreErrorCause {
-    /// What was asked for cannot be.
+    /// The request is not possible.
     Request,
-    /// Another process is in the way: it may be better a moment later.
+    /// Another process is in the way: a later attempt may succeed.
     Busy,
     /// Nothing can be written, or read.
     Storage,
@@ -109,12 +110,12 @@ impl StoreError {
         self.cause == StoreErrorCause::Busy
     }
 
-    /// Whether what was asked for cannot be; of others the store itself is in trouble.
+    /// Whether the request is not possible; otherwise the store itself has a problem.
     pub fn is_request(&self) -> bool {
         self.cause == StoreErrorCause::Request
     }
 
-    /// Whether the store's folder or file is in trouble.
+    /// Whether the store's folder or file has a problem.
     pub fn is_storage(&self) -> bool {
         matches!(self.cause, StoreErrorCause::Storage | StoreErrorCause::Away)
     }
@@ -124,7 +125,7 @@ impl StoreError {
         self.cause == StoreErrorCause::Away
     }
 
-    /// The system does not let us use a file or folder.
+    /// The operating system refuses the use of a file or folder.
     fn system(path: &Path, what: &str, error: impl Display) -> Self {
         Self::storage(format!(
             "{} cannot be {what}: {error}; the state folder must belong to the user that runs this, with space on its disk",
@@ -133,7 +134,7 @@ impl StoreError {
     }
 }
 
-/// Fails where the system gives no random numbers.
+/// Fails if the system gives no random numbers.
 fn random<const BYTES: usize>() -> Result<[u8; BYTES], StoreError> {
     let mut bytes = [0; BYTES];
     let filled = SystemRandom::new().fill(&mut bytes);
@@ -156,13 +157,13 @@ pub fn sha256(text: &str) -> String {
     hex(digest(&SHA256, text.as_bytes()).as_ref())
 }
 
-/// Now, no finer than a file tells it.
+/// Now, in the precision of a file.
 fn now() -> Timestamp {
     let now = clock::SteadyClock::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// Of milliseconds since 1970; what no clock says is the beginning.
+/// The time for milliseconds since 1970; the epoch if out of range.
 fn time(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default()
 }

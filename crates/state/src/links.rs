@@ -1,4 +1,4 @@
-//! Links that let people in: the first operator, one who lost the session, whoever is invited.
+//! Links that let people in: the first operator, people who lost their session, invited people.
 
 mod offer;
 
@@ -12,7 +12,7 @@ use super::store::{Durability, Pending, Store, StoredRow, Transaction};
 use super::token::{hash_token, make_id, make_token};
 use super::{StoreError, now, time};
 
-/// A link's text reads `hli_…`. It stands behind the `#` of an address: in no log, and no preview.
+/// A link's text has the form `hli_…`. It is in the fragment of an address, so no log and no preview has it.
 const PREFIX: &str = "hli_";
 const ID_PREFIX: &str = "lnk_";
 
@@ -22,7 +22,7 @@ pub const FIRST_LASTS: SignedDuration = SignedDuration::from_mins(30);
 /// Most open links of one kind.
 const MOST_OPEN: i64 = 10_000;
 
-/// Rows that are forgotten at once: others wait meanwhile.
+/// Rows that are deleted at once: other work waits meanwhile.
 const AT_ONCE: i64 = 500;
 
 /// A link, without its text.
@@ -52,7 +52,7 @@ impl Links {
         }
     }
 
-    /// Makes a link for so many people. Its text is shown once: nobody can get it from the store.
+    /// Makes a link for this number of people. Its text is shown once: the store does not have it.
     pub fn make(
         &self,
         offer: Offer,
@@ -87,23 +87,23 @@ impl Links {
         })
     }
 
-    /// The link of this text where it is still good. Nothing is used up: programs that preview links may look, too.
+    /// The link of this text, if it is still valid. Nothing is used up: programs that preview links may look, too.
     pub fn look(&self, text: &SecretString) -> Pending<Option<LinkRecord>> {
         let hash = hash_token(text);
         self.store
             .read(move |transaction| find_good(transaction, &hash))
     }
 
-    /// Uses it up, and gives the person who signs in by it: a new one, or for a login the one who comes back. In one
-    /// transaction: of two who come at once to a link for one, one is let in. `None`: the link is not good.
+    /// Uses it up, and returns the person who signs in by it: a new one, or for a login the returning one. In one
+    /// transaction: if two people come at once to a link for one, one is let in. `None`: the link is not valid.
     ///
-    /// `name` is what the person wants to be called. Where another has that name, the new one gets a number.
+    /// `name` is the person's wish. If another person has that name, the new one gets a number.
     pub async fn join(
         &self,
         text: &SecretString,
         name: Option<String>,
     ) -> Result<Option<Person>, StoreError> {
-        // Whoever makes texts up only reads: changes are made by one thread for all.
+        // Invented texts only cause reads: all changes go through one thread.
         if self.look(text).await?.is_none() {
             return Ok(None);
         }
@@ -131,7 +131,7 @@ impl Links {
         joined.await
     }
 
-    /// Every link until it expires, ended and used-up ones too, oldest first.
+    /// Every link until it expires, including ended and used-up ones, oldest first.
     pub fn list(&self) -> Pending<Vec<LinkRecord>> {
         self.store.read(|transaction| {
             let all =
@@ -141,7 +141,7 @@ impl Links {
         })
     }
 
-    /// From now on nobody joins by it. `by` is the id of who ends it; `None`: the command line.
+    /// From now on nobody joins by it. `by` is the id of the person who ends it; `None`: the command line.
     pub fn end(&self, id: &str, by: Option<&str>) -> Pending<LinkRecord> {
         let (id, by) = (id.to_owned(), by.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
@@ -238,7 +238,7 @@ impl LinkRecord {
     }
 }
 
-/// The link of this hash, where somebody may still join by it.
+/// The link of this hash, if somebody may still join by it.
 fn find_good(transaction: &mut Transaction, hash: &[u8]) -> Result<Option<LinkRecord>, StoreError> {
     let find = "SELECT * FROM link WHERE hash = $1 AND expires_at > $2 AND ended_at IS NULL AND uses_left > 0";
     let find = sqlx::query(find)
@@ -256,7 +256,7 @@ fn find_good(transaction: &mut Transaction, hash: &[u8]) -> Result<Option<LinkRe
     Ok(is_good.then_some(link))
 }
 
-/// Forgets links that have expired.
+/// Deletes expired links.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let forget = "DELETE FROM link WHERE hash IN (SELECT hash FROM link WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
     let forget = sqlx::query(forget).bind(now().as_millisecond());

@@ -1,4 +1,5 @@
-//! Logins at servers elsewhere: the newest tokens of each, sealed, and the right to renew them, which one process has at a time.
+//! Logins at remote servers: the newest tokens of each, sealed, and the lease to renew them, which one process has at a
+//! time.
 
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use super::clock::now;
 use super::store::{Durability, KeyRing, Pending, SealedAt, Store, StoredRow};
 use super::{StoreError, time};
 
-/// How long the right to renew lasts. Longer than a server is waited for; where its process dies, another asks again with
-/// the same refresh token.
+/// How long the lease lasts: longer than the wait for a server. If its process dies, another asks again with the same
+/// refresh token.
 const LEASE: Duration = Duration::from_secs(40);
 
 /// The logins of a store. Cheap to clone.
@@ -19,14 +20,14 @@ pub struct Logins {
     store: Store,
 }
 
-/// What is kept of one server.
+/// The stored login of one server.
 #[derive(Clone, Debug)]
 pub struct LoginRecord {
     /// Its address: scheme, host and port.
     pub server: String,
-    /// Tokens and what else it takes to use them; what it means only the one who keeps it knows.
+    /// Tokens and the data to use them. Only the owner of the login interprets the text.
     pub text: SecretString,
-    /// Grows with every text that takes the place of another.
+    /// Increases with every text that replaces another.
     pub generation: i64,
     pub created: Timestamp,
 }
@@ -38,7 +39,7 @@ impl Logins {
         }
     }
 
-    /// Keeps a new login in the place of the one before.
+    /// Stores a new login, replacing the earlier one.
     pub fn put(&self, server: &str, text: SecretString) -> Pending<()> {
         let (ring, server) = (self.store.ring(), server.to_owned());
         self.store.change(Durability::Disk, move |transaction| {
@@ -66,7 +67,7 @@ impl Logins {
         })
     }
 
-    /// Forgets a login: what it was.
+    /// Deletes a login, and returns it.
     pub fn remove(&self, server: &str) -> Pending<Option<LoginRecord>> {
         let (ring, server) = (self.store.ring(), server.to_owned());
         self.store.change(Durability::Disk, move |transaction| {
@@ -77,12 +78,12 @@ impl Logins {
         })
     }
 
-    /// The right to renew this login. `false` where another process has it, or has renewed it.
+    /// Takes the lease to renew this login. `false` if another process has it, or has renewed the login.
     pub fn begin_renewal(&self, record: &LoginRecord) -> Pending<bool> {
         let (server, generation) = (record.server.clone(), record.generation);
         self.store.change(Durability::Disk, move |transaction| {
             let (now, until) = (now(), now() + millis(LEASE));
-            // A lease that ends later than any can is by a clock that was ahead, and counts for nothing.
+            // A lease that ends later than any can comes from a clock that was ahead, and is ignored.
             let take = "UPDATE login SET lease_until = $3 WHERE server = $1 AND generation = $2
                 AND (lease_until IS NULL OR lease_until <= $4 OR lease_until > $5)";
             let take = sqlx::query(take)
@@ -95,8 +96,8 @@ impl Logins {
         })
     }
 
-    /// Puts the new tokens in the place of those of `record`, or gives the right to renew them up where there are none.
-    /// Whether they are there: not where another login took their place meanwhile.
+    /// Replaces the tokens of `record` by new ones; without any, gives up the lease. Returns whether they are stored:
+    /// not if another login replaced them meanwhile.
     pub fn end_renewal(&self, record: &LoginRecord, text: Option<SecretString>) -> Pending<bool> {
         let (ring, server) = (self.store.ring(), record.server.clone());
         let generation = record.generation;
@@ -178,18 +179,18 @@ mod tests {
         assert!(!logins.begin_renewal(&first).wait().expect("tried"));
         let done = logins.end_renewal(&first, Some("two".into()));
         assert!(done.wait().expect("ended"));
-        // Who comes late with what it was has nothing to renew.
+        // A late process with the old login has nothing to renew.
         assert!(!logins.begin_renewal(&first).wait().expect("tried"));
         let late = logins.end_renewal(&first, Some("three".into()));
         assert!(!late.wait().expect("tried"));
         let second = logins.find(SERVER).wait().expect("read");
         assert_eq!(text(second.clone()).as_deref(), Some("two"));
-        // A renewal that came to nothing may be begun again.
+        // A failed renewal may begin again.
         let second = second.expect("a login");
         assert!(logins.begin_renewal(&second).wait().expect("begun"));
         assert!(logins.end_renewal(&second, None).wait().expect("ended"));
         assert!(logins.begin_renewal(&second).wait().expect("begun"));
-        // A new login takes the place of one that is being renewed.
+        // A new login replaces one that is being renewed.
         logins.put(SERVER, "four".into()).wait().expect("put");
         let late = logins.end_renewal(&second, Some("three".into()));
         assert!(!late.wait().expect("tried"));

@@ -1,4 +1,4 @@
-//! Opens a store: what was in files is taken over, and what is over is forgotten from now on.
+//! Opens a store, takes over earlier files, and starts the removal of expired rows.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,29 +28,29 @@ use crate::token_facts;
 use crate::usage;
 use crate::vault;
 
-/// The upstream whose state knows nothing of files of an earlier version.
+/// The upstream whose state has no files of an earlier version.
 pub const SANDBOX: &str = "sandbox";
 
-/// From one look for what is over to the next.
+/// The interval of the sweeps.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// What is looked after while others write.
+/// The sweeping beside other writes.
 struct Sweeping {
     housekeeping: Arc<Housekeeping>,
     last: Option<Instant>,
     retention: Retention,
 }
 
-/// The store's file in a folder, where there is none yet, nor files of an earlier version.
+/// The path of the store's file in a folder, if neither that nor files of an earlier version exist.
 pub fn missing_file(folder: &Path, upstream: &str) -> Option<PathBuf> {
     let path = folder.join(file_name(upstream));
     (!path.exists() && !has_old_files(folder)).then_some(path)
 }
 
 impl Store {
-    /// Opens or makes the file, brings its tables up to date, and takes over files of an earlier version. Blocks.
+    /// Opens or creates the file, updates its tables, and takes over files of an earlier version. Blocks.
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
-        // On a thread of its own: the caller's may belong to a runtime, which cannot wait for another.
+        // In a separate thread: the caller's may belong to a runtime, which cannot wait for another.
         let opened = thread::scope(|scope| scope.spawn(|| open_here(options)).join());
         opened.unwrap_or_else(|_| {
             Err(StoreError::storage(
@@ -59,7 +59,7 @@ impl Store {
         })
     }
 
-    /// A store that is gone with the process.
+    /// A store that is lost with the process.
     pub fn in_memory() -> Result<Self, StoreError> {
         Self::open(&StoreOptions {
             folder: None,

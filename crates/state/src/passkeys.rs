@@ -1,4 +1,4 @@
-//! Passkeys: what proves a person without a link. Rows hold public keys; the private one never leaves its device.
+//! Passkeys: proofs of identity without a link. Rows have public keys; the private key never leaves its device.
 
 use jiff::Timestamp;
 
@@ -10,27 +10,27 @@ use super::{StoreError, now, time};
 /// Most passkeys of one person.
 pub const MOST_OF_PERSON: i64 = 20;
 
-/// Longest description of a key that is kept, in bytes. Those that browsers make have some hundred.
+/// Longest stored description of a key, in bytes. Those of browsers have some hundred.
 const LONGEST_CREDENTIAL: usize = 8 << 10;
 
-/// Longest name of a passkey, in letters.
+/// Longest name of a passkey, in characters.
 const LONGEST_NAME: usize = 64;
 
 /// A passkey of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasskeyRecord {
-    /// As its device names it.
+    /// The device's id of it.
     pub id: Vec<u8>,
     pub person: String,
-    /// What its person calls it.
+    /// Its person's name for it.
     pub name: String,
-    /// The public key with its counter, as the one who checks it wrote it down.
+    /// The public key with its counter, in the form of the code that checks it.
     pub credential: String,
     pub created: Timestamp,
     pub used: Option<Timestamp>,
 }
 
-/// A passkey to keep.
+/// A passkey to store.
 #[derive(Clone, Debug)]
 pub struct NewPasskey {
     pub id: Vec<u8>,
@@ -51,7 +51,7 @@ impl Passkeys {
         }
     }
 
-    /// Keeps one more of this person. One that is kept already is refused, whoever has it.
+    /// Stores a passkey of this person. One that is stored already is refused, whoever has it.
     pub fn add(&self, person: &str, new: NewPasskey) -> Pending<()> {
         let person = person.to_owned();
         self.store.change(Durability::Disk, move |transaction| {
@@ -85,7 +85,7 @@ impl Passkeys {
         })
     }
 
-    /// Those of a person, oldest first.
+    /// The passkeys of a person, oldest first.
     pub fn list(&self, person: &str) -> Pending<Vec<PasskeyRecord>> {
         let person = person.to_owned();
         self.store
@@ -97,8 +97,8 @@ impl Passkeys {
         self.store.read(move |transaction| find(transaction, &id))
     }
 
-    /// Notes that it answered what was asked at `asked`, and what its key is like now; whose it is. `None`: that was
-    /// answered before, or it is known no more. So an answer that somebody kept is good for nothing.
+    /// Records that it answered the challenge of `asked`, with its new key state. Returns its person. `None`: that
+    /// challenge was answered before, or the passkey is unknown. So a recorded answer is useless.
     pub fn note_answer(
         &self,
         id: &[u8],
@@ -124,7 +124,7 @@ impl Passkeys {
         })
     }
 
-    /// Forgets one of this person's; whether there was such a one.
+    /// Deletes a passkey of this person. Returns whether there was one.
     pub fn remove(&self, person: &str, id: &[u8]) -> Pending<bool> {
         let (person, id) = (person.to_owned(), id.to_vec());
         self.store.change(Durability::Disk, move |transaction| {

@@ -1,4 +1,4 @@
-//! The emergency stop: while it is on, everything but reads is refused, by every process on the state folder.
+//! The emergency stop: while it is on, every process on the state folder refuses everything but reads.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ const LONGEST_REASON: usize = 500;
 
 const TROUBLE: &str = "the emergency stop cannot be read; everything but reads is refused";
 
-/// What is paused, from memory. Cheap to clone.
+/// The pauses, from memory. Cheap to clone.
 #[derive(Clone)]
 pub struct Pauses {
     store: Store,
     mirror: Arc<Mirror<Vec<Pause>>>,
 }
 
-/// Why a call that is no read is refused.
+/// The reason that a write is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pause {
-    /// The alias of a location; `None` is all of them, and what is in none.
+    /// The alias of a location; `None` means all of them, and calls in none.
     pub location: Option<String>,
     pub reason: Option<String>,
     pub since: Timestamp,
@@ -39,8 +39,8 @@ impl Pauses {
         }
     }
 
-    /// The pause that holds in the location of this alias, or for a call that is in none of the server's own. From
-    /// memory; a change by another process is known within 0.2 seconds.
+    /// The pause that applies in the location of this alias, or to a call in none of the server's own. From memory; a
+    /// change by another process is known within 0.2 seconds.
     pub fn paused(&self, alias: Option<&str>) -> Option<Pause> {
         match self.mirror.value().as_ref() {
             Ok(known) => {
@@ -67,7 +67,7 @@ impl Pauses {
         known.map_or(true, |known| !known.is_empty())
     }
 
-    /// Whether that is known: where it is not, everything but reads is refused.
+    /// Whether the pauses are known: if not, everything but reads is refused.
     pub fn is_known(&self) -> bool {
         self.mirror.value().is_ok()
     }
@@ -77,7 +77,7 @@ impl Pauses {
         self.store.read(read_all)
     }
 
-    /// Everything that is paused, with the event that says who paused it last.
+    /// Every pause, with the event that says who paused last.
     pub fn list_with_events(&self) -> Pending<Vec<(Pause, Option<Event>)>> {
         self.store.read(|transaction| {
             let all = read_all(transaction)?.into_iter();
@@ -90,12 +90,12 @@ impl Pauses {
         })
     }
 
-    /// Pauses the location of this alias, or everything. What is paused already gets the new reason.
+    /// Pauses the location of this alias, or everything. An existing pause gets the new reason.
     pub fn pause(&self, alias: Option<&str>, reason: Option<&str>) -> Pending<Pause> {
         self.pause_by(alias, reason, None)
     }
 
-    /// The same by the person of this id; `None` is whoever runs a command at the machine.
+    /// The same, by the person of this id; `None` is the user of a command at the machine.
     pub fn pause_by(
         &self,
         alias: Option<&str>,
@@ -128,12 +128,12 @@ impl Pauses {
         })
     }
 
-    /// Ends that pause, and no other. `None` where there was none.
+    /// Ends that pause, and no other. `None` if there was none.
     pub fn resume(&self, alias: Option<&str>) -> Pending<Option<Pause>> {
         self.resume_by(alias, None)
     }
 
-    /// The same by the person of this id.
+    /// The same, by the person of this id.
     pub fn resume_by(&self, alias: Option<&str>, person: Option<&str>) -> Pending<Option<Pause>> {
         let (alias, person) = (alias.map(str::to_owned), person.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
@@ -149,7 +149,7 @@ impl Pauses {
     }
 }
 
-/// The widest first: it is what a refusal names.
+/// The widest first, because a refusal names the first.
 fn read_all(transaction: &mut Transaction) -> Result<Vec<Pause>, StoreError> {
     let rows = transaction.all(sqlx::query("SELECT * FROM pause ORDER BY location"))?;
     rows.iter().map(Pause::from_row).collect()
@@ -161,7 +161,7 @@ fn find(transaction: &mut Transaction, alias: Option<&str>) -> Result<Option<Pau
     row.as_ref().map(Pause::from_row).transpose()
 }
 
-/// An alias is never empty: that stands for all.
+/// An alias is never empty: an empty one means all.
 fn column(alias: Option<&str>) -> String {
     alias.unwrap_or_default().to_owned()
 }
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
     use crate::store::for_tests;
 
-    /// Which of these three are paused: nothing, acme, berlin.
+    /// Which of these three are paused: calls without a location, acme, berlin.
     fn seen(pauses: &Pauses) -> [bool; 3] {
         [None, Some("acme"), Some("berlin")].map(|alias| pauses.paused(alias).is_some())
     }
@@ -322,7 +322,7 @@ mod tests {
             .resume_by(None, Some("p_ada"))
             .wait()
             .expect("resumed");
-        // What was not paused is no event.
+        // Resuming what was not paused is no event.
         pauses
             .resume_by(None, Some("p_ada"))
             .wait()

@@ -1,4 +1,4 @@
-//! People: who may sign in, which locations each reaches, and under which rules.
+//! People: who may sign in, the locations that each reaches, and the rules for each.
 
 mod deciding;
 mod person;
@@ -23,10 +23,10 @@ const PREFIX: &str = "per_";
 /// Most people who may sign in.
 const MOST: i64 = 10_000;
 
-/// How long a person is listed after the end: as long as records of what that person did are commonly kept.
+/// How long a person is listed after the end: as long as records of the person's actions are usually kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-/// Rows that are forgotten at once: others wait meanwhile.
+/// Rows that are deleted at once: other work waits meanwhile.
 const AT_ONCE: i64 = 500;
 
 const TROUBLE: &str = "the people cannot be read; nobody is signed in";
@@ -38,7 +38,7 @@ pub struct People {
     mirror: Arc<Mirror<PeopleById>>,
 }
 
-/// Those who may sign in.
+/// People who may sign in.
 type PeopleById = HashMap<String, Arc<Person>>;
 
 impl People {
@@ -56,7 +56,7 @@ impl People {
         }
     }
 
-    /// From memory: what another process changed is known within 0.2 seconds. `None`: unknown, or ended.
+    /// From memory: a change by another process is known within 0.2 seconds. `None`: unknown, or ended.
     pub fn find(&self, id: &str) -> Result<Option<Arc<Person>>, StoreError> {
         match self.mirror.value().as_ref() {
             Ok(known) => Ok(known.get(id).cloned()),
@@ -72,7 +72,7 @@ impl People {
         }
     }
 
-    /// From memory. Where people cannot be read, there may be one.
+    /// From memory. If people cannot be read, there may be one.
     pub fn has_operator(&self) -> bool {
         self.mirror.value().as_ref().as_ref().map_or(true, |known| {
             let mut people = known.values();
@@ -80,7 +80,7 @@ impl People {
         })
     }
 
-    /// Ended ones too, oldest first.
+    /// Including ended ones, oldest first.
     pub fn list(&self) -> Pending<Vec<Person>> {
         self.store.read(|transaction| {
             let all = "SELECT * FROM person ORDER BY created_at, id";
@@ -88,14 +88,15 @@ impl People {
         })
     }
 
-    /// Ends the person of that id or name, with every session, link and grant of theirs, and the invitations that they
-    /// made. `by` is the id of who does it; `None`: the command line. Other processes know within 0.2 seconds.
+    /// Ends the person of that id or name, with every session, link and grant of theirs, and their invitations to
+    /// others. `by` is the id of the person who does it; `None`: the command line. Other processes know within 0.2
+    /// seconds.
     ///
-    /// A person ends everybody but the last operator: only the command line makes another one.
+    /// A person can end everybody but the last operator: only the command line can create another one.
     pub fn end(&self, id_or_name: &str, by: Option<&str>) -> Pending<Person> {
         let (wanted, by) = (id_or_name.to_owned(), by.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
-            // An id comes before a name.
+            // An id has precedence over a name.
             let find = "SELECT * FROM person WHERE id = $1 OR name = $1 AND ended_at IS NULL
                 ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1";
             let found = read(transaction, sqlx::query(find).bind(wanted.clone()))?;
@@ -115,8 +116,8 @@ impl People {
         })
     }
 
-    /// The member of this id at HighLevel, made where there is none: one who reaches what they connect themselves.
-    /// Fails where that person was ended.
+    /// The member of this id at HighLevel, created if there is none, with a reach of only their own connected
+    /// locations. Fails if that person was ended.
     pub fn with_highlevel_user(&self, user: &str, name: &str) -> Pending<Person> {
         let id = match make_id(PREFIX) {
             Ok(id) => id,
@@ -142,7 +143,7 @@ impl People {
         })
     }
 
-    /// A new member who reaches what they connect themselves, where anyone may come.
+    /// A new member, on servers that anyone may join. The member reaches only locations that they connect.
     pub fn make_member(&self, name: &str) -> Pending<Person> {
         let person = make_id(PREFIX).map(|id| Person::new(id, name, PersonRole::Member));
         let mut person = match person {
@@ -160,7 +161,7 @@ pub(crate) fn make_person_id() -> Result<String, StoreError> {
     make_id(PREFIX)
 }
 
-/// Makes a person, under the next free name where another has this one.
+/// Creates a person, under the next free name if another has this one.
 pub(crate) fn add(
     transaction: &mut Transaction,
     mut person: Person,
@@ -209,7 +210,7 @@ pub(crate) fn has_operator(transaction: &mut Transaction) -> Result<bool, StoreE
     Ok(transaction.one(find)?.is_some())
 }
 
-/// Fails where nobody would run the server any more.
+/// Fails if nobody would be left to run the server.
 fn check_not_last(transaction: &mut Transaction, person: &Person) -> Result<(), StoreError> {
     let others = "SELECT id FROM person WHERE role = $1 AND ended_at IS NULL AND id <> $2 LIMIT 1";
     let others = sqlx::query(others).bind(PersonRole::Operator.name());
@@ -223,7 +224,7 @@ fn check_not_last(transaction: &mut Transaction, person: &Person) -> Result<(), 
     )))
 }
 
-/// Forgets people who were ended long ago.
+/// Deletes people who were ended long ago.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let before = now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
     for forget in [
@@ -236,7 +237,7 @@ pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// With everything of theirs by which somebody could go on.
+/// Ends a person, with everything by which somebody could continue in their name.
 fn end(
     transaction: &mut Transaction,
     person: &Person,

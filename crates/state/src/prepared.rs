@@ -1,4 +1,5 @@
-//! Previewed requests, kept sealed until they are confirmed: what runs is what was shown, in every process on the store.
+//! Previewed requests, stored sealed until they are confirmed: exactly the shown request runs, in every process on the
+//! store.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,39 +7,39 @@ use super::store::{Durability, Pending, SealedAt, Store, StoredRow, Transaction}
 use super::{StoreError, hex};
 use crate::clock::now;
 
-/// Longest request that is kept, in bytes.
+/// Longest stored request, in bytes.
 pub const MOST_PREPARED_BYTES: usize = 256 << 10;
 
-/// Most of one principal. A further one takes the place of its oldest that nobody confirmed.
+/// Most requests of one principal. A further one replaces its oldest unconfirmed one.
 const MOST_OF_PRINCIPAL: i64 = 100;
 
-/// Most bytes of one principal, and of all.
+/// Most bytes of one principal, and in total.
 const MOST_BYTES_OF_PRINCIPAL: i64 = 8 << 20;
 const MOST_BYTES: i64 = 256 << 20;
 
-/// How long a confirmed one is kept, so that its run can be gone on with. The keys of its calls last longer.
+/// How long a confirmed request is stored, so that its run can continue. The keys of its calls last longer.
 const KEPT_CONFIRMED: SignedDuration = SignedDuration::from_hours(6);
 
-/// A request to keep.
+/// A request to store.
 #[derive(Clone, Debug)]
 pub struct NewPreparation {
-    /// Stands for principal and confirm token.
+    /// Identifies principal and confirm token.
     pub id: [u8; 32],
     pub principal: [u8; 32],
     pub request: Vec<u8>,
     pub expires_at: Timestamp,
 }
 
-/// A request that was kept.
+/// A stored request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preparation {
     pub request: Vec<u8>,
-    /// How it was confirmed, and by whom; `None` until then.
+    /// The mode of its confirmation, and who confirmed it; `None` until then.
     pub confirmed: Option<(String, String)>,
 }
 
 impl Store {
-    /// Keeps a request; whether there was room for it. The same again is kept as it was.
+    /// Stores a request. Returns whether there was room. The same again is left unchanged.
     pub fn prepare(&self, new: NewPreparation) -> Pending<bool> {
         if new.request.len() > MOST_PREPARED_BYTES {
             return Pending::failed(StoreError::from(format!(
@@ -70,7 +71,7 @@ impl Store {
         })
     }
 
-    /// What was kept under this id, while it is good.
+    /// The request of this id, while it is valid.
     pub fn prepared(&self, id: [u8; 32]) -> Pending<Option<Preparation>> {
         let (ring, row) = (self.ring(), hex(&id));
         self.read(move |transaction| {
@@ -87,7 +88,7 @@ impl Store {
         })
     }
 
-    /// It is confirmed from now on, on the disk: how, and by whom. The first word stays.
+    /// Records its confirmation on the disk: the mode, and who confirmed it. The first confirmation stays.
     pub fn confirm_prepared(&self, id: [u8; 32], mode: &str, by: &str) -> Pending<()> {
         let (row, mode, by) = (hex(&id), mode.to_owned(), by.to_owned());
         self.change(Durability::Disk, move |transaction| {
@@ -109,7 +110,7 @@ fn confirmed(row: &StoredRow) -> Result<Option<(String, String)>, StoreError> {
         .zip(row.optional_text("agreed_by")?))
 }
 
-/// Whether there is room for so many bytes more. Nobody takes another's, and what was confirmed stays.
+/// Whether there is room for these bytes. Nobody takes another's room, and confirmed requests stay.
 fn make_room(
     transaction: &mut Transaction,
     principal: &[u8; 32],
@@ -142,7 +143,7 @@ fn make_room(
     Ok(count <= MOST_OF_PRINCIPAL && kept <= MOST_BYTES_OF_PRINCIPAL)
 }
 
-/// Forgets what nobody confirmed in time, and what was confirmed long ago.
+/// Deletes requests that were not confirmed in time, or were confirmed long ago.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let sweep = "DELETE FROM prepared WHERE expires_at <= $1";
     transaction.run(sqlx::query(sweep).bind(now())).map(drop)

@@ -1,4 +1,5 @@
-//! Questions to people at clients: each is answered once, by whoever it was put to, through any process on the store.
+//! Questions to people at clients: each is answered once, by the person who was asked, through any process on the
+//! store.
 
 use std::time::Duration;
 
@@ -8,16 +9,16 @@ use crate::clock::now;
 use crate::store::{Durability, Pending, Store, Transaction};
 use crate::{StoreError, hex, random};
 
-/// Most questions of one caller that are open at once: each keeps a connection, and a person reads one at a time.
+/// Most open questions of one caller: each holds a connection, and a person reads one at a time.
 pub const MOST_OF_ONE: i64 = 10;
 
-/// Most questions that are open at once.
+/// Most open questions.
 const MOST: i64 = 1_000;
 
-/// Of an id, in hexadecimal: 128 bits at random.
+/// Length of an id in hexadecimal: 128 random bits.
 const ID_LENGTH: usize = 32;
 
-/// The longest answer that is kept, in bytes: a word.
+/// Longest stored answer, in bytes: a word.
 const LONGEST_ANSWER: usize = 16;
 
 /// Cheap to clone.
@@ -26,7 +27,7 @@ pub struct Questions {
     store: Store,
 }
 
-/// A question that waits for its answer. Dropped, it is nobody's any more.
+/// A question that waits for its answer. It is withdrawn on drop.
 pub struct OpenQuestion {
     questions: Questions,
     id: String,
@@ -39,8 +40,8 @@ impl Questions {
         }
     }
 
-    /// Opens a question to the person at a client of `principal`, for the call that goes by this name there. `None` where
-    /// so many are open that this one has to come later.
+    /// Opens a question to the person at a client of `principal`, for the call of this name there. `None` if too many
+    /// are open.
     pub async fn open(
         &self,
         principal: [u8; 32],
@@ -58,7 +59,7 @@ impl Questions {
         Ok(opened.await?.then_some(question))
     }
 
-    /// The word that `principal` answers the question with; whether it was open, and theirs to answer.
+    /// Answers the question with a word of `principal`. Returns whether it was open, and that principal's.
     pub async fn answer(
         &self,
         id: &str,
@@ -82,7 +83,7 @@ impl Questions {
         self.settle(BY_CALL, call, principal, answer).await
     }
 
-    /// Whoever makes names up reads a row that is not there, and changes nothing.
+    /// An invented id causes only a read.
     async fn settle(
         &self,
         [find, put]: [&'static str; 2],
@@ -114,7 +115,7 @@ impl Questions {
     }
 }
 
-/// Finds a question that is open, and answers it.
+/// Finds an open question, and answers it.
 const BY_ID: [&str; 2] = [
     "SELECT id FROM question WHERE id = $1 AND principal = $2 AND answer IS NULL",
     "UPDATE question SET answer = $3
@@ -147,7 +148,7 @@ impl OpenQuestion {
 impl Drop for OpenQuestion {
     fn drop(&mut self) {
         let id = std::mem::take(&mut self.id);
-        // On its way when this returns; a row that stays is over in a while by itself.
+        // Queued when this returns. A row that stays expires on its own.
         drop(
             self.questions
                 .store
@@ -214,7 +215,7 @@ mod tests {
         assert_eq!(id.len(), ID_LENGTH);
         let made_up = "0".repeat(ID_LENGTH);
         let long = "x".repeat(LONGEST_ANSWER + 1);
-        // Who answers which question with what, and whether it counts.
+        // Who answers which question with which word, and whether it counts.
         let rows = [
             (id, BOB, "accept", false),
             (made_up.as_str(), ADA, "accept", false),
@@ -276,7 +277,7 @@ mod tests {
         assert!(open(&questions, BOB).await.is_some());
         open_ones.pop();
         assert!(open(&questions, ADA).await.is_some());
-        // What nobody closed makes room once it is over.
+        // Unclosed questions make room once they expire.
         let brief = Duration::from_millis(1);
         let left = questions.open(BOB, "call", brief).await.expect("written");
         tokio::time::sleep(Duration::from_millis(30)).await;

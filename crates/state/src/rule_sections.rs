@@ -1,5 +1,5 @@
-//! Sections of rules that operators write at their pages: texts by name, with their earlier versions. What they mean,
-//! others know.
+//! Sections of rules that operators write at their pages: named texts with their earlier versions. This module does not
+//! interpret them.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use super::events::{self, EventKind, NewEvent};
 use super::store::{Durability, Mirror, Pending, Store, StoredRow, Transaction};
 use super::{StoreError, now, time};
 
-/// Most sections that there are at once.
+/// Most sections.
 const MOST: i64 = 60;
 
-/// Most versions that are kept of one, the newest.
+/// Most stored versions of a section.
 const MOST_VERSIONS: i64 = 20;
 
 /// Longest text, in bytes.
@@ -21,7 +21,7 @@ const LONGEST: usize = 16 << 10;
 /// Longest name, in bytes.
 const LONGEST_NAME: usize = 40;
 
-/// A section that was removed may be restored for so long.
+/// How long a removed section may be restored.
 const REMOVED_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 const TROUBLE: &str =
@@ -40,22 +40,22 @@ pub struct RuleSection {
     pub name: String,
     /// From 1, without gaps.
     pub version: i64,
-    /// `None`: with this version it was removed.
+    /// `None`: this version removed it.
     pub text: Option<String>,
-    /// Who wrote it.
+    /// The author.
     pub by: String,
     pub at: Timestamp,
 }
 
-/// A section as somebody wants it.
+/// A new version of a section.
 #[derive(Clone, Debug)]
 pub struct NewRuleSection {
     pub name: String,
     /// `None` removes it.
     pub text: Option<String>,
-    /// The version that was looked at; `None`: there was none.
+    /// The version that it is based on; `None`: there was none.
     pub replaces: Option<i64>,
-    /// A name, and for the events an id, of who writes it.
+    /// The author's name, with an id for the events.
     pub by: String,
     pub actor: Option<String>,
 }
@@ -69,7 +69,7 @@ impl RuleSections {
         }
     }
 
-    /// Those that there are, by name, from memory: what another process changes is known within 0.2 seconds.
+    /// The present sections by name, from memory: a change by another process is known within 0.2 seconds.
     pub fn current(&self) -> Arc<Result<Vec<RuleSection>, StoreError>> {
         self.mirror.value()
     }
@@ -79,7 +79,7 @@ impl RuleSections {
         self.store.read(read_current)
     }
 
-    /// The versions of one that are kept, the newest first.
+    /// The stored versions of a section, the newest first.
     pub fn versions(&self, name: &str) -> Pending<Vec<RuleSection>> {
         let name = name.to_owned();
         self.store.read(move |transaction| {
@@ -89,7 +89,7 @@ impl RuleSections {
         })
     }
 
-    /// Writes another version, where nobody else has meanwhile. For what it says, `text` was checked before.
+    /// Writes another version, unless somebody else has meanwhile. The caller has checked the contents of `text`.
     pub fn put(&self, new: NewRuleSection) -> Pending<RuleSection> {
         if let Err(what) = check(&new) {
             return Pending::failed(StoreError::from(what));
@@ -151,7 +151,7 @@ fn check(new: &NewRuleSection) -> Result<(), String> {
     Ok(())
 }
 
-/// As access keys and people name it.
+/// Whether it is a name as access keys and people use it.
 pub fn is_name(text: &str) -> bool {
     let is_part =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
@@ -160,7 +160,7 @@ pub fn is_name(text: &str) -> bool {
         && text.bytes().all(is_part)
 }
 
-/// For one more: what was removed long ago goes, and there is an end.
+/// Makes room for one more: sections removed long ago are deleted, up to the maximum.
 fn make_room(transaction: &mut Transaction) -> Result<(), StoreError> {
     let over = now().checked_sub(REMOVED_KEPT).unwrap_or(Timestamp::MIN);
     let forget = "DELETE FROM rule_section WHERE name IN (SELECT name FROM rule_section s WHERE text IS NULL AND at < $1

@@ -1,4 +1,5 @@
-//! Sessions of people's browsers: 12 hours at most, 2 of them idle; 30 days where a passkey began them. Rows hold hashes alone.
+//! Sessions of people's browsers: at most 12 hours, 2 of them idle; 30 days if a passkey began them. Rows have only
+//! hashes.
 
 use std::sync::Arc;
 
@@ -10,20 +11,20 @@ use super::store::{Durability, Pending, Store, Transaction};
 use super::token::{hash_token, make_token};
 use super::{StoreError, hex, now, time};
 
-/// A session's text reads `hls_…`. It is a cookie.
+/// A session's text has the form `hls_…`. It is a cookie.
 const PREFIX: &str = "hls_";
 
-/// By what a person proved who they are.
+/// The proof with which a person signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProofKind {
     /// Something that was given to them: a link, a token, a sign-in at HighLevel.
     Given,
-    /// Something that they alone can do again at any time.
+    /// Something that only they can repeat at any time.
     Passkey,
 }
 
 impl ProofKind {
-    /// How long a session lasts that it begins.
+    /// Lifetime of a session that begins with it.
     pub fn lasts(self) -> SignedDuration {
         SignedDuration::from_hours(match self {
             Self::Given => 12,
@@ -31,7 +32,7 @@ impl ProofKind {
         })
     }
 
-    /// Of which nothing was heard for so long, a session has ended.
+    /// A session without use for this long has ended.
     fn idle(self) -> SignedDuration {
         match self {
             Self::Given => SignedDuration::from_hours(2),
@@ -40,25 +41,25 @@ impl ProofKind {
     }
 }
 
-/// Its use is written down no more often.
+/// Its use is recorded no more often.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// Most sessions of one person; a further one ends the oldest.
 const MOST_OF_PERSON: i64 = 50;
 
-/// Longest name of a browser that is kept, in bytes.
+/// Longest stored name of a browser, in bytes.
 const LONGEST_AGENT: usize = 120;
 
-/// Rows that are forgotten at once: others wait meanwhile.
+/// Rows that are deleted at once: other work waits meanwhile.
 const AT_ONCE: i64 = 500;
 
-/// A person signed in at a browser.
+/// A person who is signed in at a browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonSession {
-    /// Of the hash, in hexadecimal: it opens nothing.
+    /// From the hash, in hexadecimal: it gives no access.
     pub id: String,
     pub person: Arc<Person>,
-    /// When the person last proved who they are.
+    /// The time of the person's last proof of identity.
     pub proof: Timestamp,
     pub expires: Timestamp,
 }
@@ -76,7 +77,7 @@ impl Sessions {
         }
     }
 
-    /// Begins one for the person of this id, who has just proved it. `agent` is what the browser calls itself.
+    /// Begins a session for the person of this id, who has just proved identity. `agent` is the browser's own name.
     pub fn begin(
         &self,
         person: &str,
@@ -120,12 +121,12 @@ impl Sessions {
         })
     }
 
-    /// The session of this text, while it is good. That it was used is written down at most once a minute.
+    /// The session of this text, while it is valid. Its use is recorded at most once a minute.
     pub async fn find(&self, text: &SecretString) -> Result<Option<PersonSession>, StoreError> {
         self.find_at(text, now()).await
     }
 
-    /// The same for what a page asks by itself while nobody touches it: that is no use, and keeps no idle session alive.
+    /// The same for a page's own refreshes: they are no use, and do not extend an idle session.
     pub async fn peek(&self, text: &SecretString) -> Result<Option<PersonSession>, StoreError> {
         self.peek_at(text, now()).await
     }
@@ -156,13 +157,13 @@ impl Sessions {
                 transaction.run(seen.bind(hash.clone()).bind(now.as_millisecond()))?;
                 note_seen(transaction, &person, now)
             });
-            // It is on its way; the page does not wait for it.
+            // It is queued; the page does not wait for it.
             drop(noted);
         }
         Ok(Some(session))
     }
 
-    /// With when it was last used.
+    /// With the time of its last use.
     async fn read(
         &self,
         hash: Vec<u8>,
@@ -174,7 +175,7 @@ impl Sessions {
         found.await
     }
 
-    /// Ends it. For texts that `find` knows: changes are made by one thread for all.
+    /// Ends it. Only for texts that `find` knows, because all changes go through one thread.
     pub fn end(&self, text: &SecretString) -> Pending<()> {
         let hash = hash_token(text);
         self.store.change(Durability::Disk, move |transaction| {
@@ -184,7 +185,7 @@ impl Sessions {
     }
 }
 
-/// With when it was last used.
+/// With the time of its last use.
 fn read(
     transaction: &mut Transaction,
     hash: &[u8],
@@ -210,7 +211,7 @@ fn read(
     Ok(Some((session, time(row.integer("seen_at")?))))
 }
 
-/// Where the person has as many as one may have.
+/// Ends the oldest if the person has the maximum.
 fn end_oldest(transaction: &mut Transaction, person: &str) -> Result<(), StoreError> {
     let end = "DELETE FROM session WHERE person = $1 AND hash NOT IN (SELECT hash FROM session
         WHERE person = $1 ORDER BY created_at DESC, hash LIMIT $2)";
@@ -233,7 +234,7 @@ fn shorten(agent: &str) -> String {
     kept.unwrap_or_default().to_owned()
 }
 
-/// Forgets those that are over, used or not.
+/// Deletes sessions that are over.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let forget =
         "DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE expires_at <= $1

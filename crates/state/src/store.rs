@@ -1,7 +1,7 @@
-//! The store: rows of a database, changed by one thread, all changes that wait in one transaction.
+//! The store: rows of a database. One thread makes all changes, and all waiting changes share one transaction.
 //!
-//! A file of SQLite in the state folder, one for each upstream: what was done in the sandbox is never mixed with what
-//! was done to customers. Several processes may share the file. Without a folder everything is in memory.
+//! A SQLite file in the state folder, one per upstream, so that the sandbox's data never mixes with customers'. Several
+//! processes may share the file. Without a folder everything is in memory.
 
 mod connection;
 mod copy;
@@ -48,31 +48,32 @@ pub use upkeep::StoreInfo;
 pub(crate) use worker::{Announce, Finish, QueuePlace, Tidy};
 use worker::{Worker, Writing};
 
-/// Name of the key's file, where the settings name no other.
+/// Name of the key's file, if the settings name no keys.
 const KEY_FILE: &str = "store.key";
 
-/// Where state is kept.
+/// The place and the keys of a store.
 pub struct StoreOptions<'a> {
-    /// `None`: in memory, gone with the process, unless there is a database.
+    /// `None`: in memory, lost with the process, unless there is a database.
     pub folder: Option<&'a Path>,
-    /// The address of a database of PostgreSQL, which takes the place of the file in the folder.
+    /// The address of a PostgreSQL database, which replaces the file in the folder.
     pub url: Option<&'a SecretString>,
-    /// How long keys, grants and pauses hold as they were read last where a database cannot be reached. Of a file, not at all.
+    /// How long the last known keys, grants and pauses stay valid while a database cannot be reached. For a file, not
+    /// at all.
     pub outage_reads: Duration,
     /// Host and port of the upstream, or `sandbox`: each has a file of its own.
     pub upstream: &'a str,
-    /// The first seals, all open; none: a key in the folder.
+    /// The first one seals, any can open; empty: a key in the folder.
     pub keys: &'a [SecretString],
-    /// A file that gets every line of the audit, too.
+    /// A file that also gets every line of the audit.
     pub audit_file: Option<&'a Path>,
 }
 
-/// Whether a change has to be on the disk before it is acknowledged.
+/// Whether a change must be on the disk before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Durability {
-    /// A crash of the process loses nothing; a loss of power may take the last moments.
+    /// A crash of the process loses nothing; a power failure may lose the last moments.
     System,
-    /// A loss of power takes nothing either.
+    /// A power failure loses nothing either.
     Disk,
 }
 
@@ -81,7 +82,7 @@ pub(crate) enum Durability {
 pub struct Store(Arc<StoreInner>);
 
 struct StoreInner {
-    /// First: its thread must end before what it uses.
+    /// First, because its thread must end before what it uses.
     writer: Worker,
     /// None in memory, where one thread does both.
     reader: Option<Worker>,
@@ -93,24 +94,24 @@ struct StoreInner {
     mirrors: Arc<Mirrors>,
     identity: Identity,
     confirm_key: [u8; SECRET_BYTES],
-    /// What was taken over from files of an earlier version, for the log.
+    /// The earlier files that were taken over, for the log.
     imported: OnceLock<String>,
 }
 
-/// What the thread that writes does beside, which is not the store's business.
+/// Other work of the writing thread, which the store does not know.
 pub(crate) struct StoreHooks {
     pub housekeeping: Arc<Housekeeping>,
-    /// Every few seconds, in a transaction of its own.
+    /// Every few seconds, in a separate transaction.
     pub tidy: Box<Tidy>,
-    /// Before the thread ends, each time in a transaction of its own, until there is no more.
+    /// Before the thread ends, each time in a separate transaction, until there is no more.
     pub finish: Box<Finish>,
-    /// Hears what was announced, once it is written.
+    /// Receives announced lines once they are written.
     pub announce: Option<Box<Announce>>,
 }
 
 impl Store {
-    /// Opens or makes the file and brings its tables up to date; `prepare` is done in the same transaction. Blocks, and
-    /// not on a thread of a runtime.
+    /// Opens or creates the file and updates its tables; `prepare` runs in the same transaction. Blocks, so do not call
+    /// it on a runtime thread.
     pub(crate) fn start<T>(
         options: &StoreOptions,
         hooks: StoreHooks,
@@ -184,7 +185,7 @@ impl Store {
         Ok((store, prepared))
     }
 
-    /// Whether what is written outlives the process.
+    /// Whether its contents outlive the process.
     pub fn is_durable(&self) -> bool {
         !matches!(self.0.place, StorePlace::Memory)
     }
@@ -205,7 +206,7 @@ impl Store {
         self.0.place.database()
     }
 
-    /// Where it is, for people.
+    /// Its place, for people.
     pub fn shown(&self) -> String {
         match &self.0.place {
             StorePlace::Memory => "memory".to_owned(),
@@ -214,13 +215,13 @@ impl Store {
         }
     }
 
-    /// What was taken over from files of an earlier version when it was opened.
+    /// The earlier files that were taken over when it was opened.
     pub fn imported(&self) -> Option<&str> {
         self.0.imported.get().map(String::as_str)
     }
 
     pub(crate) fn set_imported(&self, sentence: String) {
-        // Once, when it is opened.
+        // Set once, when it is opened.
         let _ = self.0.imported.set(sentence);
     }
 
@@ -229,12 +230,12 @@ impl Store {
         &self.0.identity
     }
 
-    /// Under it confirm tokens are signed, by every process on this store.
+    /// The key that signs confirm tokens, the same in every process on this store.
     pub fn confirm_key(&self) -> &[u8] {
         &self.0.confirm_key
     }
 
-    /// The secret of that name, for every process on this store; made where there is none.
+    /// The secret of that name, for every process on this store; created if there is none.
     pub(crate) fn secret(&self, name: &'static str) -> Pending<[u8; SECRET_BYTES]> {
         let ring = self.ring();
         self.change(Durability::Disk, move |transaction| {
@@ -242,7 +243,7 @@ impl Store {
         })
     }
 
-    /// For changes: they must not hold the store itself, which would end on its own thread.
+    /// For changes, which must not hold the store itself: it would end on its own thread.
     pub(crate) fn ring(&self) -> Arc<KeyRing> {
         Arc::clone(&self.0.ring)
     }
@@ -251,8 +252,8 @@ impl Store {
         &self.0.housekeeping
     }
 
-    /// Changes rows. It is on its way when this returns: a caller that goes away loses nothing. `change` may run
-    /// more than once, each time over rows as they were before.
+    /// Changes rows. The change is queued when this returns: a caller that leaves loses nothing. `change` may run more
+    /// than once, each time on the original rows.
     pub(crate) fn change<T: Send + 'static>(
         &self,
         durability: Durability,
@@ -261,7 +262,7 @@ impl Store {
         self.0.writer.send(durability, Delivery::Told, change)
     }
 
-    /// Changes rows; where nobody hears whether they were written, whoever asked waits until that is known.
+    /// Changes rows. If the commit's result is lost, the caller waits until it is known.
     pub(crate) fn change_surely<T: Send + 'static>(
         &self,
         durability: Durability,
@@ -279,7 +280,7 @@ impl Store {
         self.0.writer.send(Durability::Disk, Delivery::Owed, change)
     }
 
-    /// A place for a change that must be written some time: where it cannot be, it is tried again before the next.
+    /// Reserves the place of a change that must eventually be written: if it fails, it is tried again before the next.
     pub(crate) async fn reserve(&self) -> Result<QueuePlace, StoreError> {
         self.0.writer.reserve().await
     }
@@ -293,7 +294,7 @@ impl Store {
         worker.send(Durability::System, Delivery::Told, read)
     }
 
-    /// Rows that every call asks for, from now on in memory. Blocks until they are read.
+    /// Keeps rows in memory that every call needs. Blocks until they are read.
     pub(crate) fn mirror<V: Send + Sync + 'static>(
         &self,
         empty: V,
@@ -313,16 +314,16 @@ impl Store {
     }
 }
 
-/// Where the keys come from that seal.
+/// The source of the sealing keys.
 struct RingSource<'a> {
     given: &'a [SecretString],
     file: Option<&'a Path>,
-    /// Others on other machines need the same.
+    /// Servers on other machines need the same key.
     is_shared: bool,
 }
 
 impl RingSource<'_> {
-    /// Never a new key over rows that another has sealed.
+    /// Never creates a key over rows that another key has sealed.
     fn open(&self, transaction: &mut Transaction) -> Result<KeyRing, StoreError> {
         let is_new = !sealing::is_checked(transaction)?;
         let ring = match (self.given, self.file) {
@@ -349,8 +350,7 @@ impl RingSource<'_> {
     }
 }
 
-/// A database belongs to the upstream that used it first: what was done in the sandbox is never mixed with what was done to
-/// customers.
+/// A database belongs to the upstream that used it first: the sandbox's data never mixes with customers'.
 fn keep_to(
     transaction: &mut Transaction,
     upstream: &str,
@@ -384,10 +384,10 @@ fn read_key(path: &Path) -> Result<SecretString, StoreError> {
     }
 }
 
-/// The key of the folder, made where there is none: another upstream's file may have it already.
+/// The key of the folder, created if there is none: another upstream's file may have it already.
 fn make_key(path: &Path) -> Result<SecretString, StoreError> {
     let text = sealing::new_key()?;
-    // Whole or not at all: half a key is no key, and nobody could make another in its place.
+    // As a whole or not at all: half a key is useless, and nobody could create another in its place.
     let written = path.parent().map_or(Ok(None), |folder| {
         let mut beside = NamedTempFile::new_in(folder)?;
         beside.write_all(text.as_bytes())?;
@@ -404,8 +404,8 @@ fn make_key(path: &Path) -> Result<SecretString, StoreError> {
     }
 }
 
-/// SQLite makes files that everybody may read. One that is there is not opened: to close it again would take from this
-/// process every lock that it has on it.
+/// SQLite creates files that everybody may read. An existing one is not opened: closing it again would release every
+/// lock that this process has on it.
 fn make_private(path: &Path) -> Result<(), StoreError> {
     let made = OpenOptions::new()
         .write(true)
@@ -431,8 +431,7 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
     close(path, metadata.mode(), FILE_MODE)
 }
 
-/// A store is never taken for a new one because somebody emptied or removed its file: what was written last stands
-/// beside it.
+/// An emptied or removed file is not taken for a new store: the last changes are in files beside it.
 fn refuse_emptied(path: &Path) -> Result<(), StoreError> {
     let bytes = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
     let beside = path.with_extension("db-wal");
@@ -447,7 +446,7 @@ fn refuse_emptied(path: &Path) -> Result<(), StoreError> {
     )))
 }
 
-/// Of a host and its port: letters, digits, dots and hyphens.
+/// From a host and its port: letters, digits, dots and hyphens.
 pub(crate) fn file_name(upstream: &str) -> String {
     let plain = |letter: char| match letter {
         letter if letter.is_ascii_alphanumeric() => letter.to_ascii_lowercase(),

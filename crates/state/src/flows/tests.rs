@@ -1,4 +1,4 @@
-//! Who takes a flow, how often, and how many there are.
+//! Who may take a flow, how often, and the limits.
 
 use super::*;
 use crate::store::for_tests::{self, folder, open, sql};
@@ -111,7 +111,7 @@ fn what_was_asked_for_is_sealed_in_its_row() {
     ] {
         assert!(!held.windows(secret.len()).any(|part| part == secret));
     }
-    // In the place of the other.
+    // In place of the other.
     let others = "UPDATE flow SET sealed = (SELECT sealed FROM old WHERE old.hash <> flow.hash)";
     sql(&folder, "CREATE TABLE old AS SELECT hash, sealed FROM flow");
     sql(&folder, others);

@@ -1,4 +1,4 @@
-//! Forms as they come back: from the browser that was given them, or not.
+//! Forms that return from the browser that got them, or from another.
 
 use jiff::ToSpan;
 
@@ -17,7 +17,7 @@ fn a_form_opens_in_its_browser_in_every_process_until_it_expires() {
         .seal_at(TEXT, b"browser", HOUR, now)
         .expect("sealed");
     assert!(!sealed.contains("secret"));
-    // A process that starts later has the same key.
+    // A later process has the same key.
     let forms = forms();
     for (what, browser, after, expected) in [
         ("its browser", &b"browser"[..], 0, Ok(TEXT.to_owned())),
@@ -56,7 +56,7 @@ fn what_was_changed_or_sealed_elsewhere_does_not_open() {
     let other = SealedForms::new(&for_tests::store()).expect("a key");
     let foreign = other.seal(TEXT, b"browser", HOUR).expect("sealed");
     broken("another server's", &foreign);
-    // A sealed row is no form, though the same key had sealed it.
+    // A sealed row is not a form, even under the same key.
     let row = SealedAt {
         table: "credential",
         ..FORM

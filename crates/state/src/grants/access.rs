@@ -1,4 +1,4 @@
-//! The rights behind an access token, from memory where it was looked up before.
+//! The rights of an access token, from memory if it was looked up before.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,43 +15,42 @@ use crate::store::{Durability, Transaction};
 use crate::token::hash_token;
 use crate::{StoreError, time};
 
-/// Tokens in memory, and others in memory that are none. Where there are more, all are looked up again.
+/// Most cached tokens, and most cached invalid ones. Beyond this, all are looked up again.
 pub(super) const MOST_KNOWN: usize = 10_000;
 
-/// No call is under way for longer: it need not know what ended before.
+/// No call runs longer: earlier ends do not concern it.
 const LONGEST_CALL: i64 = 24 * 60 * 60 * 1_000;
 
-/// How exactly it is written down when a grant was used, in milliseconds.
+/// Precision of a grant's recorded last use, in milliseconds.
 pub(super) const USED_TO: i64 = 10 * 60 * 1_000;
 
-/// What an access token opens.
+/// The rights of an access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessGrant {
     pub grant: GrantRecord,
-    /// The token's, which may be less than the grant's.
+    /// The token's scope, which may be less than the grant's.
     pub scope: GrantScope,
-    /// The token's end, or the grant's where that comes first.
+    /// The end of the token, or of the grant if that is earlier.
     pub expires: Timestamp,
 }
 
-/// Why nobody can say now what a token opens.
+/// The reason that a token's rights are unknown now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GrantTrouble {
-    /// What is wrong is in the log, for the person who runs the server.
+    /// The log has the reason, for the operator.
     #[error("The server cannot read its grants.")]
     Unreadable,
-    /// It may be better a moment later.
+    /// A later attempt may succeed.
     #[error("The server has too many tokens to look up.")]
     Busy,
 }
 
-/// What was looked up since rows have changed last: with every change of the store's revision an empty one takes its
-/// place.
+/// Look-ups since the last change of rows. Every change of the store's revision replaces the cache by an empty one.
 #[derive(Default)]
 pub(super) struct AccessCache {
-    /// Grants that have ended lately, for calls that are under way.
+    /// Recently ended grants, for running calls.
     ended: HashSet<String>,
-    /// How many rules were added to each grant that has any.
+    /// The number of narrowings of each grant that has any.
     pub(super) narrowings: HashMap<String, usize>,
     known: Mutex<HashMap<Vec<u8>, Arc<CachedAccess>>>,
     unknown: Mutex<HashSet<Vec<u8>>>,
@@ -59,12 +58,12 @@ pub(super) struct AccessCache {
 
 struct CachedAccess {
     access: Arc<AccessGrant>,
-    /// When it was last written down that the grant was used.
+    /// The last recorded time of the grant's use.
     noted: AtomicI64,
 }
 
 impl Grants {
-    /// What an access token opens; `None`: nothing, or nothing any more. An end by another process is known within 0.2
+    /// The rights of an access token; `None`: none, or no longer any. An end by another process is known within 0.2
     /// seconds, one by this process at once.
     pub async fn find(
         &self,
@@ -90,7 +89,7 @@ impl Grants {
                     true => GrantTrouble::Busy,
                     false => GrantTrouble::Unreadable,
                 })?;
-                // Into the cache of before the reading: where rows have changed meanwhile, nobody asks it any more.
+                // Into the cache from before the look-up: if rows have changed meanwhile, nobody uses it any more.
                 match cache.keep(hash, found) {
                     Some(cached) => cached,
                     None => return Ok(None),
@@ -136,7 +135,7 @@ impl Grants {
             return;
         }
         let id = cached.access.grant.id.clone();
-        // On its way when this returns; a use that is not written down is no harm.
+        // Queued when this returns. An unrecorded use does no harm.
         drop(self.store.change(Durability::System, move |transaction| {
             let note =
                 "UPDATE oauth_grant SET used_at = $2 WHERE id = $1 AND COALESCE(used_at, 0) < $2";
@@ -212,7 +211,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 impl AccessCache {
-    /// Tokens in memory, and others that are none.
+    /// The numbers of cached tokens, and of cached invalid ones.
     pub(super) fn counts(&self) -> (usize, usize) {
         (lock(&self.known).len(), lock(&self.unknown).len())
     }

@@ -1,4 +1,4 @@
-//! Ends grants: by the people who gave them, by their clients, with what they depend on.
+//! Ends grants: by people, by clients, or together with what they depend on.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use crate::events::{self, EventKind, NewEvent};
 use crate::store::{Durability, Pending, Transaction};
 use crate::token::hash_token;
 
-/// Which grants end.
+/// The grants to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndedGrants {
-    /// That of this id.
+    /// The grant of this id.
     One(String),
     /// All of a client, by its id.
     Client(String),
@@ -22,20 +22,20 @@ pub enum EndedGrants {
     Person(String),
     /// All of an access key, by its id.
     Key(String),
-    /// Those that reach no location but that of this alias. The others reach it no more.
+    /// Those that reach only the location of this alias. The others lose that location.
     Location(String),
     All,
 }
 
-/// The grant of a token, whatever kind of token that is. Its client is the second parameter.
+/// The grant of a token of any kind. Its client is the second parameter.
 const BY_TOKEN: &str = "SELECT id FROM oauth_grant WHERE client = $2 AND id IN (
     SELECT grant_id FROM access WHERE hash = $1
     UNION ALL SELECT grant_id FROM retired WHERE hash = $1
     UNION ALL SELECT id FROM oauth_grant WHERE current = $1)";
 
 impl Grants {
-    /// Ends grants that have not ended; how many those were. `why` is shown to people. For what reads, another process
-    /// notices within 0.2 seconds; what changes something is refused from now on.
+    /// Ends grants that have not ended, and returns their number. `why` is shown to people. For reads, other processes
+    /// notice within 0.2 seconds; writes are refused from now on.
     pub fn end(&self, ended: EndedGrants, why: &str, by: Option<&str>) -> Pending<u64> {
         let (why, by) = (why.to_owned(), by.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
@@ -43,7 +43,7 @@ impl Grants {
         })
     }
 
-    /// A client gives back a token of any kind: its grant ends. What it does not know, or another's, changes nothing.
+    /// A client gives back a token of any kind: its grant ends. An unknown token, or another client's, changes nothing.
     pub async fn revoke(&self, token: &SecretString, client: &str) -> Result<(), StoreError> {
         let (hash, client) = (hash_token(token), client.to_owned());
         let found = self.look_up(move |transaction| {
@@ -60,7 +60,7 @@ impl Grants {
         }
     }
 
-    /// Grants that clients have used, newest first; those too that have ended lately.
+    /// Grants that clients have used, newest first, including recently ended ones.
     pub fn list(&self, holder: Option<GrantHolder>) -> Pending<Vec<GrantRecord>> {
         self.store.read(move |transaction| {
             let (person, key) = holder.as_ref().map_or((None, None), holder_columns);
@@ -92,7 +92,7 @@ impl Grants {
 }
 
 impl TokenGrant {
-    /// Somebody showed what only one may have had.
+    /// Two parties showed a token that only one may have.
     pub(super) fn end_replayed(
         &self,
         transaction: &mut Transaction,
@@ -118,7 +118,7 @@ impl TokenGrant {
     }
 }
 
-/// Ends grants that have not ended; how many those were.
+/// Ends grants that have not ended, and returns their number.
 pub(crate) fn end_grants(
     transaction: &mut Transaction,
     ended: &EndedGrants,
@@ -142,7 +142,7 @@ pub(crate) fn end_grants(
             "UPDATE oauth_grant SET ended_at = $2, ended_why = $3 WHERE ended_at IS NULL AND access_key = $1",
             id.as_str(),
         ),
-        // Its row goes below.
+        // Its row is deleted below.
         EndedGrants::Location(alias) => (
             "UPDATE oauth_grant SET ended_at = $2, ended_why = $3 WHERE ended_at IS NULL
                 AND id IN (SELECT grant_id FROM grant_location WHERE alias = $1)

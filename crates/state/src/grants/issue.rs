@@ -15,16 +15,16 @@ use crate::clients::touch;
 use crate::store::{KeyRing, Transaction, secret};
 use crate::token::{hash_token, make_token};
 
-/// Most access tokens of one grant: a program that asks all the time forgets its own oldest.
+/// Most access tokens of one grant: a program that constantly requests new ones loses its own oldest.
 pub(super) const MOST_ACCESS: i64 = 64;
 
-/// What tokens are made with.
+/// The keys and times for making tokens.
 pub(super) struct TokenIssuer {
     ring: Arc<KeyRing>,
     times: GrantTimes,
 }
 
-/// A secret of the store under which texts are made that can be made again; the rows alone give none.
+/// A secret of the store from which repeatable texts are derived; the rows alone give none.
 struct TokenKey(hmac::Key);
 
 impl TokenIssuer {
@@ -80,7 +80,7 @@ impl TokenIssuer {
         })
     }
 
-    /// The same whenever it is asked for.
+    /// The same at every call.
     pub(super) fn refresh_token(
         &self,
         transaction: &mut Transaction,
@@ -88,11 +88,11 @@ impl TokenIssuer {
         generation: i64,
     ) -> Result<SecretString, StoreError> {
         let key = TokenKey::read(transaction, &self.ring, "refresh")?;
-        // A salt has 32 bytes: what follows it is the generation.
+        // A salt has 32 bytes, so the generation follows unambiguously.
         Ok(key.token(REFRESH, &[&grant.salt, &generation.to_be_bytes()]))
     }
 
-    /// The code that answers a form, the same whenever that is sent.
+    /// The code for a form, the same every time that form is sent.
     pub(super) fn code(
         &self,
         transaction: &mut Transaction,

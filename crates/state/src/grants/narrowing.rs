@@ -1,7 +1,7 @@
-//! Takes rights from a grant that is in use: further rules hold beside those that were consented to.
+//! Takes rights from a grant in use: further rules apply beside the consented ones.
 //!
-//! All of them stand in one column, a line each. A version that knows a single name reads them as one that there is not,
-//! which lets nothing through.
+//! All of them are in one column, one per line. A version that expects a single name reads them as an unknown one,
+//! which allows nothing.
 
 use std::collections::HashMap;
 
@@ -11,12 +11,12 @@ use crate::StoreError;
 use crate::events::{self, EventKind, NewEvent};
 use crate::store::{Durability, Pending, StoredRow, Transaction};
 
-/// Most rules that hold for one grant at once.
+/// Most rules of one grant.
 pub const MOST_RULES: usize = 4;
 
 impl Grants {
-    /// From now on these rules hold for the grant too, in every process within 0.2 seconds. `by` is the id of the person who
-    /// does it. `None`: the grant has ended. Rules that hold already change nothing.
+    /// From now on these rules also apply to the grant, in every process within 0.2 seconds. `by` is the id of the
+    /// person who does it. `None`: the grant has ended. Rules that apply already change nothing.
     pub fn narrow(&self, id: &str, rules: &str, by: &str) -> Pending<Option<GrantRecord>> {
         let (id, rules, by) = (id.to_owned(), rules.to_owned(), by.to_owned());
         self.store.change(Durability::Disk, move |transaction| {
@@ -24,7 +24,7 @@ impl Grants {
         })
     }
 
-    /// How many rules were added to the grant of this id, from memory; 0 where that cannot be read, for then it is not
+    /// The number of narrowings of the grant of this id, from memory; 0 if unknown, because then it does not count as
     /// live either.
     pub fn narrowings(&self, id: &str) -> usize {
         let mirrored = self.mirror.value();
@@ -77,7 +77,7 @@ fn narrow(
     Ok(Some(grant))
 }
 
-/// How many rules were added to each grant that has any.
+/// The number of narrowings of each grant that has any.
 pub(super) fn counts(transaction: &mut Transaction) -> Result<HashMap<String, usize>, StoreError> {
     let several = "SELECT id, rules FROM oauth_grant WHERE ended_at IS NULL AND rules LIKE $1";
     let rows = transaction.all(sqlx::query(several).bind(format!("%{BETWEEN_RULES}%")))?;

@@ -1,4 +1,4 @@
-//! One grant: its row, as people are shown it and as its tokens need it.
+//! One grant: its row, as people see it and as its tokens need it.
 
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
@@ -15,14 +15,14 @@ pub struct GrantRecord {
     pub client_name: String,
     pub resource: String,
     pub scope: GrantScope,
-    /// What was consented to, by name.
+    /// The consented rules, by name.
     pub rules: String,
-    /// Rules by name that hold too: rights that were taken away since.
+    /// Further rules, by name: they took rights away later.
     pub narrowings: Vec<String>,
-    /// Aliases; `*`: all that the holder reaches.
+    /// Aliases; `*`: every location of the holder.
     pub locations: Vec<String>,
     pub created: Timestamp,
-    /// To some minutes.
+    /// Accurate to some minutes.
     pub used: Option<Timestamp>,
     pub idle_until: Timestamp,
     pub hard_until: Timestamp,
@@ -30,7 +30,7 @@ pub struct GrantRecord {
     pub ended_why: Option<String>,
 }
 
-/// Whose rights a grant takes its own from.
+/// The holder whose rights limit a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrantHolder {
     /// The person's id.
@@ -39,11 +39,11 @@ pub enum GrantHolder {
     Key(String),
 }
 
-/// What a client may ask for.
+/// The scopes of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GrantScope {
     Read,
-    /// And read.
+    /// Write and read.
     Write,
 }
 
@@ -64,7 +64,7 @@ impl GrantScope {
     }
 }
 
-/// Person and key, of which one is there.
+/// The columns of person and key, of which one is set.
 pub(super) fn holder_columns(holder: &GrantHolder) -> (Option<String>, Option<String>) {
     match holder {
         GrantHolder::Person(id) => (Some(id.clone()), None),
@@ -72,17 +72,17 @@ pub(super) fn holder_columns(holder: &GrantHolder) -> (Option<String>, Option<St
     }
 }
 
-/// Between the rules of a grant in their column; no name of rules holds it.
+/// Separates the rules of a grant in their column; no name of rules contains it.
 pub(super) const BETWEEN_RULES: char = '\n';
 
-/// What was consented to, and what holds beside it.
+/// The consented rules, and the further ones.
 pub(super) fn split_rules(column: &str) -> (String, Vec<String>) {
     let mut all = column.split(BETWEEN_RULES).map(str::to_owned);
     (all.next().unwrap_or_default(), all.collect())
 }
 
 impl GrantRecord {
-    /// By name: what was consented to first.
+    /// By name, the consented rules first.
     pub fn all_rules(&self) -> impl Iterator<Item = &str> {
         let narrowings = self.narrowings.iter().map(String::as_str);
         std::iter::once(self.rules.as_str()).chain(narrowings)
@@ -132,7 +132,7 @@ impl GrantRecord {
     }
 }
 
-/// What tokens are made from and judged by.
+/// The data from which tokens are made and checked.
 #[derive(Clone, Debug)]
 pub(super) struct TokenGrant {
     pub(super) id: String,
@@ -140,16 +140,16 @@ pub(super) struct TokenGrant {
     pub(super) resource: String,
     pub(super) scope: GrantScope,
     pub(super) salt: Vec<u8>,
-    /// Generation of the refresh token that is the current one.
+    /// Generation of the current refresh token.
     pub(super) seq: i64,
     pub(super) hard_until: i64,
-    /// The first end that comes by itself.
+    /// The earliest end by time.
     until: i64,
-    /// It, its person, its key or its client has ended.
+    /// The grant, its person, its key or its client has ended.
     has_ended: bool,
 }
 
-/// Columns of a grant `g`, with what else ends it. A key, a person or a client that is gone is none.
+/// Columns of a grant `g`, with the facts that end it. A deleted key, person or client counts as ended.
 pub(super) const GRANT_COLUMNS: &str =
     "g.id, g.client, g.resource, g.scope, g.salt, g.seq, g.idle_until, g.hard_until,
     (SELECT k.expires_at FROM access_key k WHERE k.id = g.access_key) AS key_until,
@@ -196,17 +196,17 @@ impl TokenGrant {
         })
     }
 
-    /// The first end that comes by itself.
+    /// The earliest end by time.
     pub(super) fn until(&self) -> i64 {
         self.until
     }
 
-    /// Somebody or something has ended it.
+    /// Whether something or somebody has ended it.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// Its time is over.
+    /// Whether its time is over.
     pub(super) fn has_expired(&self, now: i64) -> bool {
         self.until <= now
     }

@@ -1,4 +1,4 @@
-//! A code against tokens, once.
+//! Exchanges a code for tokens, once.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,13 +15,13 @@ use crate::token::hash_token;
 
 const KNOWN: &str = "SELECT grant_id FROM code WHERE hash = $1";
 
-/// What a client shows for its first tokens.
+/// A client's request for its first tokens.
 #[derive(Clone, Debug)]
 pub struct Redemption {
     pub code: SecretString,
-    /// Who it has shown to be.
+    /// The authenticated client.
     pub client: String,
-    /// A client of OAuth 2.1 leaves it out: PKCE does what it was for.
+    /// A client of OAuth 2.1 omits it: PKCE replaces it.
     pub redirect: Option<String>,
     /// PKCE's.
     pub verifier: SecretString,
@@ -29,9 +29,9 @@ pub struct Redemption {
 }
 
 impl Grants {
-    /// A code is good once. Shown again by its client, it ends what it was good for (RFC 6749, 4.1.2): one of the two
-    /// was not the client. Whatever else is wrong changes nothing: who saw a code and lacks its verifier can neither
-    /// use it nor take it from the client, whose code lasts a minute.
+    /// A code is valid once. If its client shows it again, the grant ends (RFC 6749, 4.1.2): one of the two was not the
+    /// client. Any other fault changes nothing: somebody who saw a code but lacks its verifier can neither use it nor
+    /// take it from the client, whose code lasts a minute.
     pub async fn redeem(
         &self,
         redemption: Redemption,
@@ -107,7 +107,7 @@ impl Redemption {
     }
 }
 
-/// Whether the client that asked for the code is the one that shows it (RFC 7636, S256).
+/// Whether the client that requested the code is the one that shows it (RFC 7636, S256).
 fn verifies(challenge: &str, verifier: &SecretString) -> bool {
     let hash = digest(&SHA256, verifier.expose_secret().as_bytes());
     let shown = URL_SAFE_NO_PAD.encode(hash);

@@ -1,4 +1,4 @@
-//! A refresh token against the next tokens.
+//! Exchanges a refresh token for the next tokens.
 
 use std::time::Duration;
 
@@ -12,33 +12,32 @@ use crate::StoreError;
 use crate::store::{Durability, Transaction};
 use crate::token::hash_token;
 
-/// Replaced tokens of one grant that are remembered; of older ones nobody knows whose they were.
+/// Most remembered replaced tokens of one grant. Older ones are unknown.
 pub(super) const MOST_RETIRED: i64 = 1_000;
 
 const KNOWN: &str = "SELECT id FROM oauth_grant WHERE current = $1
     UNION ALL SELECT grant_id AS id FROM retired WHERE hash = $1";
 
-/// What a client shows for its next tokens.
+/// A client's request for its next tokens.
 #[derive(Clone, Debug)]
 pub struct RefreshRequest {
     pub token: SecretString,
-    /// Who it has shown to be.
+    /// The authenticated client.
     pub client: String,
-    /// No more than was allowed; `None`: all of that.
+    /// At most the given rights; `None`: all of them.
     pub scope: Option<GrantScope>,
     pub resource: Option<String>,
 }
 
-/// When a token was replaced, and how often it was shown since.
+/// The time at which a token was replaced, and the number of its uses since.
 struct Retirement {
     at: i64,
     uses: i64,
 }
 
 impl Grants {
-    /// The current token gets the next one, a replaced one within the grace the current one again: the same bytes, so
-    /// that whoever asks twice has what it has. A replaced one after the grace ends the grant. Whatever else is wrong
-    /// changes nothing.
+    /// The current token gets the next one. A replaced one gets the current one again within the grace: the same bytes,
+    /// so that two requests agree. After the grace, a replaced one ends the grant. Any other fault changes nothing.
     pub async fn refresh(
         &self,
         request: RefreshRequest,
@@ -118,12 +117,12 @@ impl RefreshRequest {
     }
 }
 
-/// A lost answer and a few processes that race are no news. Then each time that it was twice as often.
+/// A lost answer, and a few racing processes, are normal. After that, every doubling of the number is logged.
 fn is_notable(uses: i64) -> bool {
     uses >= 4 && uses.count_ones() == 1
 }
 
-/// The grant that a refresh token is or was of.
+/// The grant of a present or earlier refresh token.
 fn find(
     transaction: &mut Transaction,
     hash: &[u8],
@@ -148,7 +147,7 @@ fn find(
     Ok(Some((TokenGrant::from_row(&row)?, Some(retirement))))
 }
 
-/// The current token is replaced from now on.
+/// Replaces the current token.
 fn retire(
     transaction: &mut Transaction,
     issuer: &TokenIssuer,

@@ -1,4 +1,4 @@
-//! Grants from the code to their end, as clients, rows and other processes see them.
+//! Grants from the code to their end, as seen by clients, in rows and by other processes.
 
 mod ending;
 mod find;
@@ -13,7 +13,7 @@ use super::*;
 use crate::keys::{KeyLocations, Keys};
 use crate::store::for_tests::{self, TestPlace, number, on_one_thread, sql};
 
-/// Those of RFC 7636.
+/// From RFC 7636.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
@@ -41,12 +41,12 @@ fn opened() -> (TestPlace, Grants) {
     (folder, grants)
 }
 
-/// As another process has them.
+/// As another process opens them.
 fn opened_in(folder: &TestPlace, times: GrantTimes) -> Grants {
     Grants::new(&for_tests::open(folder), times)
 }
 
-/// A key to hold grants: its id.
+/// A key to hold grants. Returns its id.
 fn key(grants: &Grants) -> String {
     let made = Keys::new(&grants.store).create(
         &format!("key {}", make_id("").expect("an id")),
@@ -91,7 +91,7 @@ fn redeem(grants: &Grants, redemption: Redemption) -> Result<GrantTokens, TokenR
     on_one_thread(grants.redeem(redemption)).expect("written")
 }
 
-/// What a client has that a key's holder has allowed something.
+/// The tokens of a client after a key's holder has consented.
 fn connected(grants: &Grants) -> GrantTokens {
     let holder = GrantHolder::Key(key(grants));
     let (_, code) = allow(grants, new_grant(holder));
@@ -115,7 +115,7 @@ fn found(grants: &Grants, access: &SecretString) -> Option<Arc<AccessGrant>> {
     on_one_thread(grants.find(access)).expect("read")
 }
 
-/// Why the grant has ended, if it has.
+/// The reason that the grant has ended, if it has.
 fn ended_why(grants: &Grants, id: &str) -> Option<String> {
     let all = grants.list(None).wait().expect("read");
     let record = all.into_iter().find(|record| record.id == id);

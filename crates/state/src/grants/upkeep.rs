@@ -1,24 +1,24 @@
-//! Forgets codes, tokens and grants whose time is over.
+//! Deletes codes, tokens and grants whose time is over.
 
 use super::now;
 use crate::StoreError;
 use crate::store::Transaction;
 
-/// Rows that are removed in one go.
+/// Rows that are removed at once.
 const AT_ONCE: i64 = 500;
 
-/// Grants that are removed in one go, each with its tokens.
+/// Grants that are removed at once, each with its tokens.
 const GRANTS_AT_ONCE: i64 = 50;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
-/// So long people see that a grant has ended, and why.
+/// How long people see that a grant has ended, and why.
 pub(super) const ENDED_KEPT: i64 = 30 * DAY;
 
-/// So long a used code is known again when somebody else shows it.
+/// How long a used code is remembered, in case it is shown again.
 const CODE_KEPT: i64 = DAY;
 
-/// In batches: others wait meanwhile.
+/// In batches, because other work waits meanwhile.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let now = now();
     for (forget, before) in [

@@ -1,4 +1,4 @@
-//! Keys as clients show them, as rows hold them, and as other processes see them.
+//! Keys as clients show them, in rows, and as other processes see them.
 
 use std::fs;
 use std::thread;
@@ -16,7 +16,7 @@ fn opened() -> (TestPlace, Keys) {
     (folder, keys)
 }
 
-/// As another process has them.
+/// As another process opens them.
 fn opened_in(folder: &TestPlace) -> Keys {
     Keys::new(&for_tests::open(folder))
 }
@@ -27,7 +27,7 @@ fn create(keys: &Keys, name: &str) -> (KeyRecord, String) {
     (record, text.expose_secret().to_owned())
 }
 
-/// What `find` says, as a word.
+/// The result of `find`, as a word.
 fn verdict(keys: &Keys, presented: &str, now: Timestamp) -> &'static str {
     match keys.find_at(presented, now) {
         Ok(Some(_)) => "found",
@@ -123,7 +123,7 @@ fn a_name_is_free_again_after_its_key_is_revoked() {
     assert_eq!(keys.revoke("n8n").wait().expect("revoked").id, second.id);
 }
 
-/// Fails where `find` does not come to say this word soon; gives how long it took.
+/// Fails unless `find` soon gives this word. Returns how long it took.
 #[track_caller]
 fn comes_to(keys: &Keys, presented: &str, expected: &str) -> Duration {
     for_tests::comes(expected, || verdict(keys, presented, now()) == expected)
@@ -142,7 +142,7 @@ fn another_process_sees_a_change_within_a_fifth_of_a_second() {
     println!("known after: made {made:?}, revoked {revoked:?}");
 }
 
-/// Whoever reads all the time still hears of others.
+/// A process that reads constantly still sees others' changes.
 #[on_both]
 fn a_change_is_seen_by_a_process_that_reads_without_a_pause() {
     let (folder, keys) = opened();
@@ -238,7 +238,7 @@ fn keys_are_the_same_after_a_restart() {
     assert_eq!(verdict(&keys, &revoked, now()), "revoked");
 }
 
-/// What is not understood may be a restriction.
+/// An unknown word may be a restriction.
 #[on_both]
 fn a_key_that_cannot_be_read_lets_nobody_in_until_it_can() {
     let (folder, keys) = opened();
@@ -262,7 +262,7 @@ fn a_key_that_cannot_be_read_lets_nobody_in_until_it_can() {
         let error = keys.list().wait().expect_err(broken).to_string();
         let part = format!("the locations of the key {} are not understood", record.id);
         assert!(error.contains(&part), "{error}");
-        // Another key makes nothing better, and a process that starts knows no more.
+        // Another key does not help, and a new process knows no more.
         create(&keys, &format!("more {broken:?}"));
         assert_eq!(verdict(&keys, &other, now()), "unreadable");
         assert_eq!(verdict(&opened_in(&folder), &text, now()), "unreadable");
@@ -308,7 +308,7 @@ fn a_secret_is_in_no_row_and_in_no_message() {
     assert_eq!(for_tests::number(&folder, &count), 1);
 }
 
-/// Several instances as of several processes: each has a connection of its own.
+/// Several instances like several processes, each with its own connection.
 #[on_both]
 fn keys_that_are_made_at_once_are_all_kept() {
     let folder = for_tests::folder();

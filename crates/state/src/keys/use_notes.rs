@@ -1,4 +1,4 @@
-//! When keys were used, and who made or revoked them: what is written down of them beside what they are.
+//! Records beside the keys themselves: when they were used, and who made or revoked them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,11 +10,11 @@ use crate::StoreError;
 use crate::events::{self, EventKind, NewEvent};
 use crate::store::{Durability, Transaction};
 
-/// How exactly it is written down when a key was used, in milliseconds.
+/// Precision of a key's recorded last use, in milliseconds.
 const USED_TO: i64 = 10 * 60 * 1_000;
 
 impl Keys {
-    /// The key of this name, from memory, a good one before others.
+    /// The key of this name, from memory, a valid one before others.
     pub fn with_name(&self, name: &str) -> Option<Arc<KeyRecord>> {
         let known = self.mirror.value();
         let kept = known.as_ref().as_ref().ok()?.values();
@@ -34,7 +34,7 @@ impl Keys {
             return;
         }
         let id = kept.record.id.clone();
-        // On its way when this returns; a use that is not written down is no harm.
+        // Queued when this returns. An unrecorded use does no harm.
         drop(self.store.change(Durability::System, move |transaction| {
             let note =
                 "UPDATE access_key SET used_at = $2 WHERE id = $1 AND COALESCE(used_at, 0) < $2";

@@ -1,4 +1,4 @@
-//! The purpose of a link, and the person that it makes.
+//! The purpose of a link, and the person that it creates.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 use crate::StoreError;
 use crate::people::{Person, PersonLocation, PersonRole, check_name};
 
-/// The longest that a link may last.
+/// Longest lifetime of a link.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(366 * 24);
 
-/// Most people who join by one link.
+/// Most people who may join by one link.
 const MOST_USES: u32 = 1_000;
 
-/// Most locations of one invitation. Whoever needs more is given all.
+/// Most locations of one invitation. A person who needs more gets all.
 const MOST_LOCATIONS: usize = 1_000;
 
-/// What a link is for.
+/// The purpose of a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Offer {
-    /// To become the operator of a server that has none. It is good for as long as there is none.
+    /// To become the operator of a server that has none. It is valid as long as there is none.
     First,
     /// To sign in again.
     Login {
@@ -30,7 +30,7 @@ pub enum Offer {
     Invite(Invitation),
 }
 
-/// What those become who join.
+/// The rights of people who join.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Invitation {
@@ -54,7 +54,7 @@ impl Offer {
         }
     }
 
-    /// Whom it makes; a login makes nobody.
+    /// The person that it creates; a login creates nobody.
     pub(super) fn person(&self, id: &str, name: Option<&str>) -> Option<Person> {
         let new = |default: &str, role| Person::new(id.to_owned(), name.unwrap_or(default), role);
         match self {
@@ -78,7 +78,7 @@ impl Offer {
         }
     }
 
-    /// What makes no sense is not made.
+    /// Refuses contradictory offers.
     pub(super) fn check(&self, lasts: SignedDuration, uses: u32) -> Result<(), StoreError> {
         let wrong = |what: String| Err(StoreError::from(what));
         if lasts <= SignedDuration::ZERO || lasts > LONGEST {

@@ -1,4 +1,4 @@
-//! Links: whom each lets in, how often, until when, and what becomes of texts that are none.
+//! Links: whom each lets in, how often and until when, and texts that are no links.
 
 use jiff::ToSpan;
 use secrecy::ExposeSecret;
@@ -66,7 +66,7 @@ fn an_invitation_makes_the_person_that_it_describes() {
     let (record, text) = doors.make(Offer::Invite(offer), 1);
     assert!(text.expose_secret().starts_with("hli_") && text.expose_secret().len() == 47);
     assert!(record.id.starts_with("lnk_"));
-    // Whoever looks uses nothing up.
+    // Looking uses nothing up.
     for _ in 0..3 {
         assert_eq!(doors.links.look(&text).wait(), Ok(Some(record.clone())));
     }
@@ -220,7 +220,7 @@ fn the_first_operators_link_is_good_until_there_is_one() {
     );
     assert!(!doors.is_good(&other));
     assert_eq!(doors.join(&other, None), None);
-    // A login makes nobody.
+    // A login creates nobody.
     let login = || Offer::Login {
         person: operator.id.clone(),
     };
@@ -233,7 +233,7 @@ fn the_first_operators_link_is_good_until_there_is_one() {
     assert!(doors.is_good(&other), "there is none again");
 }
 
-/// A wrong name leaves the link as it was.
+/// A wrong name leaves the link unchanged.
 #[on_both]
 fn who_gives_a_wrong_name_may_try_again() {
     let doors = opened();
@@ -286,7 +286,7 @@ fn so_many_links_of_a_kind_are_open() {
     let more = || doors.links.make(invite(), HOUR, 1, None).wait();
     let error = more().map(drop).expect_err("too many").to_string();
     assert!(error.contains("10000 links of this kind"), "{error}");
-    // Of another kind there are none.
+    // The other kinds have none.
     doors.make(Offer::First, 1);
     for_tests::sql(
         &doors.folder,

@@ -1,4 +1,4 @@
-//! Passkeys: how many there are, whose they are, and that an answer is good once.
+//! Passkeys: their number and their owner, and that an answer is valid once.
 
 use jiff::SignedDuration;
 
@@ -77,7 +77,7 @@ fn an_answer_is_good_once() {
     let kept = passkeys.find(&[1; 16]).wait().expect("read").expect("one");
     assert_eq!(kept.credential, "11");
     assert!(kept.used.is_some());
-    // With its person it goes, too.
+    // It is deleted with its person, too.
     people.end(&anna, None).wait().expect("ended");
     assert_eq!(answer(1, 20), None);
     assert!(passkeys.find(&[1; 16]).wait().expect("read").is_none());

@@ -1,21 +1,22 @@
-//! The right to decide about calls: given to a person and taken away again, for each location.
+//! The right to decide about calls: given to a person and taken away, for each location.
 
 use super::{People, Person, find};
 use crate::StoreError;
 use crate::events::{self, EventKind, NewEvent};
 use crate::store::{Durability, Pending, Transaction};
 
-/// Where a person may approve calls from now on.
+/// The locations where a person may approve calls from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApprovalRights {
     /// In every location that the person reaches.
     pub everywhere: bool,
-    /// Aliases of the person's own list, and whether calls there are that person's to decide. Others stay as they are.
+    /// Aliases of the person's own list, and whether the person decides about calls there. Others stay unchanged.
     pub locations: Vec<(String, bool)>,
 }
 
 impl People {
-    /// Changes where a member may approve calls. `by` is the id of who does it. Other processes know within 0.2 seconds.
+    /// Changes where a member may approve calls. `by` is the id of the person who does it. Other processes know within
+    /// 0.2 seconds.
     pub fn set_approvals(&self, id: &str, rights: ApprovalRights, by: &str) -> Pending<Person> {
         let (id, by) = (id.to_owned(), by.to_owned());
         self.store.change(Durability::Disk, move |transaction| {

@@ -1,4 +1,4 @@
-//! One person: what they reach and may do, and the rows that say so.
+//! One person: reach, rights, and the rows with them.
 
 use std::collections::HashMap;
 
@@ -15,22 +15,22 @@ const LONGEST_NAME: usize = 64;
 pub struct Person {
     /// Begins with `per_`.
     pub id: String,
-    /// No two people who may sign in have the same.
+    /// No two people who may sign in have the same name.
     pub name: String,
     pub role: PersonRole,
-    /// Every location of the server's own, new ones too.
+    /// Every location of the server's own, future ones included.
     pub all_locations: bool,
     /// May approve calls in every location that this person reaches.
     pub approves_all: bool,
-    /// A section of the rules that takes away, for every location.
+    /// A section of rules that takes rights away, for every location.
     pub policy: Option<String>,
     /// May connect locations by pasting tokens.
     pub may_vault: bool,
     pub locations: Vec<PersonLocation>,
-    /// The user's id at HighLevel, where the person signs in there.
+    /// The user's id at HighLevel, if the person signs in there.
     pub highlevel_user: Option<String>,
     pub created: Timestamp,
-    /// When the person last signed in or used the console. From memory it may be older than it is.
+    /// The time when the person last signed in or used the console. From memory it may be out of date.
     pub seen: Option<Timestamp>,
     pub ended: Option<Timestamp>,
 }
@@ -46,13 +46,13 @@ pub enum PersonRole {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonLocation {
     pub alias: String,
-    /// A section of the rules that takes away, for this location.
+    /// A section of rules that takes rights away, for this location.
     pub policy: Option<String>,
     pub may_approve: bool,
 }
 
 impl Person {
-    /// Who reaches nothing yet.
+    /// A person without any reach yet.
     pub(crate) fn new(id: String, name: &str, role: PersonRole) -> Self {
         Self {
             id,
@@ -88,7 +88,7 @@ impl Person {
             || self.location(alias).is_some_and(|one| one.may_approve)
     }
 
-    /// What was said of this location by name.
+    /// The entry for this location, if there is one.
     pub fn location(&self, alias: &str) -> Option<&PersonLocation> {
         self.locations.iter().find(|one| one.alias == alias)
     }
@@ -165,9 +165,9 @@ impl PersonRole {
     }
 }
 
-/// What people call each other on pages and in records.
+/// Checks a name for pages and records.
 pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
-    // What is not seen, or turns the text around, lets one name look like another.
+    // Invisible characters, and those that reverse text, let one name look like another.
     let is_hidden = |letter: char| {
         letter.is_control()
             || matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -1,4 +1,4 @@
-//! People as memory, rows and other processes have them, and what ends with one.
+//! People in memory, in rows and in other processes, and what ends with one.
 
 use jiff::ToSpan;
 
@@ -12,7 +12,7 @@ fn opened() -> (TestPlace, Store, People) {
     (folder, store, people)
 }
 
-/// A person as links make them.
+/// A person in the way that links create one.
 fn put(store: &Store, person: Person) -> Person {
     let added = store.change(Durability::Disk, move |transaction| {
         add(transaction, person.clone(), Some("per_host".to_owned()))
@@ -55,7 +55,7 @@ fn a_person_is_known_to_every_process_until_the_end() {
     assert_eq!(known(&elsewhere, &anna.id), None);
     for_tests::comes("ended here", || known(&people, &anna.id).is_none());
     assert_eq!(people.list().wait(), Ok(vec![ended.clone()]));
-    // Once more changes nothing.
+    // A second time changes nothing.
     assert_eq!(people.end(&anna.id, None).wait(), Ok(ended));
     let error = people.end("Anna", None).wait().expect_err("ended");
     assert!(error.to_string().contains("there is no person Anna"));
@@ -205,7 +205,7 @@ fn who_may_approve_changes_for_every_process() {
         };
         people.set_approvals(&anna.id, rights, "per_olga").wait()
     };
-    // A location that is none of hers is not given by that.
+    // A location outside her list is not given by that.
     let changed = set(
         false,
         &[("acme", true), ("globex", false), ("umbrella", true)],
@@ -288,7 +288,7 @@ fn so_many_people_may_sign_in() {
     people.make_member("More").wait().expect("there is room");
 }
 
-/// A role that is not understood may be a restriction.
+/// An unknown role may be a restriction.
 #[on_both]
 fn people_who_cannot_be_read_are_nobody_until_they_can() {
     let (folder, store, people) = opened();

@@ -1,4 +1,4 @@
-//! What is kept of previewed requests: for whom, how long, and how many.
+//! Stored previewed requests: whose, how long, and how many.
 
 use super::*;
 use crate::store::for_tests::{self, TestPlace};
@@ -79,14 +79,14 @@ fn a_principal_has_so_many_and_takes_nobody_elses() {
     for id in 0..=most {
         assert!(keep(&store, new(id, 1, b"r")), "{id}");
     }
-    // The oldest went, which nobody had confirmed.
+    // The oldest unconfirmed one was deleted.
     assert_eq!(find(&store, 0), None);
     assert!(find(&store, 1).is_some() && find(&store, 200).is_some());
     for id in 1..=most {
         let confirm = store.confirm_prepared([id; 32], "token", "the caller");
         confirm.wait().expect("written");
     }
-    // What was confirmed stays, so that its run can be gone on with.
+    // Confirmed requests stay, so that their runs can continue.
     assert!(!keep(&store, new(201, 1, b"r")));
     assert!(find(&store, 1).is_some() && find(&store, 201).is_none());
     assert!(keep(&store, new(202, 2, b"r")));

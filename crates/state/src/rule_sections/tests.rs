@@ -1,4 +1,4 @@
-//! Sections, their versions, and what happens where two write at once.
+//! Sections, their versions, and concurrent writes.
 
 use super::*;
 use crate::events::Events;
@@ -25,7 +25,7 @@ fn put(
         .map_err(|error| error.to_string())
 }
 
-/// What there is, as `name version text`.
+/// The present sections, as `name version text`.
 fn current(sections: &RuleSections) -> Vec<String> {
     let all = sections.read().wait().expect("read");
     let line = |one: RuleSection| {
@@ -108,7 +108,7 @@ fn names_texts_and_numbers_have_bounds() {
     }
     let error = put(&sections, "more", Some(""), None).expect_err("refused");
     assert!(error.contains("there are 60 sections"), "{error}");
-    // One that is there may be written.
+    // An existing one may still be written.
     assert_eq!(put(&sections, "s1", Some("b"), Some(1)), Ok(2));
 }
 

@@ -1,4 +1,4 @@
-//! Sessions: how long each lasts, how many there are, and what is written down of their use.
+//! Sessions: their lifetime, their number, and the records of their use.
 
 use jiff::ToSpan;
 use secrecy::ExposeSecret;
@@ -24,7 +24,7 @@ fn begin(sessions: &Sessions, person: &Person, at: Timestamp) -> SecretString {
 
 fn find(sessions: &Sessions, text: &SecretString, at: Timestamp) -> Option<PersonSession> {
     let found = on_one_thread(sessions.find_at(text, at)).expect("read");
-    // That it was used is written by the same thread, before this.
+    // Its use is written by the same thread, before this.
     let other = sessions.end(&SecretString::from("another"));
     other.wait().expect("written");
     found
@@ -36,7 +36,7 @@ fn a_session_ends_after_twelve_hours_or_two_idle_ones() {
     let anna = make(&people, "Anna");
     let start = now();
     let minutes = |minutes: i64| start + SignedDuration::from_mins(minutes);
-    // Minutes at which a browser comes by, and whether the session is still good.
+    // Minutes at which a browser uses it, and whether the session is still valid.
     for (what, steps) in [
         (
             "used",
@@ -110,7 +110,7 @@ fn its_use_is_written_down_once_a_minute() {
     let anna = make(&people, "Anna");
     let start = now();
     let text = begin(&sessions, &anna, start);
-    // Seconds at which it is used, and those of the last use that was written down.
+    // Seconds at which it is used, and those of the last recorded use.
     for (used, noted) in [(10, 0), (59, 0), (60, 60), (119, 60), (121, 121)] {
         assert!(find(&sessions, &text, start + used.seconds()).is_some());
         let expected = (start + SignedDuration::from_secs(noted)).as_millisecond();

@@ -1,4 +1,4 @@
-//! A connection: its transactions, and what becomes of it where one cannot be ended.
+//! A connection: its transactions, and the handling of those without a known end.
 
 use std::time::Instant;
 
@@ -11,18 +11,18 @@ use super::{Durability, postgres, sqlite};
 use crate::StoreError;
 use crate::folder::LONGEST_WAIT;
 
-/// A connection and what runs its statements.
+/// A connection, with the runtime for its statements.
 pub(super) struct StoreConnection {
     runtime: Runtime,
     connection: AnyConnection,
     place: StorePlace,
     inode: Option<u64>,
     durability: Durability,
-    /// A transaction did not come to its end: nobody knows what the connection is in the middle of.
+    /// A transaction did not end, so the state of the connection is unknown.
     is_doubtful: bool,
-    /// A transaction whose end was not heard: it is written, or it is not.
+    /// A transaction whose commit was not acknowledged: it is written, or it is not.
     unsettled: Option<OpenCommit>,
-    /// No other connection could be made, and when that was.
+    /// The failure to make another connection, with its time.
     failed: Option<(Instant, StoreError)>,
 }
 
@@ -32,14 +32,14 @@ struct OpenCommit {
     effects: Effects,
 }
 
-/// What became of a transaction whose end was not heard.
+/// The fate of a transaction whose commit was not acknowledged.
 #[derive(Debug)]
 pub(super) enum CommitFate {
     Written(Effects),
     Lost,
 }
 
-/// A connection on which `first` was done in a transaction of its own.
+/// A connection on which `first` ran in a transaction of its own.
 pub(super) fn connect<T>(
     place: &StorePlace,
     first: impl FnOnce(&mut Transaction) -> Result<T, StoreError>,
@@ -89,23 +89,23 @@ pub(super) fn open(runtime: &Runtime, place: &StorePlace) -> Result<AnyConnectio
 }
 
 impl StoreConnection {
-    /// On the thread that it belongs to.
+    /// Runs the future on the connection's thread.
     pub(super) fn wait_for<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 
-    /// Takes all changes into the file; whether nobody else has it open, who would forbid that.
+    /// Writes all changes into the file. Returns whether nobody else has it open, which would prevent that.
     pub(crate) fn leave_wal(&mut self) -> Result<bool, StoreError> {
         sqlite::leave_wal(&self.runtime, &mut self.connection, &self.place)
     }
 
-    /// When it returns, everything is in the file, where no other process has that open.
+    /// When it returns, everything is in the file, unless another process has that open.
     pub(super) fn close(self) {
-        // What SQLite could not write now it does when the file is opened again.
+        // SQLite does the rest when the file is opened again.
         let _ = wait_for(&self.runtime, &self.place, self.connection.close());
     }
 
-    /// Fails where the file is not there any more, or another is in its place: nobody would find what is written.
+    /// Fails if the file is gone, or was replaced: nobody would find later changes.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match &self.place {
             StorePlace::File(path) if self.inode != sqlite::inode(&self.place) => {
@@ -118,12 +118,12 @@ impl StoreConnection {
         }
     }
 
-    /// Takes another connection where this one is doubtful; what is in memory has no other.
+    /// Makes another connection if this one is doubtful; a store in memory has no other.
     fn renew(&mut self) -> Result<(), StoreError> {
         if !self.is_doubtful || matches!(self.place, StorePlace::Memory) {
             return Ok(());
         }
-        // Whoever waits in line hears at once what the one before waited for.
+        // Waiting callers learn at once what the first one waited for.
         if let Some((at, error)) = &self.failed
             && at.elapsed() < postgres::REST
         {
@@ -132,7 +132,7 @@ impl StoreConnection {
         match open(&self.runtime, &self.place) {
             Ok(new) => {
                 let old = std::mem::replace(&mut self.connection, new);
-                // What it was in the middle of ends with it.
+                // Its unfinished work ends with it.
                 let _ = wait_for(&self.runtime, &self.place, old.close_hard());
                 self.durability = Durability::Disk;
                 self.is_doubtful = false;
@@ -148,7 +148,7 @@ impl StoreConnection {
         }
     }
 
-    /// Does `act` in a transaction; what follows from it. Where the connection broke off before the end of it, once
+    /// Runs `act` in a transaction, and returns its effects. If the connection broke off before its end, runs it once
     /// more on another.
     pub(super) fn transact(
         &mut self,
@@ -194,7 +194,7 @@ impl StoreConnection {
                         .map_err(|error| (error, None))?;
                     self.durability = durability;
                 }
-                // Nobody else writes from here on: what is read stays so.
+                // Nobody else writes from here on, so reads stay valid.
                 "BEGIN IMMEDIATE"
             }
         };
@@ -218,7 +218,7 @@ impl StoreConnection {
             failure,
             ..
         } = transaction;
-        // PostgreSQL answers "committed" to a transaction that it gave up at a statement before.
+        // PostgreSQL answers "committed" even for a transaction that an earlier statement aborted.
         let done = done.and_then(|number| failure.map_or(Ok(number), Err));
         let number = match done {
             Ok(number) => number,
@@ -227,7 +227,7 @@ impl StoreConnection {
                 return Err((error, trouble));
             }
             Err(error) => {
-                // Where the disk failed, SQLite may have ended it already, and whoever counts transactions does not know.
+                // After a disk error SQLite may have ended it already, without the library's knowledge.
                 self.is_doubtful = wait_for(runtime, place, begun.rollback()).is_err();
                 return Err((error, None));
             }
@@ -243,12 +243,12 @@ impl StoreConnection {
         Err((why.error, None))
     }
 
-    /// Whether it is not known what became of the last transaction.
+    /// Whether the fate of the last transaction is unknown.
     pub(super) fn is_unsettled(&self) -> bool {
         self.unsettled.is_some()
     }
 
-    /// Asks what became of the transaction whose end was not heard, if there is one.
+    /// Asks for the fate of the transaction whose commit was not acknowledged, if there is one.
     pub(super) fn settle(&mut self) -> Result<Option<CommitFate>, StoreError> {
         let Some(unsettled) = self.unsettled.take() else {
             return Ok(None);
@@ -272,7 +272,7 @@ impl StoreConnection {
         }
     }
 
-    /// Reads. In a file every statement sees one moment; of a server all of `act` do.
+    /// Reads. In a file, every statement sees one moment; in a server, all of `act` sees one.
     pub(super) fn look(
         &mut self,
         act: &mut dyn FnMut(&mut Transaction) -> Result<(), StoreError>,
@@ -325,11 +325,11 @@ impl StoreConnection {
 fn install_drivers() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        // Fails only where another part of the program did it: then they are there.
+        // Fails only if another part of the program did it: then they are registered.
         let _ =
             sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER]);
     });
 }
 
-/// No statement may wait for a lock longer than whoever waits for it.
+/// No statement may wait for a lock longer than its caller waits.
 const _: () = assert!(postgres::LONGEST_LOCK_MS <= LONGEST_WAIT.as_millis());

@@ -14,17 +14,17 @@ use crate::folder::StateFolder;
 /// Rows that are read at once.
 const AT_ONCE: i64 = 500;
 
-/// Tables whose rows are not taken along: what is told there is of one database.
+/// Tables that are not copied: they describe one database.
 const OWN: [&str; 4] = ["meta", "revision", "instance", "usage_writer"];
 
-/// How many rows went into each table.
+/// The number of copied rows per table.
 pub type CopiedTables = Vec<(&'static str, usize)>;
 
 impl Store {
-    /// Copies the file of `options`' folder into the database at `to`, which is made ready for it and must be empty; all or nothing.
-    /// Blocks. Fails where a process uses the file. The same keys open it there.
+    /// Copies the file of `options`' folder into the database at `to`, which gets its tables and must be empty; all or
+    /// nothing. Blocks. Fails if a process uses the file. The same keys open it there.
     pub fn copy(options: &StoreOptions, to: &SecretString) -> Result<CopiedTables, StoreError> {
-        // On a thread of its own, as a store is opened.
+        // In a separate thread, like opening a store.
         let copied = std::thread::scope(|scope| scope.spawn(|| copy(options, to)).join());
         copied.unwrap_or_else(|_| {
             Err(StoreError::storage(
@@ -66,7 +66,7 @@ fn copy(options: &StoreOptions, to: &SecretString) -> Result<CopiedTables, Store
             })?;
             copied.push((table, rows));
         }
-        // Whoever has the database open already reads it again.
+        // A process that has the database open already reads it again.
         there.revise()?;
         Ok(copied)
     })?;
@@ -107,14 +107,14 @@ fn copy_table(
     there: &mut Transaction,
     table: &'static str,
 ) -> Result<usize, StoreError> {
-    // Its key is all that it has: it is small, and has no place of a row.
+    // It is small and has no row ids, so it is copied as a whole.
     let is_whole = table == "cap";
     let mut after = i64::MIN;
     let mut copied = 0;
     loop {
         let find = match table {
             _ if is_whole => format!("SELECT * FROM {table}"),
-            // It has no place of a row either, and may be large: a day at a time.
+            // It has no row ids either, and may be large: it is copied a day at a time.
             "usage" => format!(
                 "SELECT day AS copied_place, * FROM {table}
                  WHERE day = (SELECT MIN(day) FROM {table} WHERE day > $1) AND $2 > 0"
@@ -140,7 +140,7 @@ fn copy_table(
         }
     }
     if ["audit", "event"].contains(&table) {
-        // Its numbers go on after the last.
+        // Its numbers continue after the last.
         let go_on = format!(
             "SELECT setval(pg_get_serial_sequence('{table}', 'id'), COALESCE(MAX(id), 0) + 1, false) AS n FROM {table}"
         );
@@ -154,7 +154,7 @@ fn put(
     table: &str,
     values: Vec<(String, StoredValue)>,
 ) -> Result<(), StoreError> {
-    // A NULL has a type in PostgreSQL, and none here: it is left out, and there by itself.
+    // A NULL has a type in PostgreSQL and none here: it is left out, and becomes NULL there.
     let mut values = values;
     values.retain(|(column, value)| column != "copied_place" && *value != StoredValue::Null);
     let columns: Vec<&str> = values.iter().map(|(column, _)| column.as_str()).collect();

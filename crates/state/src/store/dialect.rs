@@ -1,8 +1,8 @@
-//! Tables as PostgreSQL has them: their one text is written as SQLite reads it.
+//! The tables for PostgreSQL: their only text is in SQLite's form.
 
-/// The same statement for PostgreSQL. Statements that read and change rows are the same in both.
+/// The same statement for PostgreSQL. Statements that read and change rows are the same for both.
 pub(super) fn for_postgres(statement: &str) -> String {
-    // Text is compared and put in order by its bytes, as SQLite does it, whatever the language of the database is.
+    // Text is compared and sorted by its bytes, as in SQLite, whatever the database's locale.
     const WORDS: [(&str, &str); 5] = [
         (
             " INTEGER PRIMARY KEY",

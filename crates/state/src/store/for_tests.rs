@@ -1,4 +1,4 @@
-//! Stores of tests: what they hold as others see it, and other processes, real ones or a connection beside.
+//! Stores of tests: their contents as others see them, and other processes, real ones or separate connections.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -21,22 +21,22 @@ use super::{Store, StoreOptions, Transaction};
 use crate::StoreError;
 use crate::audit::AuditEntry;
 
-/// Tells a child what it is to do, and where.
+/// Tells a child process its task and its place.
 const ROLE: &str = "STATE_TEST_ROLE";
 const FOLDER: &str = "STATE_TEST_FOLDER";
 const DATABASE: &str = "STATE_TEST_DATABASE";
 
-/// No test waits longer for what is to come soon.
+/// Longest wait of a test for something that should be quick.
 pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 
-/// What a test is run on.
+/// The database of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TestedDatabase {
     Sqlite,
     Postgres,
 }
 
-/// A test under way.
+/// A running test.
 struct TestRun {
     tested: TestedDatabase,
     /// Dropped when it ends.
@@ -48,7 +48,7 @@ thread_local! {
     static RUN: RefCell<Option<TestRun>> = const { RefCell::new(None) };
 }
 
-/// Ends with the test, however that ends.
+/// Ends with the test, whatever its result.
 struct EndOfRun;
 
 impl Drop for EndOfRun {
@@ -57,7 +57,7 @@ impl Drop for EndOfRun {
     }
 }
 
-/// Does a test, whose places are on that database. Where there is none of the kind, it says so.
+/// Runs a test with its places on that database. If that kind is not available, it prints so.
 pub(crate) fn run_on(tested: TestedDatabase, test: impl FnOnce()) {
     if tested == TestedDatabase::Postgres && shared(ServiceKind::Postgres).is_none() {
         return;
@@ -70,7 +70,7 @@ pub(crate) fn run_on(tested: TestedDatabase, test: impl FnOnce()) {
     let _end = EndOfRun;
     test();
     let uses_store = RUN.with_borrow(|run| run.as_ref().is_some_and(|run| run.uses_store));
-    // A child has its place from the test that started it.
+    // A child has its place from its parent test.
     assert!(uses_store || role().is_some(), "no store: it is a #[test]");
 }
 
@@ -79,7 +79,7 @@ fn tested() -> TestedDatabase {
     tested.expect("a test with a store is #[on_both], or #[on_sqlite] and says why")
 }
 
-/// The address of a fresh database; none where the test is on SQLite.
+/// The address of a fresh database; none if the test is on SQLite.
 fn fresh_database() -> Option<SecretString> {
     let tested = tested();
     let database = match tested {
@@ -95,13 +95,13 @@ fn fresh_database() -> Option<SecretString> {
     url.map(SecretString::from)
 }
 
-/// Where a test keeps its state: a folder, with its file or with a database of PostgreSQL beside.
+/// The place of a test's state: a folder, with its file or with a PostgreSQL database.
 pub(crate) struct TestPlace {
     path: PathBuf,
     database: Option<SecretString>,
-    /// A database has no key in a folder.
+    /// For a database, which has no key in a folder.
     keys: Vec<SecretString>,
-    /// None where it is another process's.
+    /// None if it belongs to another process.
     _folder: Option<TempDir>,
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn folder() -> TestPlace {
     TestPlace::new(folder.path().to_owned(), Some(folder), fresh_database())
 }
 
-/// With the database of this address, whoever made that.
+/// With the database of this address, whoever created it.
 pub(crate) fn at_database(url: &str) -> TestPlace {
     let folder = tempfile::tempdir().expect("a folder");
     TestPlace::new(folder.path().to_owned(), Some(folder), Some(url.into()))
@@ -159,7 +159,7 @@ pub(crate) fn open(place: &TestPlace) -> Store {
     Store::open(&options(place)).expect("open")
 }
 
-/// One that nobody else opens: in memory, or in a database of its own.
+/// A private store: in memory, or in a database of its own.
 pub(crate) fn store() -> Store {
     let place = TestPlace::new(PathBuf::new(), None, fresh_database());
     let opened = match place.database {
@@ -183,7 +183,7 @@ pub(crate) fn options(place: &TestPlace) -> StoreOptions<'_> {
     }
 }
 
-/// What is written down of a call, in short.
+/// A short audit entry of a call.
 pub(crate) fn entry(arguments: &Map<String, Value>) -> AuditEntry<'_> {
     AuditEntry {
         who: "w",
@@ -201,17 +201,17 @@ pub(crate) fn entry(arguments: &Map<String, Value>) -> AuditEntry<'_> {
     }
 }
 
-/// The store's file, of a test on SQLite.
+/// The store's file, for a test on SQLite.
 pub(crate) fn file(place: &TestPlace) -> PathBuf {
     place.path().join("services.example.com.db")
 }
 
-/// Everything that is kept, as whoever steals it has it: bytes of all files, or values of all rows.
+/// Everything that is stored, as a thief would get it: bytes of all files, or values of all rows.
 pub(crate) fn bytes(place: &TestPlace) -> Vec<u8> {
     if place.database.is_none() {
         let entries = std::fs::read_dir(place.path()).expect("a folder");
         let paths = entries.map(|entry| entry.expect("a file").path());
-        // By another program: a file that this process closes loses the locks that it has on it.
+        // Through another program: if this process closed such a file, it would lose its locks on it.
         let read = Command::new("cat").args(paths).output();
         let held = read.expect("read").stdout;
         assert!(held.len() > 8_192, "the store is in that folder");
@@ -232,7 +232,7 @@ pub(crate) fn bytes(place: &TestPlace) -> Vec<u8> {
     })
 }
 
-/// Does it in a transaction of its own, by a connection of its own, as another process does.
+/// Runs `act` in a separate transaction on a separate connection, like another process.
 pub(crate) fn beside<T>(
     place: &TestPlace,
     act: impl FnOnce(&mut Transaction) -> Result<T, StoreError>,
@@ -242,7 +242,7 @@ pub(crate) fn beside<T>(
     value
 }
 
-/// A statement with bytes in it, `x'00'` or a text `AS BLOB`, as the tested database writes them.
+/// A statement with bytes in it, `x'00'` or a text `AS BLOB`, in the syntax of the tested database.
 pub(crate) fn dialect(statement: &str) -> String {
     match tested() {
         TestedDatabase::Sqlite => statement.to_owned(),
@@ -261,7 +261,7 @@ pub(crate) fn dialect(statement: &str) -> String {
     }
 }
 
-/// Changes rows as no program does, and tells every process.
+/// Changes rows as no program does, and notifies every process.
 pub(crate) fn sql(place: &TestPlace, statement: &str) {
     let statement = dialect(statement);
     beside(place, |transaction| {
@@ -270,7 +270,7 @@ pub(crate) fn sql(place: &TestPlace, statement: &str) {
     });
 }
 
-/// The one number of a query that calls it `n`.
+/// The one number of a query, in its column `n`.
 pub(crate) fn number(place: &TestPlace, query: &str) -> i64 {
     beside(place, |transaction| {
         let row = transaction.one(sqlx::query(AssertSqlSafe(query.to_owned())))?;
@@ -278,7 +278,7 @@ pub(crate) fn number(place: &TestPlace, query: &str) -> i64 {
     })
 }
 
-/// Tables of their own, for what needs no threads.
+/// Separate tables, for tests without threads.
 pub(crate) fn in_memory<T>(act: impl FnOnce(&mut Transaction) -> T) -> T {
     let place = fresh_database().map_or(StorePlace::Memory, |url| database_place(&url));
     let done = connect(&place, |transaction| {
@@ -288,7 +288,7 @@ pub(crate) fn in_memory<T>(act: impl FnOnce(&mut Transaction) -> T) -> T {
     done.expect("done").1
 }
 
-/// From now on the connection that writes can make the file no larger, as on a full disk.
+/// From now on the writing connection cannot enlarge the file, as on a full disk.
 pub(crate) fn fill(store: &Store) {
     let filled = store.change(super::Durability::System, |transaction| {
         let row = transaction.one(sqlx::query("PRAGMA page_count"))?;
@@ -299,7 +299,7 @@ pub(crate) fn fill(store: &Store) {
     filled.wait().expect("filled");
 }
 
-/// Holds the place as a process does that is stuck in the middle of a change; ends with it.
+/// Blocks the place like a process that is stuck in the middle of a change, until dropped.
 pub(crate) struct Stuck {
     release: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -320,7 +320,7 @@ pub(crate) fn stick(place: &TestPlace) -> Stuck {
             });
             done.expect("held").0.close();
         }
-        // The server ends a transaction that does nothing, but not who holds its lock without one.
+        // The server ends an idle transaction, but not the holder of a lock outside of one.
         Some(url) => on_one_thread(async {
             let mut connection = PgConnection::connect(&url).await.expect("connected");
             let take = sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK);
@@ -344,7 +344,7 @@ impl Drop for Stuck {
     }
 }
 
-/// On one thread: whoever blocked it would stop the timer, too. A store is opened before it, never in it.
+/// On one thread, so that blocking it would stop the timer, too. Open a store before it, never inside.
 pub(crate) fn on_one_thread<T>(future: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().expect("a runtime");
@@ -362,7 +362,7 @@ pub(crate) async fn longest_tick() -> Duration {
     longest
 }
 
-/// How long it took to become so; fails where it does not.
+/// Waits until `is_so`, and returns how long it took; fails if it does not happen.
 #[track_caller]
 pub(crate) fn comes(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     let since = Instant::now();
@@ -373,7 +373,7 @@ pub(crate) fn comes(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     since.elapsed()
 }
 
-/// A test of this binary as a process of its own, with something to do at the place.
+/// A test of this binary as a separate process, with a task at the place.
 pub(crate) fn child(test: &str, role: &str, place: &TestPlace) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a path"));
     command
@@ -386,7 +386,7 @@ pub(crate) fn child(test: &str, role: &str, place: &TestPlace) -> Command {
     command
 }
 
-/// In a child: what it is to do, and where.
+/// In a child: its task and its place.
 pub(crate) fn role() -> Option<(String, TestPlace)> {
     let role = std::env::var(ROLE).ok()?;
     let path = std::env::var_os(FOLDER)?.into();
@@ -394,12 +394,12 @@ pub(crate) fn role() -> Option<(String, TestPlace)> {
     Some((role, TestPlace::new(path, None, database)))
 }
 
-/// Ends with the test.
+/// Killed with the test.
 pub(crate) struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

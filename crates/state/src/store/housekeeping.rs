@@ -1,5 +1,5 @@
-//! What of a process the thread that writes has to know: calls under way, whether there is room, how long the audit is
-//! kept, what was counted and is not written yet.
+//! The facts about a process that the writing thread needs: running calls, whether there is room, the retention of the
+//! audit, and unwritten counts.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -10,17 +10,17 @@ use crate::instances::Membership;
 use crate::usage::UsageTally;
 
 pub(crate) struct Housekeeping {
-    /// Calls that happen once, of this process.
+    /// This process's running calls that happen once.
     under_way: Mutex<HashSet<[u8; 32]>>,
-    /// Handles of approved calls that this process makes.
+    /// Handles of approved calls that this process runs.
     approved: Mutex<HashSet<String>>,
-    /// Too many keys are remembered.
+    /// Too many keys are stored.
     is_full: AtomicBool,
-    /// Days that the audit is kept; 0: no audit is written here.
+    /// Days that the audit is kept; 0: this process writes no audit.
     keep_days: AtomicU32,
     /// This process among the servers on the database.
     pub membership: Membership,
-    /// Days that usage is kept; unset: that is not this process's to say.
+    /// Days that usage is kept; unset: this process does not decide that.
     usage_days: OnceLock<u32>,
     usage: UsageTally,
 }
@@ -62,7 +62,7 @@ impl Housekeeping {
         lock(&self.approved).clone()
     }
 
-    /// Whether more idempotency keys may come.
+    /// Whether further idempotency keys may be stored.
     pub(crate) fn has_room(&self) -> bool {
         !self.is_full.load(Ordering::Relaxed)
     }
@@ -88,7 +88,7 @@ impl Housekeeping {
         let _ = self.usage_days.set(days);
     }
 
-    /// What this process has counted.
+    /// The counts of this process.
     pub(crate) fn usage(&self) -> &UsageTally {
         &self.usage
     }

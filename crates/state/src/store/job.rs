@@ -1,4 +1,4 @@
-//! Jobs of the store's threads: changes and readings that wait in the queue, and their results.
+//! Jobs of the store's threads: queued changes and reads, and their results.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use super::Durability;
 use super::rows::Transaction;
 use crate::StoreError;
 
-/// What comes of a change or a reading that is under way. Nobody needs to wait for it.
+/// The result of a queued change or read. Nobody has to wait for it.
 #[must_use]
 pub struct Pending<T>(Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>);
 
-/// What the thread does: once, or again where a transaction failed that it was in with others.
+/// The work of the thread: it runs once, or again if the transaction that it shared with others failed.
 pub(super) trait Job: Send {
     fn act(&mut self, transaction: &mut Transaction) -> Result<(), StoreError>;
     fn end(&mut self, committed: Result<(), StoreError>);
@@ -23,14 +23,14 @@ pub(super) trait Job: Send {
     fn delivery(&self) -> Delivery;
 }
 
-/// What becomes of a change that could not be written, or of which nobody heard whether it was.
+/// The handling of a change that could not be written, or whose commit was not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// Whoever asked is told so.
+    /// The caller gets the error.
     Told,
     /// It is tried again before the next, until it is written: whoever waits for it waits as long.
     Owed,
-    /// Whoever asked waits until it is known, and undoes it where that is too late.
+    /// The caller waits until the fate is known, and undoes the change if that is too late.
     Known,
 }
 
@@ -43,12 +43,12 @@ pub(super) struct QueuedChange<T, F> {
 }
 
 impl<T> Pending<T> {
-    /// Of what was not even tried.
+    /// The result of work that was not even tried.
     pub fn failed(error: StoreError) -> Self {
         Self(Err(error))
     }
 
-    /// Blocks; not for tasks that share a thread with others.
+    /// Blocks; do not call it in tasks that share a thread with others.
     pub fn wait(self) -> Result<T, StoreError> {
         let mut pending = std::pin::pin!(self);
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
@@ -62,7 +62,7 @@ impl<T> Pending<T> {
     }
 }
 
-/// Goes on with a thread that waits.
+/// Wakes a waiting thread.
 struct Unpark(thread::Thread);
 
 impl Wake for Unpark {
@@ -121,7 +121,7 @@ where
             return;
         };
         let value = self.value.take();
-        // Whoever asked may have gone.
+        // The caller may have left.
         let _ = match (committed, value) {
             (Ok(()), Some(value)) => sender.send(Ok(value)),
             (Ok(()), None) => sender.send(Err(StoreError::closed())),

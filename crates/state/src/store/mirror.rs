@@ -1,4 +1,4 @@
-//! Rows that every call needs, mirrored in memory and read again when they have changed.
+//! Rows that every call needs, mirrored in memory and read again when they change.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
@@ -7,30 +7,31 @@ use super::rows::Transaction;
 use super::schema;
 use crate::StoreError;
 
-/// Rows in the form that lookups want. To look at it reads none.
+/// Rows in the form for look-ups. Looking at it reads no rows.
 pub(crate) struct Mirror<V> {
     load: fn(&mut Transaction) -> Result<V, StoreError>,
-    /// What follows where they cannot be read, for the log.
+    /// The consequence if they cannot be read, for the log.
     trouble: &'static str,
     value: RwLock<Arc<Result<V, StoreError>>>,
-    /// Held while rows are read, so that an older reading never takes the place of a newer one.
+    /// Held while rows are read, so that an older read never replaces a newer one.
     reading: Mutex<()>,
 }
 
-/// All mirrors of a store, and the revision of rows that they show.
+/// All mirrors of a store, with the revision of rows that they show.
 #[derive(Default)]
 pub(super) struct Mirrors {
     revision: Mutex<Option<i64>>,
     all: Mutex<Vec<Weak<dyn Reload>>>,
-    /// How long they go on to show what was read last where rows cannot be read.
+    /// How long they keep showing the last state if rows cannot be read.
     patience: Duration,
-    /// When the revision was read last.
+    /// The time when the revision was last read.
     read: Mutex<Option<Instant>>,
 }
 
-/// A mirror, whatever it shows.
+/// A mirror of any content.
 trait Reload: Send + Sync {
-    /// Whether it shows what there is. Where that cannot be read it says so, or goes on to show what it did.
+    /// Reads it again. Returns whether it shows the present rows. If these cannot be read, it reports so, or keeps
+    /// showing the last state.
     fn reload(&self, transaction: &mut Transaction, goes_on: bool) -> bool;
     fn fail(&self, error: StoreError);
 }
@@ -75,7 +76,7 @@ impl Mirrors {
         }
     }
 
-    /// A mirror that is kept for as long as somebody has it; it shows `empty` until `refresh` comes by.
+    /// A mirror that exists as long as somebody holds it. It shows `empty` until the next `refresh`.
     pub(super) fn add<V: Send + Sync + 'static>(
         &self,
         empty: V,
@@ -89,7 +90,7 @@ impl Mirrors {
             reading: Mutex::default(),
         });
         let weak: Weak<dyn Reload> = Arc::downgrade(&mirror) as Weak<Mirror<V>>;
-        // Read again, this one for the first time.
+        // Reads all mirrors again, this one for the first time.
         let mut revision = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
         *revision = None;
         self.all
@@ -113,7 +114,7 @@ impl Mirrors {
                 if shown {
                     self.note_read();
                 }
-                // What could not be read is tried again next time.
+                // A failed read is repeated next time.
                 *known = shown.then_some(revision);
             }
             Err(error) => {
@@ -125,7 +126,7 @@ impl Mirrors {
         }
     }
 
-    /// Until they can be read again; not before what was read last is older than that may be.
+    /// Marks mirrors as failed until rows can be read again, but not before the last read is too old.
     pub(super) fn fail(&self, error: &StoreError) {
         if self.is_lately_read() {
             return;

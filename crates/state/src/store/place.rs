@@ -1,4 +1,4 @@
-//! Where rows are, and why a database does not do what it was to, as a sentence for who runs the server.
+//! The place of the rows, and the database's errors as sentences for the operator.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::StoreError;
 
-/// Where rows are.
+/// The place of the rows.
 #[derive(Clone, Debug)]
 pub(super) enum StorePlace {
     Memory,
@@ -18,7 +18,7 @@ pub(super) enum StorePlace {
     Database(Arc<DatabaseAddress>),
 }
 
-/// A database of PostgreSQL.
+/// A PostgreSQL database.
 #[derive(Debug)]
 pub(super) struct DatabaseAddress {
     url: SecretString,
@@ -51,7 +51,7 @@ impl StorePlace {
         matches!(self, Self::Database(_))
     }
 
-    /// Whether each transaction may be on another connection of the server: the address says so, for PgBouncer.
+    /// Whether each transaction may use another server connection: the address says so, for PgBouncer.
     pub(super) fn is_pooled(&self) -> bool {
         matches!(self, Self::Database(address) if address.is_pooled)
     }
@@ -71,7 +71,7 @@ impl StorePlace {
         }
     }
 
-    /// Why the database did not do what it was to.
+    /// The reason that the database failed, as a sentence.
     pub(super) fn explain(&self, error: &sqlx::Error) -> StoreError {
         match self {
             Self::Memory => StoreError::storage(format!("the store in memory failed: {error}")),
@@ -80,7 +80,7 @@ impl StorePlace {
         }
     }
 
-    /// What took too long to be worth waiting for.
+    /// The error for an answer that takes too long.
     pub(super) fn silent(&self) -> StoreError {
         let shown = self.database().unwrap_or("the store");
         StoreError::away(format!(
@@ -93,7 +93,7 @@ impl StorePlace {
 impl DatabaseAddress {
     pub(super) fn parse(url: &SecretString) -> Result<Self, StoreError> {
         let text = url.expose_secret();
-        // The error of the parser may repeat the text, which holds a password.
+        // The parser's error may repeat the text, which contains a password.
         let wrong = || {
             StoreError::from(
                 "state.url is not an address of a PostgreSQL database; write \
@@ -181,7 +181,8 @@ fn explain_database(shown: &str, error: &sqlx::Error) -> StoreError {
         };
     };
     let remedy = match code.as_str() {
-        // Lock not available, query cancelled, serialization failure, deadlock, a plan of before a change of the tables.
+        // Lock not available, query cancelled, serialization failure, deadlock, a plan from before a change of the
+        // tables.
         "55P03" | "57014" | "40001" | "40P01" | "0A000" => {
             return StoreError::busy(format!(
                 "{shown} has been held by another process for some seconds ({error}); try again, and where it stays so \

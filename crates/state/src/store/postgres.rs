@@ -1,8 +1,8 @@
-//! What is PostgreSQL's own: how its transactions come one after the other, and what became of one whose end was not heard.
+//! The parts for PostgreSQL: the order of its transactions, and the fate of one whose commit was not acknowledged.
 //!
-//! One transaction writes at a time, whoever's it is, as in SQLite: each takes one lock of the database first, which ends with
-//! it. What one reads before it writes is so until it is written; no statement needs another text, or a second try. A lock
-//! of a transaction works behind PgBouncer, too, and holds where there are no tables yet.
+//! One transaction writes at a time, in any process, as in SQLite: each first takes one lock of the database, which
+//! ends with it. What it reads before it writes stays true until it is written, so no statement needs another text, or
+//! a retry. A transaction's lock also works behind PgBouncer, and before there are tables.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,24 +17,24 @@ use crate::StoreError;
 use crate::clock::SteadyClock;
 use crate::folder::LONGEST_WAIT;
 
-/// From one try to connect to the next.
+/// The interval between attempts to connect.
 pub(super) const REST: Duration = Duration::from_millis(250);
 
-/// How long a statement waits for the lock, and may take. Whoever holds it and does nothing, such as a process that was stopped,
-/// loses it after the same time.
+/// How long a statement waits for the lock, and how long it may take. An idle holder of the lock, such as a stopped
+/// process, loses it after the same time.
 pub(super) const LONGEST_LOCK_MS: u128 = 1_500;
 
-/// The oldest that is used here, by its number: 13.
+/// The oldest supported version, by its number: 13.
 const OLDEST: i64 = 130_000;
 
 pub(super) const BEGIN: &str = "BEGIN; SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = 1500; \
      SET LOCAL statement_timeout = 1500; SET LOCAL idle_in_transaction_session_timeout = 1500";
 
-/// All that is read in it is of one moment.
+/// Everything that it reads is of one moment.
 pub(super) const BEGIN_TO_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
      SET LOCAL statement_timeout = 1500; SET LOCAL idle_in_transaction_session_timeout = 1500";
 
-/// The number of the lock, the same for every program of ours: the first letters of its name.
+/// The number of the lock, the same in every program of ours: the first letters of its name.
 pub(super) const LOCK: i64 = 0x6869_6768_6c65_7665;
 
 pub(super) fn open(
@@ -52,7 +52,7 @@ pub(super) fn open(
     let ask = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now,
             CAST(current_setting('server_version_num') AS BIGINT) AS version";
     let asked = Instant::now();
-    // In one message: behind PgBouncer a second one could come to another server.
+    // In one message, because behind PgBouncer a second one could reach another server.
     let row = connection.fetch_one(sqlx::raw_sql(ask));
     let row = wait_for(runtime, place, row).map_err(|unheard| unheard.error)?;
     let row = StoredRow::from(row);
@@ -66,14 +66,14 @@ pub(super) fn open(
     Ok(connection)
 }
 
-/// Waits until nobody else writes; the number of the transaction, by which it is found afterwards.
+/// Waits until nobody else writes. Returns the number of the transaction, by which it can be found later.
 pub(super) fn take_turn(transaction: &mut Transaction) -> Result<i64, StoreError> {
     let take = "SELECT txid_current() AS number, CAST(pg_advisory_xact_lock($1) AS TEXT) AS lock";
     let row = transaction.one(sqlx::query(take).bind(LOCK))?;
     row.ok_or_else(StoreError::closed)?.integer("number")
 }
 
-/// What became of a transaction by its number. Fails while it goes on.
+/// The fate of a transaction by its number. Fails while it runs.
 pub(super) fn is_written(transaction: &mut Transaction, number: i64) -> Result<bool, StoreError> {
     let begun = Instant::now();
     loop {
@@ -87,16 +87,16 @@ pub(super) fn is_written(transaction: &mut Transaction, number: i64) -> Result<b
                 ));
             }
             Some("in progress") => thread::sleep(Duration::from_millis(20)),
-            // Of one so old that nobody knows it any more nothing was ever acknowledged.
+            // A transaction so old that the server has no record of it was never acknowledged.
             _ => return Ok(false),
         }
     }
 }
 
-/// By the database's clock go all who share it: what one of them writes with its time others read with theirs.
+/// All processes on a database follow its clock: each compares the others' times with its own.
 pub(super) fn follow_clock(database_milliseconds: i64, asked: Instant) {
     let there = jiff::Timestamp::from_millisecond(database_milliseconds).unwrap_or_default();
-    // The answer is as old as half of the way.
+    // The answer is half the round trip old.
     let age = SignedDuration::try_from(asked.elapsed() / 2).unwrap_or_default();
     SteadyClock::follow(there.duration_since(jiff::Timestamp::now()) + age);
 }

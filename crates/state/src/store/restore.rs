@@ -1,4 +1,4 @@
-//! Puts a backup in the place of a store. To copy one over it would leave the last changes of the old file beside the new.
+//! Replaces a store by a backup. A plain copy over it would leave the old file's last changes beside the new file.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,10 +11,10 @@ use crate::StoreError;
 use crate::folder::{FILE_MODE, StateFolder, close};
 
 impl Store {
-    /// Where the store is that was there before, if one was. Blocks. Fails where the backup is damaged or sealed by
-    /// another key, and where a process uses the store.
+    /// The new path of the earlier store, if there was one. Blocks. Fails if the backup is damaged or sealed under
+    /// another key, or if a process uses the store.
     pub fn restore(options: &StoreOptions, backup: &Path) -> Result<Option<PathBuf>, StoreError> {
-        // On a thread of its own, as a store is opened.
+        // In a separate thread, like opening a store.
         let restored = std::thread::scope(|scope| scope.spawn(|| restore(options, backup)).join());
         restored.unwrap_or_else(|_| {
             Err(StoreError::storage(
@@ -60,7 +60,7 @@ fn restore(options: &StoreOptions, backup: &Path) -> Result<Option<PathBuf>, Sto
     Ok(before)
 }
 
-/// Whether it is whole, of a version that this program knows, and opened by its key.
+/// Checks that it is complete, of a version that this program knows, and opened by its key.
 fn check(options: &StoreOptions, folder: &StateFolder, copy: &Path) -> Result<(), StoreError> {
     let key_file = folder.file(KEY_FILE);
     let checked = connect(&StorePlace::File(copy.to_owned()), |transaction| {
@@ -86,8 +86,8 @@ fn check(options: &StoreOptions, folder: &StateFolder, copy: &Path) -> Result<()
     checked.map(|(connection, ())| connection.close())
 }
 
-/// Fails where a process has the store open: only the last one may take its changes into the file. A store that cannot be
-/// opened is nobody's.
+/// Fails if a process has the store open: only the last one can write its changes into the file. A store that cannot be
+/// opened is in use by nobody.
 pub(super) fn free(path: &Path) -> Result<(), StoreError> {
     if !path.exists() {
         return Ok(());

@@ -11,40 +11,40 @@ use super::place::{StorePlace, code};
 use crate::StoreError;
 use crate::folder::LONGEST_WAIT;
 
-/// A transaction under way. Statements take their parameters as `$1`, `$2`, which SQLite and PostgreSQL both know.
+/// A running transaction. Statements have parameters `$1`, `$2`, which SQLite and PostgreSQL both accept.
 pub struct Transaction<'a> {
     pub(super) runtime: &'a Runtime,
     pub(super) connection: &'a mut AnyConnection,
     pub(super) place: &'a StorePlace,
     pub(super) effects: Effects,
-    /// The connection failed, and not a statement: nothing more can be asked of it.
+    /// The connection failed, not a statement: it cannot be used any more.
     pub(super) trouble: Option<Trouble>,
-    /// The first statement that a server refused.
+    /// The first statement that the server refused.
     pub(super) failure: Option<StoreError>,
 }
 
-/// What follows from a transaction once it is written.
+/// The effects of a transaction once it is written.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
-    /// Somebody's mirror must be read again.
+    /// A mirror must be read again.
     pub is_mirrored: bool,
-    /// What is announced.
+    /// The announced lines.
     pub lines: Vec<String>,
 }
 
-/// What is wrong with a connection.
+/// The problem of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// It did not answer in time: another may not either.
+    /// It did not answer in time: another connection may not either.
     Silent,
-    /// It broke off, or knows tables as they were before: another may do.
+    /// It broke off, or has outdated tables: another connection may work.
     Broken,
 }
 
 /// One row of an answer.
 pub struct StoredRow(AnyRow);
 
-/// What a column holds: no other types are used.
+/// The value of a column: no other types are used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StoredValue {
     Null,
@@ -97,12 +97,12 @@ impl<'a> Transaction<'a> {
         Ok(self.heard(rows)?.into_iter().map(StoredRow).collect())
     }
 
-    /// The server keeps it under a name for the next time, where that would be on the same connection.
+    /// Lets the server keep the statement under a name for the next time, if that uses the same connection.
     fn prepare<'q>(&self, statement: Statement<'q>) -> Statement<'q> {
         statement.persistent(!self.place.is_pooled())
     }
 
-    /// A statement without parameters, such as one that makes a table.
+    /// A statement without parameters, such as one that creates a table.
     pub fn define(&mut self, statement: &'static str) -> Result<(), StoreError> {
         let statement = match self.place.is_database() {
             true => sqlx::raw_sql(sqlx::AssertSqlSafe(for_postgres(statement))),
@@ -126,12 +126,12 @@ impl<'a> Transaction<'a> {
         })
     }
 
-    /// Told to whoever listens, once what was changed is written.
+    /// Sends a line to the listener once the change is written.
     pub fn announce(&mut self, line: String) {
         self.effects.lines.push(line);
     }
 
-    /// What processes have in memory is another now: every one reads it again. Once in a transaction is enough.
+    /// Other processes' memory is out of date: all read it again. Once per transaction is enough.
     pub fn revise(&mut self) -> Result<(), StoreError> {
         if std::mem::replace(&mut self.effects.is_mirrored, true) {
             return Ok(());
@@ -223,13 +223,13 @@ impl StoredRow {
     }
 }
 
-/// Why there is no answer, and what that says of the connection.
+/// The reason that there is no answer, and what it means for the connection.
 pub(super) struct Unheard {
     pub error: StoreError,
     pub trouble: Option<Trouble>,
 }
 
-/// Waits for what a file answers, and no longer for a server than a call would wait.
+/// Waits for a file's answer without a limit, and for a server's no longer than a call would.
 pub(super) fn wait_for<T>(
     runtime: &Runtime,
     place: &StorePlace,
@@ -256,15 +256,15 @@ fn trouble(place: &StorePlace, error: &sqlx::Error) -> Option<Trouble> {
         return None;
     }
     match code(error) {
-        // What is wrong with a statement is not wrong with the connection, but for a plan that the tables have outgrown,
-        // a server that ends, and one that gave up a transaction whose process stood still.
+        // A faulty statement does not make the connection faulty, except for an outdated plan, a server that stops, or
+        // one that gave up a transaction whose process stood still.
         Some(code) if code != "0A000" && code != "25P03" && !code.starts_with("57P") => None,
         Some(_) => Some(Trouble::Broken),
         None => is_of_connection(error).then_some(Trouble::Broken),
     }
 }
 
-/// Not what was read from it: a row that is not understood is the same on every connection.
+/// Whether the error is the connection's. A row that cannot be parsed is the same on every connection.
 fn is_of_connection(error: &sqlx::Error) -> bool {
     !matches!(
         error,

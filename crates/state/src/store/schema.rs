@@ -1,19 +1,19 @@
-//! The tables, and how a database of an earlier version comes by them.
+//! The tables, and the migrations of databases of earlier versions.
 //!
-//! A version first adds (expand); what it no longer needs goes with a later one (contract), so that two versions side
-//! by side can use one file. `min_reader` names the oldest version of the tables whose program may still use them.
+//! A version first adds (expand); a later one removes what is no longer needed (contract), so that two versions side by
+//! side can use one file. `min_reader` is the oldest version of the tables whose program may still use them.
 
 use super::rows::Transaction;
 use crate::StoreError;
 
-/// Statements that lead from one version of the tables to the next.
+/// Statements from one version of the tables to the next.
 struct Migration {
     /// The oldest version whose program can use the tables afterwards.
     min_reader: i64,
     statements: &'static [&'static str],
 }
 
-/// In order: the first makes version 1.
+/// In order: the first creates version 1.
 const MIGRATIONS: &[Migration] = &[
     FIRST,
     QUESTIONS,
@@ -68,7 +68,7 @@ const QUESTIONS: Migration = Migration {
     ],
 };
 
-/// Requests that were previewed.
+/// Previewed requests.
 const PREPARED: Migration = Migration {
     min_reader: 1,
     statements: &[
@@ -80,7 +80,7 @@ const PREPARED: Migration = Migration {
     ],
 };
 
-/// Who read other people's words last, and when.
+/// The callers that last read other people's words, with the time.
 const STRANGER_READS: Migration = Migration {
     min_reader: 1,
     statements: &[
@@ -171,13 +171,13 @@ const RULE_SECTIONS: Migration = Migration {
     ],
 };
 
-/// When keys were used last.
+/// The time of each key's last use.
 const KEY_USE: Migration = Migration {
     min_reader: 1,
     statements: &["ALTER TABLE access_key ADD COLUMN used_at INTEGER"],
 };
 
-/// Passkeys, and sessions that they begin: those may be idle for longer than two hours.
+/// Passkeys, and the sessions that they begin, which may be idle for longer than two hours.
 const PASSKEYS: Migration = Migration {
     min_reader: 1,
     statements: &[
@@ -188,7 +188,7 @@ const PASSKEYS: Migration = Migration {
     ],
 };
 
-/// Servers on one database, and what HighLevel said of tokens to each of them.
+/// Servers on one database, and HighLevel's verdicts on tokens to each of them.
 const INSTANCES: Migration = Migration {
     min_reader: 1,
     statements: &[
@@ -200,8 +200,8 @@ const INSTANCES: Migration = Migration {
     ],
 };
 
-/// Calls by day, and which part of its counts each process wrote last. A day is the number of days since the first of 1970, of
-/// UTC; the caller is named as the audit has it; a location is HighLevel's id.
+/// Calls by day, and each process's last written counts. A day is the number of days since 1970-01-01, in UTC; the
+/// caller has the audit's name; a location is HighLevel's id.
 const USAGE: Migration = Migration {
     min_reader: 1,
     statements: &[
@@ -212,24 +212,25 @@ const USAGE: Migration = Migration {
     ],
 };
 
-/// The version of the tables that this program makes.
+/// The version of the tables that this program creates.
 pub(crate) fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-/// The names of all tables, in the order in which they were made.
+/// The names of all tables, in the order of their creation.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
     let statements = MIGRATIONS.iter().flat_map(|migration| migration.statements);
     let made = statements.filter_map(|statement| statement.strip_prefix("CREATE TABLE "));
     made.filter_map(|rest| rest.split_whitespace().next())
 }
 
-/// Makes what is missing; whether that was everything. A database of a later version is used where it says that this one may.
+/// Creates what is missing. Returns whether that was everything. A database of a later version is used if it allows
+/// this one.
 pub(super) fn bring_up_to_date(transaction: &mut Transaction) -> Result<bool, StoreError> {
     transaction.define(
         "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     )?;
-    // It changes nothing, and fails where the file may only be read: SQLite would say so at the first change.
+    // Changes nothing, and fails if the file is read-only: otherwise SQLite would only report that at the first change.
     transaction.define("DELETE FROM meta WHERE name = ''")?;
     let present = number(transaction, "schema")?.unwrap_or(0);
     if present > newest() {
@@ -257,7 +258,7 @@ pub(super) fn bring_up_to_date(transaction: &mut Transaction) -> Result<bool, St
     Ok(present == 0)
 }
 
-/// Grows with every change of keys and pauses.
+/// Increases with every change of keys and pauses.
 pub(super) fn revision(transaction: &mut Transaction) -> Result<i64, StoreError> {
     let row = transaction.one(sqlx::query("SELECT n FROM revision"))?;
     row.map_or(Ok(0), |row| row.integer("n"))

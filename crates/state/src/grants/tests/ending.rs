@@ -1,10 +1,10 @@
-//! Ends of grants: who ends which, what goes with them, and calls that may not begin any more.
+//! Ends of grants: who can end which, what ends with them, and calls that may no longer begin.
 
 use super::*;
 use crate::calls::{CallBegin, CallStart};
 use crate::store::for_tests::beside;
 
-/// Two grants of two holders at two clients; which of them an end leaves.
+/// Two grants of two holders at two clients, and which of them remain after an end.
 #[track_caller]
 fn check(name: &str, ended: fn(&[GrantRecord; 2]) -> EndedGrants, expected: [bool; 2]) {
     let (folder, grants) = opened();
@@ -149,7 +149,7 @@ fn a_client_gives_back_any_token_of_its_own() {
     }
 }
 
-/// Whatever another process knows of it: rows decide.
+/// Whatever another process knows of it: the rows decide.
 #[on_both]
 fn no_call_begins_by_a_grant_that_has_ended() {
     let blocked = "INSERT INTO client (id, kind, name, redirects, method, created_at, blocked_at)
@@ -187,7 +187,7 @@ fn no_call_begins_by_a_grant_that_has_ended() {
             grant: Some(tokens.grant),
             ..CallStart::default()
         };
-        // Without a word to anybody.
+        // Without notifying anybody.
         beside(&folder, |transaction| {
             transaction.run(sqlx::query(sqlx::AssertSqlSafe(before.to_owned())))
         });

@@ -1,4 +1,4 @@
-//! Access tokens: what they open, from memory, and how soon another process knows of an end.
+//! Access tokens: their rights, the cache, and how soon another process knows an end.
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn an_access_token_opens_its_grant_until_its_end() {
     }
 }
 
-/// What a key may lasts no longer for whom it was lent to.
+/// The rights of a key do not outlive it for clients either.
 #[on_both]
 fn a_token_is_good_no_longer_than_the_key_behind_it() {
     let (folder, grants) = opened();
@@ -77,7 +77,7 @@ fn a_token_that_is_asked_for_again_reads_no_row() {
     let unknown = SecretString::from("hla_unknown".to_owned());
     assert!(found(&grants, &tokens.access).is_some());
     assert!(found(&grants, &unknown).is_none());
-    // Rows change and nobody is told.
+    // Rows change, and nobody is notified.
     for_tests::beside(&folder, |transaction| {
         transaction.run(sqlx::query("DELETE FROM access"))
     });
@@ -86,7 +86,7 @@ fn a_token_that_is_asked_for_again_reads_no_row() {
     assert!(found(&again, &tokens.access).is_none());
 }
 
-/// Whoever makes tokens up fills no memory and takes none from others.
+/// Invented tokens fill no memory, and displace no others.
 #[on_both]
 fn as_many_tokens_are_remembered_as_may_be() {
     let grants = Grants::new(&for_tests::store(), TIMES);

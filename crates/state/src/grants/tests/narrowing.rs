@@ -1,4 +1,4 @@
-//! Rights that are taken from a grant, as rows, tokens and other processes have them.
+//! Narrowing a grant, in rows, tokens and other processes.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn rules_are_added_and_known_to_every_process() {
         elsewhere.narrowings(&tokens.grant) == 1 && rules(&elsewhere, &tokens.access).len() == 2
     });
     assert!(took <= Duration::from_millis(400), "{took:?}");
-    // What holds already is not added again, and a token of later has all of it.
+    // Rules that apply already are not added again, and a later token has all of them.
     assert_eq!(narrow("everyday"), Ok(Some(narrowed.clone())));
     assert_eq!(narrow("section:front desk"), Ok(Some(narrowed)));
     let later = refresh(&grants, &tokens.refresh).expect("refreshed");

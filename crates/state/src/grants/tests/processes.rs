@@ -1,4 +1,4 @@
-//! Processes that are killed while they refresh: no client loses its connection by that.
+//! Processes that are killed while they refresh: no client loses its connection.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -7,10 +7,10 @@ use super::*;
 
 const WORKER: &str = "grants::tests::processes::a_process";
 
-/// Before each token that it has got, for whoever started it.
+/// Precedes each received token, for the parent process.
 const SAID: &str = "got ";
 
-/// A process of these tests; by itself it does nothing.
+/// A process of these tests; it does nothing when run alone.
 #[test]
 #[ignore = "run by other tests, as a process of its own"]
 fn a_process() {
@@ -25,7 +25,7 @@ fn a_process() {
     }
 }
 
-/// Kills a process so many times in the middle of refreshing, and goes on with what its client got last.
+/// Kills a process this many times during refreshes, and continues with its client's last token.
 fn kill(times: u64) {
     let folder = for_tests::folder();
     let grants = opened_in(&folder, TIMES);
@@ -45,7 +45,7 @@ fn kill(times: u64) {
         child.0.kill().expect("killed");
         let said = output.lines().map_while(Result::ok);
         let said = std::iter::once(line).chain(said);
-        // The last line may be cut off.
+        // The last line may be truncated.
         let whole = said.filter_map(|line| {
             let (_, token) = line.trim_end().split_once(SAID)?;
             (token.len() == 4 + 43).then(|| token.to_owned())

@@ -1,8 +1,8 @@
-//! Codes: what is good for tokens, and what is left of a code that was shown wrongly.
+//! Codes: valid redemptions, and the state of a code after an invalid one.
 
 use super::*;
 
-/// What is refused of a redemption that differs, and how the right one stands after it.
+/// The refusal of a redemption that differs, and the result of the right one after it.
 #[track_caller]
 fn check(
     name: &str,
@@ -23,7 +23,7 @@ fn check(
     assert_eq!(refusal, then, "{name}, then the right one");
 }
 
-/// Wrong texts do not use the code up: whoever has it without its verifier cannot take it from its client.
+/// Wrong attempts do not use the code up: somebody who has it without its verifier cannot take it from its client.
 #[on_both]
 fn a_code_is_good_for_its_client_alone() {
     use TokenRefusal::*;
@@ -139,7 +139,7 @@ fn a_code_that_is_shown_twice_ends_what_it_was_good_for() {
     let (record, code) = allow(&grants, new_grant(GrantHolder::Key(key(&grants))));
     let tokens = redeem(&grants, redemption(&code)).expect("redeemed");
     assert!(found(&grants, &tokens.access).is_some());
-    // Not by whoever is another client.
+    // Not by another client.
     let other = Redemption {
         client: "other".to_owned(),
         ..redemption(&code)
@@ -149,7 +149,7 @@ fn a_code_that_is_shown_twice_ends_what_it_was_good_for() {
         Some(TokenRefusal::OtherClient)
     );
     assert!(found(&grants, &tokens.access).is_some());
-    // A long time after.
+    // A long time later.
     sql(&folder, "UPDATE code SET expires_at = expires_at - 3600000");
     let again = redeem(&grants, redemption(&code)).err();
     assert_eq!(again, Some(TokenRefusal::Replayed));

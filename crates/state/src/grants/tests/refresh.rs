@@ -1,9 +1,9 @@
-//! Refresh tokens: rotation, the grace of those that were replaced, and what is refused.
+//! Refresh tokens: rotation, the grace of replaced ones, and refusals.
 
 use super::*;
 use crate::grants::refresh::MOST_RETIRED;
 
-/// What is refused of a request that differs. After that the right one is good, unless nothing is.
+/// The refusal of a request that differs. After that the right one is valid, unless nothing is.
 #[track_caller]
 fn check(
     name: &str,
@@ -138,7 +138,7 @@ fn less_is_less_and_comes_back() {
     }
 }
 
-/// A lost answer and a second process cost nobody the connection.
+/// A lost answer and a second process do not end the connection.
 #[on_both]
 fn a_replaced_token_gets_the_current_one_again_within_its_grace() {
     let (folder, grants) = opened();
@@ -157,7 +157,7 @@ fn a_replaced_token_gets_the_current_one_again_within_its_grace() {
             assert!(found(&grants, &again.access).is_some());
         }
     }
-    // The older access tokens last as long as they did.
+    // The older access tokens keep their lifetime.
     assert!(found(&grants, &first.access).is_some());
     assert_eq!(number(&folder, "SELECT seq AS n FROM oauth_grant"), 2);
     assert_eq!(
@@ -168,7 +168,7 @@ fn a_replaced_token_gets_the_current_one_again_within_its_grace() {
         4
     );
     assert_eq!(events(&folder, "token replayed"), 0);
-    // The fourth time, and each time that it was twice as often.
+    // The fourth time, and at each doubling.
     for uses in 3..=9 {
         refresh(&grants, &first.refresh).expect("refreshed");
         let expected = if uses < 4 {
@@ -189,7 +189,7 @@ fn a_replaced_token_after_its_grace_ends_the_grant() {
         let first = connected(&grants);
         let second = refresh(&strict, &first.refresh).expect("refreshed");
         sql(&folder, before);
-        // Not by whoever is another client.
+        // Not by another client.
         let other = RefreshRequest {
             client: "other".to_owned(),
             ..request(&first.refresh)
@@ -272,7 +272,7 @@ fn nothing_outlives_its_grant() {
             );
         }
     }
-    // A use puts off the idle end and never the hard one.
+    // A use extends the idle limit, but never the absolute one.
     let (folder, grants) = opened();
     let tokens = connected(&grants);
     sql(
@@ -289,7 +289,7 @@ fn nothing_outlives_its_grant() {
     );
 }
 
-/// A program that asks all the time fills nothing.
+/// A program that constantly requests tokens fills nothing.
 #[on_both]
 fn tokens_of_a_grant_are_so_many_at_most() {
     let grants = Grants::new(&for_tests::store(), TIMES);
