@@ -9,7 +9,7 @@ use super::store::{Durability, Pending, Store, Transaction};
 use super::{StoreError, time};
 
 impl Store {
-    /// Notes that `principal` read it at `at`; forgotten after `lasts`.
+    /// Notes that `principal` read other people's words at `at`; deleted after `lasts`.
     pub fn note_stranger_read(
         &self,
         principal: [u8; 32],
@@ -29,7 +29,7 @@ impl Store {
         })
     }
 
-    /// When that was the last time.
+    /// The time of the last such read.
     pub fn last_stranger_read(&self, principal: [u8; 32]) -> Pending<Option<Timestamp>> {
         self.read(move |transaction| {
             let find = sqlx::query("SELECT at FROM stranger_read WHERE principal = $1");
@@ -39,7 +39,7 @@ impl Store {
     }
 }
 
-/// Forgets what no rule asks for any more.
+/// Deletes entries that no rule needs any more.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let now = SteadyClock::now().as_millisecond();
     let sweep = sqlx::query("DELETE FROM stranger_read WHERE expires_at <= $1");

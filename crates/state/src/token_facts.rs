@@ -1,6 +1,6 @@
 //! HighLevel's verdicts on tokens, for every process on the store: accepted tokens, and the locations they proved.
 //!
-//! Only tokens that HighLevel knew at some time have rows: who makes tokens up makes none.
+//! Only tokens that HighLevel accepted at some time have rows, so invented tokens create none.
 
 use std::time::Duration;
 
@@ -10,34 +10,34 @@ use super::clock::now;
 use super::store::{Durability, Pending, Store, StoredRow, Transaction};
 use super::{StoreError, time};
 
-/// How long each is of any use.
+/// How long each fact is useful.
 const ACCEPTED_FOR: Duration = Duration::from_hours(30 * 24);
 const PROVEN_FOR: Duration = Duration::from_hours(24);
 
-/// Most that is read at once: the newest count.
+/// Most facts that are read at once, the newest.
 const MOST_READ: i64 = 200_000;
 
-/// What HighLevel said of a token.
+/// HighLevel's verdict on a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenFactKind {
     Accepted,
-    /// It knows it no longer: everything before is void.
+    /// It no longer knows the token: everything earlier is void.
     Unknown,
-    /// It let the token into a location.
+    /// It accepted the token for a location.
     Proven,
-    /// It did not, later.
+    /// It later refused that.
     Disproven,
-    /// It let the token in where it lets in a location's own alone.
+    /// It accepted the token where only a location's own token is accepted.
     Home,
 }
 
-/// One of these, of one token.
+/// One fact about one token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenFact {
-    /// Stands for the token: its digest by the store's identity.
+    /// The token's digest by the store's identity.
     pub token: [u8; 32],
     pub kind: TokenFactKind,
-    /// The location's id, where it is about one.
+    /// The location's id, if the fact is about one.
     pub location: Option<String>,
 }
 
@@ -66,20 +66,20 @@ impl TokenFactKind {
 }
 
 impl Store {
-    /// Notes them, in their order.
+    /// Records facts, in order.
     pub fn note_token_facts(&self, facts: Vec<TokenFact>) -> Pending<()> {
         self.change(Durability::System, move |transaction| {
             facts.iter().try_for_each(|fact| fact.put(transaction))
         })
     }
 
-    /// Those that any process noted at `since` or later, the oldest first, with the times of their noting.
+    /// Facts that any process recorded since `since`, the oldest first, with the time of each record.
     pub fn token_facts(&self, since: Timestamp) -> Pending<Vec<(TokenFact, Timestamp)>> {
         self.read(move |transaction| {
             let find = "SELECT token, kind, location, at FROM token_fact WHERE at >= $1 ORDER BY at DESC LIMIT $2";
             let find = sqlx::query(find).bind(since.as_millisecond()).bind(MOST_READ);
             let rows = transaction.all(find)?;
-            // What a later version notes is nothing to this one.
+            // Facts of later versions are ignored.
             let facts = rows.iter().rev().filter_map(|row| TokenFact::from_row(row).transpose());
             facts.collect()
         })
@@ -89,7 +89,7 @@ impl Store {
 impl TokenFact {
     fn put(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
         let location = self.location.as_deref().unwrap_or_default();
-        // What says the contrary goes.
+        // Contrary facts are deleted.
         let (void, of_location) = match self.kind {
             TokenFactKind::Accepted => (&["unknown"][..], false),
             TokenFactKind::Unknown => (&["accepted", "proven", "disproven", "home"][..], false),
@@ -133,7 +133,7 @@ impl TokenFact {
     }
 }
 
-/// Forgets what is of no use any more.
+/// Deletes facts that are no longer useful.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let since = |lasts: Duration| {
         now().saturating_sub(i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX))
@@ -164,7 +164,7 @@ mod tests {
     fn another_process_knows_the_last_word_of_each() {
         let folder = folder();
         let (one, other) = (open(&folder), open(&folder));
-        // Each: what is noted, and all that is known then of that token.
+        // Each: the recorded fact, and everything known of that token afterwards.
         let steps = [
             (fact(1, Accepted, None), vec![(Accepted, None)]),
             (

@@ -1,8 +1,8 @@
 //! Usage: calls and requests to HighLevel by day, caller, location and effect. They are counted in memory and added to rows each
 //! minute, so that no call waits for it.
 //!
-//! A process writes what it has counted in numbered parts. The number stands in the same transaction as the rows, so that a
-//! part whose end is not known is written once, however often it is tried. What dies with a process is its last minute.
+//! A process writes its counts in numbered parts. The number is in the same transaction as the rows, so a part whose
+//! commit is in doubt is written once, however often it is tried. A process that dies loses its last minute.
 
 mod labels;
 mod part;
@@ -21,28 +21,28 @@ pub use reading::{UsageGrouping, UsageQuery, UsageRow};
 pub(crate) use rows::sweep;
 pub(crate) use tally::UsageTally;
 
-/// Stands for those callers and locations of a day that are beyond what one process keeps apart.
+/// Replaces callers and locations of a day beyond the number that one process counts separately.
 pub const OTHERS: &str = "others";
 
-/// What came of calls.
+/// Counts of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UsageCounts {
-    /// Calls of which at least one request was sent.
+    /// Calls with at least one sent request.
     pub calls: i64,
-    /// Of these, those that HighLevel did not answer with a success.
+    /// Those of them that HighLevel did not answer with a success.
     pub failed: i64,
-    /// Requests that were sent to HighLevel: pages, repetitions, and what the server looked up for a call.
+    /// Requests sent to HighLevel, including pages, retries, and look-ups of the server for a call.
     pub requests: i64,
 }
 
-/// What is added to the counts of a caller.
+/// An addition to the counts of a caller.
 #[derive(Clone, Copy, Debug)]
 pub struct UsageEntry<'a> {
-    /// What the audit has before the colon, or all that it has: `key`, `grant`, `credential`.
+    /// The audit's name before the colon, or all of it: `key`, `grant`, `credential`.
     pub kind: &'static str,
-    /// What it has behind it; empty where there is no colon.
+    /// The audit's name after the colon; empty without one.
     pub id: &'a str,
-    /// The id at HighLevel; empty where a call is for none, or for one that nobody proved.
+    /// HighLevel's id; empty for a call without a location, or with an unproven one.
     pub location: &'a str,
     pub effect: &'static str,
     pub counts: UsageCounts,
@@ -55,8 +55,8 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// From now on calls are counted, and days before the last `keep_days` are removed from the store. `None`: for 0 days
-    /// nothing is counted, nor in a store that is gone with the process.
+    /// From now on calls are counted, and days before the last `keep_days` are removed from the store. `None` for 0
+    /// days, or in a store that is lost with the process: nothing is counted then.
     pub fn new(store: &Store, keep_days: u32) -> Option<Self> {
         if !store.is_durable() {
             return None;
@@ -67,13 +67,13 @@ impl Usage {
         })
     }
 
-    /// Counts in memory, under the day of this moment.
+    /// Counts in memory, for the present day.
     pub fn count(&self, entry: &UsageEntry) {
         let usage = self.store.housekeeping().usage();
         usage.count(day_number(Timestamp::now()), entry);
     }
 
-    /// Writes what was counted so far, without waiting for its minute; whether there is more.
+    /// Writes the counts so far, without waiting for the minute. Returns whether there are more.
     pub fn write(&self) -> Pending<bool> {
         let housekeeping = Arc::clone(self.store.housekeeping());
         self.store.change(Durability::System, move |transaction| {
@@ -90,7 +90,7 @@ impl UsageCounts {
     }
 }
 
-/// Days since the first of 1970, as rows have it. Days are those of UTC, as in the audit.
+/// Days since 1970-01-01, as in rows. Days are in UTC, as in the audit.
 fn day_number(time: Timestamp) -> i64 {
     time.as_second().div_euclid(24 * 60 * 60)
 }

@@ -1,7 +1,7 @@
-//! Locations that people connect: what each is called, whose it is, and the credential that reaches it, sealed.
+//! Locations that people connect: their names, their owners, and the sealed credentials that reach them.
 //!
-//! A private integration's token is sealed in the row of its credential. The pair of an install is renewed under a lease,
-//! as an agency's is, and stands with those (`agency_tokens`), under the id of the credential.
+//! A private integration's token is sealed in the row of its credential. The token pair of an install is renewed under
+//! a lease, like an agency's, and is stored with those (`agency_tokens`), under the id of the credential.
 
 mod alias;
 mod ending;
@@ -24,16 +24,16 @@ pub use installs::{
 pub(crate) use rows::sweep;
 use rows::{CredentialChange, LocationChange};
 
-/// Most locations that are connected at once, of all people.
+/// Most connected locations of all people.
 pub const MOST_LOCATIONS: i64 = 10_000;
 
-/// Most of them that one person has.
+/// Most connected locations of one person.
 pub const MOST_LOCATIONS_OF_PERSON: i64 = 2_000;
 
 const TROUBLE: &str =
     "the connected locations cannot be read; those that were known go on as they were";
 
-/// What reaches a location.
+/// The kind of a location's credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialKind {
     /// The token of a private integration.
@@ -44,14 +44,14 @@ pub enum CredentialKind {
     Company,
 }
 
-/// What HighLevel said of a credential last.
+/// HighLevel's last verdict on a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialStatus {
     Good,
-    /// HighLevel does not take it any more.
+    /// HighLevel no longer accepts it.
     Refused,
     Uninstalled,
-    /// A renewal was cut off, and nobody knows the pair that HighLevel gave.
+    /// A renewal was interrupted, and HighLevel's new pair is unknown.
     Unsure,
 }
 
@@ -64,14 +64,14 @@ pub struct VaultLocation {
     /// HighLevel's id.
     pub location: String,
     pub name: String,
-    /// As HighLevel names it.
+    /// HighLevel's name of the zone.
     pub zone: Option<String>,
     /// A person's id; `None`: the operator's.
     pub owner: Option<String>,
     /// `cre_…`
     pub credential: String,
     pub kind: CredentialKind,
-    /// HighLevel's id, where it is known.
+    /// HighLevel's id, if known.
     pub company: Option<String>,
     pub status: CredentialStatus,
     pub status_at: Timestamp,
@@ -94,12 +94,12 @@ pub struct NewToken {
 pub struct Vault {
     store: Store,
     changes: Arc<Mirror<i64>>,
-    /// Aliases that the settings have.
+    /// Aliases in the settings.
     reserved: Arc<BTreeSet<String>>,
 }
 
 impl Vault {
-    /// Blocks until it is known how often they were changed.
+    /// Blocks until the number of changes is known.
     pub fn new(store: &Store) -> Self {
         Self {
             store: store.clone(),
@@ -108,7 +108,7 @@ impl Vault {
         }
     }
 
-    /// The same, which gives none of these aliases to a location.
+    /// The same, without giving any of these aliases to a location.
     pub fn reserving(self, aliases: impl IntoIterator<Item = String>) -> Self {
         Self {
             reserved: Arc::new(aliases.into_iter().collect()),
@@ -121,8 +121,8 @@ impl Vault {
         self.store.read(rows::list)
     }
 
-    /// Every location with the token that was sealed: that of a private integration. One that cannot be opened is `None`, and its status
-    /// `Refused`.
+    /// Every location, with its unsealed token if it is of a private integration. One that cannot be unsealed is
+    /// `None`, with the status `Refused`.
     pub fn read(&self) -> Pending<Vec<(VaultLocation, Option<SecretString>)>> {
         let ring = self.store.ring();
         self.store
@@ -135,8 +135,8 @@ impl Vault {
         (*self.changes.value()).clone()
     }
 
-    /// Keeps a token, sealed. The same token of the same owner again, or another one for a location that the owner has
-    /// connected, takes the place of the one that was there.
+    /// Stores a token, sealed. The same token of the same owner again, or another one for a location that the owner has
+    /// connected, replaces the earlier one.
     pub fn put_token(&self, new: NewToken) -> Pending<VaultLocation> {
         let (ring, reserved) = (self.store.ring(), Arc::clone(&self.reserved));
         let owner = new.owner.clone().unwrap_or_default();
@@ -173,7 +173,8 @@ impl Vault {
         })
     }
 
-    /// What HighLevel says of a credential now. Where the app was uninstalled, its locations leave every grant.
+    /// Records HighLevel's present verdict on a credential. If the app was uninstalled, its locations leave every
+    /// grant.
     pub fn set_status(&self, credential: &str, status: CredentialStatus) -> Pending<()> {
         let credential = credential.to_owned();
         self.store.change(Durability::Disk, move |transaction| {
@@ -187,7 +188,7 @@ impl Vault {
         })
     }
 
-    /// Forgets a location, and its credential where that reaches no other. Grants end that have no location left.
+    /// Deletes a location, and its credential if that reaches no other. Grants without any location left end.
     pub fn remove(&self, id: &str, by: Option<&str>) -> Pending<VaultLocation> {
         let (id, by) = (id.to_owned(), by.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
@@ -213,7 +214,7 @@ impl Vault {
     }
 }
 
-/// What happened to a location, and by what.
+/// Records an event about a location, and its cause.
 fn write_event(
     transaction: &mut Transaction,
     kind: EventKind,
@@ -230,7 +231,7 @@ fn write_event(
     events::write(transaction, event)
 }
 
-/// Forgets a location where it is still there, in the transaction of what it ends with.
+/// Deletes a location if it is still there, in the transaction of its cause.
 pub(crate) fn forget(transaction: &mut Transaction, id: &str) -> Result<(), StoreError> {
     if let Some(removed) = rows::find(transaction, id)? {
         ending::remove(transaction, &removed, None)?;
@@ -246,7 +247,7 @@ impl CredentialKind {
         (Self::Company, "company"),
     ];
 
-    /// As rows and lists have it.
+    /// The word in rows and lists.
     pub fn word(self) -> &'static str {
         word(&Self::ALL, self)
     }
@@ -260,7 +261,7 @@ impl CredentialStatus {
         (Self::Unsure, "unsure"),
     ];
 
-    /// As rows and lists have it.
+    /// The word in rows and lists.
     pub fn word(self) -> &'static str {
         word(&Self::ALL, self)
     }

@@ -1,4 +1,4 @@
-//! A database of a test alone.
+//! A database for a single test.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use super::{ServiceKind, shared};
 
-/// Fresh and empty; gone with this.
+/// Fresh and empty; removed on drop.
 #[derive(Debug)]
 pub struct TestDatabase {
     name: String,
@@ -16,7 +16,7 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// None where there is no such server, which it says. Blocks.
+    /// None if there is no such server, which is printed. Blocks.
     pub fn create(kind: ServiceKind) -> Option<Self> {
         shared(kind).map(Self::create_at)
     }
@@ -46,13 +46,13 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // A server that has ended has it no more.
+        // A server that has ended no longer has it.
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         let _ = act(&self.server, drop);
     }
 }
 
-/// On a thread of its own: the caller's may belong to a runtime, which cannot wait for another.
+/// In a separate thread: the caller's may belong to a runtime, which cannot wait for another.
 fn act(server: &str, statement: String) -> Result<(), sqlx::Error> {
     let act = async {
         let mut connection = PgConnection::connect(server).await?;

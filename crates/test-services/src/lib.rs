@@ -1,6 +1,6 @@
-//! PostgreSQL and Valkey for tests: `tests/services` starts one of each for a process, and ends them with it.
+//! PostgreSQL and Valkey for tests: `tests/services` starts one of each per process, and ends them with it.
 //!
-//! Where neither the environment names a server nor one can be started, tests are skipped and say so; under
+//! If the environment names no server and none can be started, tests are skipped with a message; under
 //! `TEST_SERVICES_REQUIRED=1` they fail.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
@@ -18,10 +18,10 @@ pub use proxy::{CommitFault, TestProxy};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/services");
 
-/// Without a server tests fail.
+/// Without a server, tests fail.
 const REQUIRED: &str = "TEST_SERVICES_REQUIRED";
 
-/// What a test needs.
+/// The service that a test needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceKind {
     Postgres,
@@ -30,7 +30,7 @@ pub enum ServiceKind {
     Bouncer,
 }
 
-/// A server that is a test's own, and ends with this.
+/// A test's own server, ended on drop.
 pub struct TestService {
     url: String,
     input: Option<ChildStdin>,
@@ -38,7 +38,7 @@ pub struct TestService {
     script: Child,
 }
 
-/// What one does to a server.
+/// A change of a server's state.
 #[derive(Clone, Copy, Debug)]
 pub enum ServiceChange {
     /// As by a crash.
@@ -58,7 +58,7 @@ impl ServiceKind {
         }
     }
 
-    /// Where the environment names one that is there already.
+    /// The variable that names an existing server.
     fn variable(self) -> &'static str {
         match self {
             Self::Postgres => "TEST_SERVICES_POSTGRES",
@@ -68,7 +68,7 @@ impl ServiceKind {
     }
 }
 
-/// The URL of the server that the tests of this process share; none where there is none, which it says.
+/// The URL of the server that the tests of this process share; none if there is none, which is printed.
 pub fn shared(kind: ServiceKind) -> Option<&'static str> {
     static SHARED: [OnceLock<Result<SharedServer, String>>; 3] = [const { OnceLock::new() }; 3];
     let shared = SHARED[kind as usize].get_or_init(|| match std::env::var(kind.variable()) {
@@ -90,7 +90,7 @@ pub fn shared(kind: ServiceKind) -> Option<&'static str> {
     }
 }
 
-/// Says, past what the harness captures and once a process, that something is not tested; fails where it must be.
+/// Prints, bypassing the harness and once per process, that something is not tested; fails if it must be.
 fn skip(kind: ServiceKind, why: &str) {
     let what = format!("what is tested with {}", kind.word());
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -101,20 +101,20 @@ fn skip(kind: ServiceKind, why: &str) {
     let line = format!("SKIPPED: {what} ({why})\n");
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     if said.insert(line.clone()) {
-        // Nobody may read it.
+        // Nobody may be reading it.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }
 
-/// A server, or where one is.
+/// A server, or the address of one.
 struct SharedServer {
     url: String,
-    /// A static is never dropped: the script ends when this process does, and its input with it.
+    /// A static is never dropped: the script ends with this process, which closes its input.
     _service: Option<Mutex<TestService>>,
 }
 
 impl TestService {
-    /// A server for one test alone, which may stop it; none where there is none, which it says.
+    /// A server for a single test, which may stop it; none if there is none, which is printed.
     pub fn start(kind: ServiceKind) -> Option<Self> {
         let started = Self::try_start(kind);
         started.map_err(|why| skip(kind, &why)).ok()
@@ -150,7 +150,7 @@ impl TestService {
         &self.url
     }
 
-    /// When it returns, it is so.
+    /// Returns once the change is effective.
     pub fn change(&mut self, change: ServiceChange) {
         let word = format!("{change:?}\n").to_lowercase();
         let input = self.input.as_mut().expect("once");
@@ -170,7 +170,7 @@ impl TestService {
 impl Drop for TestService {
     fn drop(&mut self) {
         self.input = None;
-        // It removes what it made.
+        // It removes what it created.
         let _ = self.script.wait();
     }
 }

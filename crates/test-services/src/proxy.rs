@@ -1,29 +1,29 @@
-//! A way to PostgreSQL on which an answer is lost.
+//! A proxy to PostgreSQL that loses an answer.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// What becomes of the next COMMIT.
+/// The fate of the next COMMIT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitFault {
-    /// It is done; its answer is lost, and the connection with it.
+    /// It is executed; its answer is lost, with the connection.
     AnswerLost,
-    /// It is done; its answer never comes.
+    /// It is executed; its answer never comes.
     AnswerLate,
     /// It never arrives; the connection breaks off.
     CommitLost,
 }
 
-/// Hands on what comes, from a port of its own. It ends with the process.
+/// Forwards everything, from a port of its own, until the process ends.
 pub struct TestProxy {
     url: String,
     next: Arc<Mutex<Option<CommitFault>>>,
 }
 
 impl TestProxy {
-    /// Before the server of this URL.
+    /// In front of the server of this URL.
     pub fn start(url: &str) -> Self {
         let (before, rest) = url.split_once('@').expect("a URL with a user");
         let (server, database) = rest.split_once('/').expect("a URL with a database");
@@ -33,7 +33,7 @@ impl TestProxy {
         let (server, faults) = (server.to_owned(), Arc::clone(&next));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                // Where the server is gone, the client sees its connection end.
+                // If the server is gone, the client sees its connection end.
                 if let Ok(server) = TcpStream::connect(&server) {
                     connect(&client, &server, &faults);
                 }
@@ -45,17 +45,17 @@ impl TestProxy {
         }
     }
 
-    /// The same database by this way.
+    /// The same database through this proxy.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// From now on, once.
+    /// Causes the fault once, from now on.
     pub fn arm(&self, fault: CommitFault) {
         *lock(&self.next) = Some(fault);
     }
 
-    /// Whether it waits for a COMMIT still.
+    /// Whether it still waits for a COMMIT.
     pub fn is_armed(&self) -> bool {
         lock(&self.next).is_some()
     }
@@ -89,7 +89,7 @@ fn connect(client: &TcpStream, server: &TcpStream, faults: &Arc<Mutex<Option<Com
     });
 }
 
-/// Until nothing comes any more, or it may not go on.
+/// Forwards until nothing comes any more, or `act` stops it.
 fn pass(from: &mut TcpStream, mut act: impl FnMut(&[u8]) -> bool) {
     let mut bytes = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes) {

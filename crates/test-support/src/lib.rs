@@ -1,5 +1,5 @@
-//! What tests share: the server as `serve` starts it, the two fakes that play HighLevel, one over HTTP and one of
-//! bytes, and a way to another server that takes its time.
+//! Shared parts of tests: the server as `serve` starts it, the two fake HighLevels, one over HTTP and one of bytes, and
+//! a slow proxy to another server.
 
 #![expect(
     clippy::expect_used,
@@ -24,7 +24,7 @@ fn listen() -> (TcpListener, String) {
     (listener, format!("http://{address}"))
 }
 
-/// Waits until this holds, five seconds at most.
+/// Waits until this is true, for at most five seconds.
 pub async fn until(what: &str, holds: impl Fn() -> bool) {
     for _ in 0..1_000 {
         if holds() {

@@ -1,4 +1,4 @@
-//! A way to another server that takes its time: for tests of what waits for that.
+//! A slow proxy to another server, for tests of waiting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,7 +37,7 @@ impl Proxy {
         }
     }
 
-    /// From now on answers come so much later.
+    /// From now on answers are delayed by this time.
     pub fn delay(&self, by: Duration) {
         let millis = u64::try_from(by.as_millis()).expect("a delay");
         self.delay.store(millis, Ordering::Relaxed);
@@ -57,6 +57,6 @@ async fn pass(
             return;
         }
     }
-    // Whoever reads sees the end; where it is gone there is nobody to tell.
+    // A reader sees the end; if it is gone, nobody needs to be told.
     let _ = to.shutdown().await;
 }

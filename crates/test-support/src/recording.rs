@@ -1,4 +1,4 @@
-//! The fake HighLevel over HTTP: it records every request and answers as a test tells it.
+//! The fake HighLevel over HTTP: it records every request and answers as a test requires.
 
 use std::future::{Future, ready};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -10,11 +10,11 @@ use axum::http::{HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-/// One request as it arrived.
+/// One request as received.
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
     pub method: Method,
-    /// Path and query as they were written.
+    /// Path and query as received.
     pub target: String,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -37,7 +37,7 @@ impl RecordedRequest {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The bearer token; empty where there is none.
+    /// The bearer token; empty if there is none.
     pub fn token(&self) -> &str {
         let token = self.header("authorization");
         let token = token.and_then(|header| header.strip_prefix("Bearer "));
@@ -67,12 +67,12 @@ impl RecordedRequest {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| self.form())
     }
 
-    /// Of the answer; `None` until it is given.
+    /// Status of the answer; `None` until it is given.
     pub fn status(&self) -> Option<u16> {
         self.status.get().copied()
     }
 
-    /// It changed something: a write that was let in, and no exchange of a token.
+    /// It changed something: a successful write that is not an exchange of a token.
     pub fn is_done_write(&self) -> bool {
         let is_write = self.method != Method::GET && !self.path().starts_with("/oauth/");
         is_write && self.status().is_some_and(|status| status < 300)
@@ -93,7 +93,7 @@ impl Recording {
         Self::start_async(move |request| ready(answer(&request))).await
     }
 
-    /// One whose answers take their time. An answer that its caller no longer waits for is not given.
+    /// A fake with slow answers. It gives no answer that its caller no longer waits for.
     pub async fn start_async<F>(
         answer: impl Fn(RecordedRequest) -> F + Send + Sync + 'static,
     ) -> Self
@@ -105,7 +105,7 @@ impl Recording {
         Self { url, requests }
     }
 
-    /// One that keeps no requests, for loads whose record would fill the memory.
+    /// A fake that keeps no requests, for loads whose record would fill the memory.
     pub async fn unrecorded<F>(
         answer: impl Fn(RecordedRequest) -> F + Send + Sync + 'static,
     ) -> Self
@@ -118,27 +118,27 @@ impl Recording {
         }
     }
 
-    /// One that answers everything with this status and body.
+    /// A fake that answers everything with this status and body.
     pub async fn always(status: u16, body: &'static str) -> Self {
         Self::start(move |_| json(status, body)).await
     }
 
-    /// What arrived so far, taken out.
+    /// The requests so far, removed from the record.
     pub fn take(&self) -> Vec<RecordedRequest> {
         std::mem::take(&mut self.requests())
     }
 
-    /// What arrived so far, from the first or since it was taken out.
+    /// The requests so far, since the last removal.
     pub fn seen(&self) -> Vec<RecordedRequest> {
         self.requests().clone()
     }
 
-    /// How many of these are such.
+    /// The number of requests for which `is_such` is true.
     pub fn count(&self, is_such: impl Fn(&RecordedRequest) -> bool) -> usize {
         self.requests().iter().filter(|one| is_such(one)).count()
     }
 
-    /// How many of these changed something.
+    /// The number of requests that changed something.
     pub fn writes(&self) -> usize {
         self.count(RecordedRequest::is_done_write)
     }
@@ -154,7 +154,7 @@ pub fn json(status: u16, body: impl Into<String>) -> Response {
     (status, header, body.into()).into_response()
 }
 
-/// Serves on a free port: the URL.
+/// Serves on a free port. Returns the URL.
 fn serve<F>(
     answer: impl Fn(RecordedRequest) -> F + Send + Sync + 'static,
     requests: Option<Arc<Mutex<Vec<RecordedRequest>>>>,
@@ -179,7 +179,7 @@ where
             }
             let status = Arc::clone(&request.status);
             let response = answer(request).await;
-            // Set by nobody else.
+            // Nobody else sets it.
             let _ = status.set(response.status().as_u16());
             response
         }

@@ -16,18 +16,18 @@ use tokio::sync::oneshot;
 pub const TOKEN: &str = "pit-test";
 pub const LOCATION: &str = "L0";
 
-/// Setting under which nothing waits for a confirmation.
+/// A setting under which nothing waits for a confirmation.
 pub const UNCONFIRMED: (&str, &str) = (
     "HIGHLEVEL_MCP_POLICY_FILE",
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/unconfirmed.toml"),
 );
 
-/// Setting under which the server knows the usual caller by a key beside its token: a token alone is tried by a read
+/// A setting under which the server knows the usual caller by a key beside its token: a token alone is tried by a read
 /// before it may write.
 pub const VOUCHED: (&str, &str) = ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", KEY);
 pub const KEY: &str = "the-access-key-of-tests-only";
 
-/// An HTTP client; reqwest makes none before a provider of TLS is installed.
+/// An HTTP client; reqwest needs an installed provider of TLS first.
 pub fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
@@ -41,7 +41,7 @@ pub struct TestServer {
     pub vouched: bool,
     pub http: reqwest::Client,
     pub pipeline: Pipeline,
-    /// Where it keeps keys, approvals and the audit file.
+    /// The place of keys, approvals and the audit file.
     pub state: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
     running: tokio::task::JoinHandle<()>,
@@ -53,7 +53,7 @@ impl TestServer {
         Self::start_with(highlevel, &[]).await
     }
 
-    /// With variables of the environment beside the default settings.
+    /// With environment variables beside the default settings.
     pub async fn start_with(highlevel: &str, variables: &[(&str, &str)]) -> Self {
         let flags = Flags {
             base_url: Some(highlevel.to_owned()),
@@ -66,7 +66,7 @@ impl TestServer {
             ("HIGHLEVEL_MCP_APPROVALS_WAIT_MS", "0"),
         ];
         let vouched = variables.contains(&VOUCHED);
-        // What a test gives itself stands alone: another server's state.
+        // A test's own state setting replaces the default: it is another server's state.
         let is_given = |own: &&(&str, &str)| variables.iter().any(|(name, _)| *name == own.0);
         let own = own.iter().filter(|own| !is_given(own));
         let variables = own.chain(variables);
@@ -131,7 +131,7 @@ impl TestServer {
             .header("accept", "application/json, text/event-stream")
     }
 
-    /// One JSON-RPC request as the usual caller; the whole reply.
+    /// One JSON-RPC request as the usual caller. Returns the whole reply.
     pub async fn rpc(&self, method: &str, params: Value) -> Value {
         self.rpc_with(&[], method, params).await
     }
@@ -165,7 +165,7 @@ impl TestServer {
         reply.json().await.expect("JSON")
     }
 
-    /// Calls a tool as the usual caller: the text, and whether it is an error.
+    /// Calls a tool as the usual caller. Returns the text, and whether it is an error.
     pub async fn call(&self, tool: &str, arguments: Value) -> (String, bool) {
         self.call_with(&[], tool, arguments).await
     }
@@ -180,7 +180,7 @@ impl TestServer {
         let reply = self.rpc_with(headers, "tools/call", params).await;
         let result = &reply["result"];
         let blocks = result["content"].as_array().map_or(&[][..], Vec::as_slice);
-        // Beside rows as CSV there is a second text, beside the text about a file that file.
+        // Rows in CSV come with a second text, and the text about a file comes with that file.
         let texts: Vec<&str> = blocks
             .iter()
             .filter(|block| block["type"] == "text")

@@ -1,4 +1,4 @@
-//! The fake HighLevel of bytes: what HTTP libraries refuse to send, and what becomes of connections.
+//! The fake HighLevel of bytes: for requests that HTTP libraries refuse to send, and for the fate of connections.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ pub struct Wire {
     accepting: JoinHandle<()>,
 }
 
-/// What is done to a request that was read.
+/// A step after a request was read.
 #[derive(Clone, Debug)]
 pub enum Step {
     Send(Vec<u8>),
     Pause(Duration),
-    /// The bytes one by one, so many milliseconds apart, again and again.
+    /// The bytes one by one, this many milliseconds apart, repeatedly.
     Trickle(&'static [u8], u64),
-    /// The same bytes so many times.
+    /// The same bytes this many times.
     Flood(Vec<u8>, usize),
-    /// Ends the connection as a crashed peer does.
+    /// Ends the connection like a crashed peer.
     Reset,
     Close,
 }
@@ -35,7 +35,7 @@ pub fn send(bytes: impl AsRef<[u8]>) -> Step {
     Step::Send(bytes.as_ref().to_vec())
 }
 
-/// A whole answer with this status line, further headers and body; JSON unless the headers say otherwise.
+/// A complete answer with this status line, further headers and body; JSON unless the headers say otherwise.
 pub fn whole(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
     let body = body.as_ref();
     let kind = match headers.contains("content-type:") {
@@ -48,12 +48,12 @@ pub fn whole(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
 }
 
 impl Wire {
-    /// Answers the nth request, from 0, by the steps that `script` names for it.
+    /// Answers the nth request, from 0, by the steps of `script`.
     pub async fn start(script: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> Self {
         Self::start_with(move |number, _| script(number)).await
     }
 
-    /// The same with the request before the script.
+    /// The same with the request as an argument of the script.
     pub async fn start_with(
         script: impl Fn(usize, &str) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
@@ -70,7 +70,8 @@ impl Wire {
                         return;
                     }
                 }
-                // The peer ended it: a reset keeps its port from waiting a minute, thousands at a time.
+                // The peer ended it: a reset frees its port at once, instead of after a minute, for thousands of
+                // connections.
                 reset(&stream);
             }
         })
@@ -79,7 +80,7 @@ impl Wire {
         wire
     }
 
-    /// Hands each connection to `serve`.
+    /// Passes each connection to `serve`.
     pub async fn connections<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -105,17 +106,17 @@ impl Wire {
         }
     }
 
-    /// Requests that were read whole.
+    /// The number of completely read requests.
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 
-    /// Connections that are open.
+    /// The number of open connections.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
     }
 
-    /// Nobody listens there any more.
+    /// Stops listening.
     pub async fn stop(self) {
         self.accepting.abort();
         // It was ended.
@@ -123,7 +124,7 @@ impl Wire {
     }
 }
 
-/// Whether the connection goes on.
+/// Whether the connection continues.
 async fn play(stream: &mut TcpStream, steps: Vec<Step>) -> bool {
     for step in steps {
         let sent = match step {
@@ -170,12 +171,12 @@ async fn flood(stream: &mut TcpStream, bytes: &[u8], times: usize) -> std::io::R
     Ok(())
 }
 
-/// The next close of the socket sends a reset in place of an orderly end.
+/// The next close of the socket sends a reset instead of an orderly end.
 pub fn reset(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
-/// Head and body of one request; `None` where the peer has gone.
+/// Head and body of one request; `None` if the peer has gone.
 pub async fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 16_384];

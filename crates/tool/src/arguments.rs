@@ -1,8 +1,8 @@
-//! Arguments that passed every check, by their wire names, as the generated handlers take them.
+//! Arguments that passed every check, under their wire names, as the generated handlers use them.
 
 use serde_json::{Map, Value};
 
-/// What goes into one request: path, query and header values by wire name, and the JSON body.
+/// The contents of one request: path, query and header values by wire name, and the JSON body.
 #[derive(Debug, Default)]
 pub struct Arguments {
     pub path: Values,
@@ -11,17 +11,17 @@ pub struct Arguments {
     pub body: Option<Value>,
 }
 
-/// Values of one place, each of the type that its check schema demands.
+/// Values of one place, each of the type in its check schema.
 #[derive(Debug, Default)]
 pub struct Values(pub Map<String, Value>);
 
-/// A value that a check let through and that is not what the request needs: a fault of this program.
+/// A checked value that does not fit the request: a fault of this program.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UnusableArgument(String);
 
 impl Arguments {
-    /// The JSON body; an operation with a body always gets one, `{}` at least.
+    /// The JSON body; an operation with a body always gets one, at least `{}`.
     pub fn body(&self) -> Result<&Value, UnusableArgument> {
         self.body
             .as_ref()
@@ -29,7 +29,7 @@ impl Arguments {
     }
 }
 
-/// One pair of accessors: the value must be there, or may be absent.
+/// A pair of accessors: for a value that must be there, and for one that may be absent.
 macro_rules! accessors {
     ($required:ident, $optional:ident, $type:ty, $convert:expr) => {
         pub fn $required(&self, name: &str) -> Result<$type, UnusableArgument> {
@@ -70,7 +70,7 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     value.as_array()?.iter().map(query_text).collect()
 }
 
-/// A list item as it stands in a query.
+/// A list item in a query.
 fn query_text(item: &Value) -> Option<String> {
     match item {
         Value::String(text) => Some(text.clone()),

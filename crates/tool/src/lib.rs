@@ -18,12 +18,12 @@ pub const JSON: &str = "application/json";
 pub struct Tool {
     /// The name clients call, `<document>_<operationId>` unless corrected.
     pub name: &'static str,
-    /// Other names that reach this tool.
+    /// Other names of this tool.
     pub aliases: &'static [&'static str],
     pub title: &'static str,
     pub description: &'static str,
     pub toolsets: &'static [&'static str],
-    /// Stem of the document the operation stands in, such as `contacts`.
+    /// Stem of the operation's document, such as `contacts`.
     pub document: &'static str,
     pub operation_id: &'static str,
     /// Upper-case HTTP method.
@@ -35,32 +35,32 @@ pub struct Tool {
     pub effect: Effect,
     /// Touches many records in one call.
     pub bulk: bool,
-    /// Only adds: nothing that was there before is changed or lost.
+    /// Only adds: nothing earlier is changed or lost.
     pub additive: bool,
-    /// Calling it twice with the same arguments leaves what one call leaves.
+    /// A second call with the same arguments changes nothing further.
     pub idempotent: bool,
-    /// A 2xx shows that the token belongs to the location that the request names: HighLevel checks it there.
+    /// A 2xx proves that the token belongs to the location in the request: HighLevel checks it there.
     pub proves: bool,
-    /// A person confirms a call where the rules say nothing: the operation makes or changes a login, shares an
-    /// account, or takes a person's consent.
+    /// A person confirms a call if the rules name no confirmer: the operation creates or changes a login, shares an
+    /// account, or gives a person's consent.
     pub asks_person: bool,
-    /// Tools that are the same operation under an older or newer route; each names the other. What a rule says
-    /// of one holds for all.
+    /// Tools that are the same operation under an older or newer route; each names the other. A rule about one applies
+    /// to all.
     pub twins: &'static [&'static str],
     /// HighLevel retires it.
     pub deprecated: bool,
-    /// The tool to call instead, where that is known.
+    /// The tool to call instead, if known.
     pub replaced_by: Option<&'static str>,
-    /// OAuth scopes that the document or HighLevel's scope table names; empty where neither does.
+    /// OAuth scopes from the document or HighLevel's scope table; empty if neither has any.
     pub scopes: &'static [&'static str],
-    /// Security schemes of the document, such as `Location-Access`, that say which token class is taken.
+    /// Security schemes of the document, such as `Location-Access`, which give the accepted token class.
     pub access: &'static [&'static str],
     pub arguments: &'static [Argument],
     /// Fields inside arguments that name a tenant.
     pub inner_tenants: &'static [InnerTenant],
     /// Fields inside arguments that hold a date or time.
     pub inner_dates: &'static [InnerDate],
-    /// Argument that names the time zone of the call's own times.
+    /// The argument with the time zone of the call's own times.
     pub timezone: Option<&'static str>,
     /// Arguments that are the start and the end of one window.
     pub windows: &'static [DateWindow],
@@ -69,28 +69,28 @@ pub struct Tool {
     pub paging: Paging,
     /// Summary fields: the few that are shown of a row of the list, or of the answer; dotted paths.
     pub summary_fields: &'static [&'static str],
-    /// Every documented field of a row, or of the answer; empty where nothing is documented.
+    /// Every documented field of a row, or of the answer; empty if nothing is documented.
     pub answers: &'static [&'static str],
     pub read_back: Option<ReadBack>,
     pub token: TokenClass,
-    /// How the body is written.
+    /// The form of the body.
     pub media: Media,
-    /// Media type of the documented answer; `None` where a success is documented without a body.
+    /// Media type of the documented answer; `None` if a success is documented without a body.
     pub answer_media: Option<&'static str>,
-    /// JSON Schema shown to clients: less than the check takes, in words that any client knows.
+    /// JSON Schema for clients: less than the check accepts, in keywords that any client knows.
     pub advertised_schema: &'static str,
-    /// JSON Schema that arguments must pass before anything is sent.
+    /// JSON Schema that arguments must match before anything is sent.
     pub check_schema: &'static str,
-    /// Which of the generated handlers builds its request.
+    /// Index of the generated handler that builds its request.
     pub handler: usize,
     /// The same operation in HighLevel's v3.
     pub v3: V3Variant,
 }
 
-/// What v3 has of an operation of the older documents.
+/// The v3 form of an operation of the older documents.
 #[derive(Clone, Copy)]
 pub enum V3Variant {
-    /// Nothing, or the operation is v3's own.
+    /// None, or the operation is v3's own.
     None,
     /// The same request under this version.
     Same(&'static str),
@@ -98,7 +98,7 @@ pub enum V3Variant {
     Other(&'static Tool),
 }
 
-/// Which of HighLevel's versions an operation is called in, where it has both.
+/// The version in which an operation is called, if HighLevel has it in both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VersionPreference {
@@ -108,7 +108,7 @@ pub enum VersionPreference {
 }
 
 impl Tool {
-    /// What is called for this tool, and under which version.
+    /// The called variant of this tool, and its version.
     pub fn variant(&'static self, preferred: VersionPreference) -> (&'static Self, &'static str) {
         match (preferred, self.v3) {
             (VersionPreference::V3, V3Variant::Same(version)) => (self, version),
@@ -117,7 +117,7 @@ impl Tool {
         }
     }
 
-    /// The tool in every form in which it may be called; all have its name.
+    /// The tool in every variant; all have its name.
     pub fn variants(&self) -> impl Iterator<Item = &Self> {
         let v3 = match self.v3 {
             V3Variant::Other(v3) => Some(v3),
@@ -126,18 +126,18 @@ impl Tool {
         std::iter::once(self).chain(v3)
     }
 
-    /// Whether its documented answer is neither JSON nor nothing, such as a recording.
+    /// Whether its documented answer is neither JSON nor empty, such as a recording.
     pub fn answers_media(&self) -> Option<&'static str> {
         self.answer_media.filter(|media| *media != JSON)
     }
 
-    /// Whether a success without a body is what its document describes. Where a table says where its list stands, the
-    /// document is only incomplete.
+    /// Whether its document describes a success without a body. If a table gives the place of its list, the document is
+    /// only incomplete.
     pub fn may_answer_nothing(&self) -> bool {
         self.answer_media.is_none() && self.paging.rows.is_empty()
     }
 
-    /// Its place in memory, which tells the variants of a tool apart.
+    /// Its address in memory, which distinguishes the variants of a tool.
     pub fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
@@ -154,7 +154,7 @@ impl Tool {
     }
 }
 
-/// What a call does to the account, reviewed by hand rather than read off the HTTP method.
+/// The effect of a call on the account, reviewed by hand instead of derived from the HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
@@ -170,7 +170,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// As it stands in `openapi/tools/`.
+    /// Its name in `openapi/tools/`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -186,31 +186,31 @@ impl Effect {
 pub struct Argument {
     /// Name in the tool's schema.
     pub name: &'static str,
-    /// Other names that are taken: HighLevel's spelling, `path_…`, `query_…` and `body_…`.
+    /// Other accepted names: HighLevel's spelling, `path_…`, `query_…` and `body_…`.
     pub aliases: &'static [&'static str],
     /// HighLevel's own name for it.
     pub wire_name: &'static str,
     pub place: Place,
     pub role: Role,
     pub date_form: Option<DateForm>,
-    /// How a list travels in the query; `None` where the argument is not a list.
+    /// The form of a list in the query; `None` if the argument is not a list.
     pub list_style: Option<ListStyle>,
-    /// May contain characters beyond `[A-Za-z0-9_-]` when it stands in the path.
+    /// May contain characters beyond `[A-Za-z0-9_-]` in the path.
     pub wide_path_value: bool,
-    /// JSON text that is sent where the caller gives nothing.
+    /// JSON text that is sent if the caller gives nothing.
     pub when_absent: Option<&'static str>,
-    /// Its value, or each inside it, is a file to upload.
+    /// Its value, or each value inside it, is a file to upload.
     pub file: bool,
 }
 
 impl Argument {
-    /// Whether it says in which location to work.
+    /// Whether it names the location to work in.
     pub fn names_location(&self) -> bool {
         matches!(self.role, Role::Location(_))
     }
 }
 
-/// Where an argument goes in the request.
+/// The place of an argument in the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
@@ -223,7 +223,7 @@ pub enum Place {
     WholeBody,
 }
 
-/// Which tenant an argument names, and how the caller's own tenant binds it.
+/// The tenant that an argument names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     None,
@@ -231,17 +231,17 @@ pub enum Role {
     Company(Rule),
 }
 
-/// How an argument with a tenant role takes its value.
+/// How the caller's own tenant binds such an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// The caller's own when absent.
+    /// The caller's own if absent.
     Fill,
     /// Never filled; must equal the caller's own.
     Explicit,
 }
 
-/// A field inside an argument that names a tenant; never filled in, held to the caller's own.
+/// A field inside an argument that names a tenant. It is never filled in, and must equal the caller's own.
 pub struct InnerTenant {
     /// From the argument's name inwards, such as `["locations", "[]", "id"]`; `[]` is every item.
     pub steps: &'static [&'static str],
@@ -261,7 +261,7 @@ pub struct DateWindow {
     pub end: &'static str,
 }
 
-/// The form HighLevel wants a date in.
+/// HighLevel's form of a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DateForm {
@@ -288,13 +288,13 @@ pub enum DateForm {
 }
 
 impl DateForm {
-    /// Whether HighLevel takes a day, and no time of it.
+    /// Whether HighLevel takes a day without a time.
     pub fn is_day(self) -> bool {
         matches!(self, Self::Date | Self::MonthDayYear | Self::UtcMidnight)
     }
 }
 
-/// How a list of values travels in the query.
+/// The form of a list of values in the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ListStyle {
@@ -304,54 +304,54 @@ pub enum ListStyle {
     Repeated,
 }
 
-/// A name inside the body that callers use and the name HighLevel takes.
+/// A name inside the body that callers use, with HighLevel's own name.
 pub struct Rename {
-    /// Path of the object that holds it, such as `["customFields", "[]"]`; `[]` is every item.
+    /// Path of its object, such as `["customFields", "[]"]`; `[]` is every item.
     pub within: &'static [&'static str],
     pub from: &'static str,
     pub to: &'static str,
 }
 
-/// How a list operation hands out its rows.
+/// The paging of a list operation.
 #[derive(Clone)]
 pub struct Paging {
     pub style: PagingStyle,
     /// Argument that sets the page size.
     pub page_size: Option<&'static str>,
-    /// Path of the list in the answer, such as `["contacts"]`; empty where the answer is not a list.
+    /// Path of the list in the answer, such as `["contacts"]`; empty if the answer is not a list.
     pub rows: &'static [&'static str],
-    /// What to ask for instead when an answer is too long and no page size exists.
+    /// What to ask for instead if an answer is too long and there is no page size.
     pub narrow: Option<&'static str>,
     /// Argument that counts pages or rows.
     pub position: Option<&'static str>,
     /// Number of the first page.
     pub first: i64,
     pub next: &'static [Next],
-    /// Path of what says whether there is more; empty where nothing does.
+    /// Path of the value that says whether there is more; empty if there is none.
     pub more: &'static [&'static str],
-    /// Path of the number of all rows; empty where it is not told.
+    /// Path of the total number of rows; empty if there is none.
     pub total: &'static [&'static str],
-    /// How the list goes on behind the rows that page numbers reach.
+    /// How the list continues after the rows that page numbers reach.
     pub deep: Option<DeepPaging>,
 }
 
-/// HighLevel counts pages up to a number of rows; behind them a member of the last row leads on.
+/// HighLevel counts pages up to a number of rows. After them a member of the last row continues the list.
 #[derive(Clone)]
 pub struct DeepPaging {
     /// Rows that page numbers reach.
     pub rows: i64,
-    /// Argument that takes the place of the page number.
+    /// The argument that replaces the page number.
     pub argument: &'static str,
     /// Members of a row that may hold its value.
     pub members: &'static [&'static str],
 }
 
-/// A list that HighLevel may drop parts of without saying so.
+/// A list of which HighLevel may silently drop parts.
 #[derive(Clone)]
 pub struct ReadBack {
     /// Argument that holds the list; items have an id.
     pub sent: &'static str,
-    /// Where the answer shows what was kept.
+    /// Path of the kept items in the answer.
     pub found: &'static [&'static str],
     /// Arguments that the answer shows beside that list, under the same names.
     pub texts: &'static [&'static str],
@@ -372,18 +372,18 @@ pub enum PagingStyle {
     Offset,
     /// The id of the last row.
     LastId,
-    /// Only a window of time bounds the list.
+    /// Only a window of time limits the list.
     Window,
 }
 
-/// An argument of the next page and where the last answer holds its value.
+/// An argument of the next page, with the path of its value in the last answer.
 pub struct Next {
     pub argument: &'static str,
-    /// Keys, and places in lists: `-1` is the last.
+    /// Keys, and indexes of lists: `-1` is the last.
     pub path: &'static [&'static str],
 }
 
-/// Which tokens an operation takes.
+/// The classes of token that an operation accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenClass {
@@ -395,7 +395,7 @@ pub enum TokenClass {
 }
 
 impl TokenClass {
-    /// As it stands in `openapi/tools/`.
+    /// Its name in `openapi/tools/`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Location => "location",
@@ -406,7 +406,7 @@ impl TokenClass {
     }
 }
 
-/// How a body is written.
+/// The form of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Media {

@@ -1,28 +1,28 @@
-//! The name that was meant by one that there is not.
+//! The name that was probably meant by an unknown one.
 
-/// Below so many tenths of likeness (ten are equal) a name is no help.
+/// The least similarity in tenths (ten are equal) of a useful suggestion.
 const NEAR_TENTHS: u8 = 6;
 
-/// No name is longer, and comparing takes as many steps as both lengths multiplied: a longer one is unknown, that is all.
+/// Longest name. Comparing takes the product of both lengths in steps, so a longer one is simply unknown.
 pub const LONGEST_NAME: usize = 64;
 
-/// What is known by the name most like `name`, if any is like it.
+/// The value of the name most similar to `name`, if any is similar.
 pub fn nearest<'a, T>(name: &str, known: impl IntoIterator<Item = (&'a str, T)>) -> Option<T> {
     nearest_shown(name, known, |_| true)
 }
 
-/// The same of what `is_shown` holds for, which is asked about few: names are compared before.
+/// The same for values that pass `is_shown`, which is asked about few: names are compared first.
 pub fn nearest_shown<'a, T>(
     name: &str,
     known: impl IntoIterator<Item = (&'a str, T)>,
     is_shown: impl Fn(&T) -> bool,
 ) -> Option<T> {
-    // More bytes than characters make no name of ours either: they are ASCII.
+    // Our names are ASCII, so a name with more bytes than this is none of ours.
     if name.len() > LONGEST_NAME {
         return None;
     }
     let length = name.chars().count();
-    // Every letter that only one of them has is a change: names of very different lengths need no comparing.
+    // Every additional letter is a change, so names of very different lengths need no comparison.
     let may_be_near = |one: &str| {
         let (short, long) = (one.len().min(length), one.len().max(length));
         10 * short >= usize::from(NEAR_TENTHS) * long
@@ -32,16 +32,16 @@ pub fn nearest_shown<'a, T>(
         .map(|(one, what)| (strsim::normalized_damerau_levenshtein(name, one), what))
         .filter(|(likeness, _)| 10.0 * likeness >= f64::from(NEAR_TENTHS))
         .collect();
-    // Of those that are alike the first: branch-05 for branch-5, and not branch-95.
+    // Of equally similar names the first: branch-05 for branch-5, and not branch-95.
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut near = near.into_iter().map(|(_, what)| what);
     near.find(is_shown)
 }
 
-/// Most names that an error has.
+/// Most names in an error.
 const MOST_NAMES: usize = 12;
 
-/// What there is, for an error about a name that there is not: the first names, and how many more there are.
+/// The known names for an error about an unknown one: the first names, and the number of the others.
 pub fn first_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names = names.into_iter();
     let first: Vec<&str> = names.by_ref().take(MOST_NAMES).collect();

@@ -1,6 +1,6 @@
-//! Which fields of answers hold what other people than the account's own wrote.
+//! The fields of answers with other people's words.
 
-/// The fields of all answers of one document that read, each by its path.
+/// The fields in all answers of one document's reads, by path.
 #[derive(Debug)]
 pub struct StrangerFields {
     pub document: &'static str,
@@ -10,7 +10,7 @@ pub struct StrangerFields {
     pub labels: &'static [&'static [&'static str]],
 }
 
-/// What of somebody else's stands in a field.
+/// The kind of other people's words in a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StrangerWords {
     Text,
@@ -18,7 +18,7 @@ pub enum StrangerWords {
 }
 
 impl StrangerFields {
-    /// What stands at `path`, the names of members from the answer inwards; `None` where it is the account's own.
+    /// The words at `path`, the names of members from the answer inwards; `None` if they are the account's own.
     pub fn words_at(&self, path: &[&str]) -> Option<StrangerWords> {
         let any = |fields: &[&[&str]]| fields.iter().any(|field| is_meant(field, path));
         if any(self.texts) {
@@ -28,13 +28,13 @@ impl StrangerFields {
     }
 }
 
-/// Whether `field` means what stands at `path`: its names stand there one after the other. An id is never meant.
+/// Whether `field` matches `path`: its names occur there in sequence. An id never matches.
 pub fn is_meant(field: &[&str], path: &[&str]) -> bool {
     let is_id = path.last().is_some_and(|name| is_id(name));
     !field.is_empty() && !is_id && path.windows(field.len()).any(|names| names == field)
 }
 
-/// Whether a member of this name holds what is sent back as it came.
+/// Whether a member of this name is an id, which must be sent back unchanged.
 fn is_id(name: &str) -> bool {
     matches!(name, "id" | "_id") || ["Id", "Ids", "_id"].iter().any(|end| name.ends_with(end))
 }

@@ -1,7 +1,8 @@
-//! Seals what must not be read from a file or a backup: XChaCha20-Poly1305 under a ring of keys outside the database.
+//! Seals values that must not be readable in a file or a backup: XChaCha20-Poly1305 under a ring of keys outside the
+//! database.
 //!
 //! A sealed value is `1`, the key's id (4 bytes), a nonce (24 bytes), the text and its tag. It opens only at the place
-//! for which it was sealed: table, row, column and generation are part of what the tag vouches for.
+//! for which it was sealed: the tag covers table, row, column and generation.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,19 +14,19 @@ use secrecy::{ExposeSecret, SecretString};
 use super::rows::Transaction;
 use crate::{StoreError, hex, random};
 
-/// How a value is sealed.
+/// The format of a sealed value.
 const FORM: u8 = 1;
 
 const KEY_BYTES: usize = 32;
-/// Of a secret in the store.
+/// Length of a secret in the store.
 pub(crate) const SECRET_BYTES: usize = 32;
 const ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
 
-/// What proves that a key is the right one.
+/// The value that proves that a key is the right one.
 const CHECK: &str = "key_check";
 
-/// The first seals, all open.
+/// The first key seals, any can open.
 pub struct KeyRing(Vec<SealingKey>);
 
 struct SealingKey {
@@ -33,7 +34,7 @@ struct SealingKey {
     cipher: XChaCha20Poly1305,
 }
 
-/// Where a sealed value stands.
+/// The place of a sealed value.
 #[derive(Clone, Copy, Debug)]
 pub struct SealedAt<'a> {
     pub table: &'a str,
@@ -43,7 +44,7 @@ pub struct SealedAt<'a> {
 }
 
 impl KeyRing {
-    /// Of keys as text: 32 bytes each, in base64.
+    /// From keys as text: 32 bytes each, in base64.
     pub fn new(keys: &[SecretString]) -> Result<Self, StoreError> {
         let keys: Result<Vec<SealingKey>, StoreError> = keys
             .iter()
@@ -60,7 +61,7 @@ impl KeyRing {
         Ok(Self(keys?))
     }
 
-    /// Of one key that is gone with the process.
+    /// With one key that is lost with the process.
     pub fn random() -> Result<Self, StoreError> {
         Ok(Self(vec![SealingKey::new(&random::<KEY_BYTES>()?)]))
     }
@@ -77,7 +78,7 @@ impl KeyRing {
         Ok([&[FORM][..], &key.id, &nonce, &sealed].concat())
     }
 
-    /// Fails where no key of the ring has sealed it, or it was sealed for another place.
+    /// Fails if no key of the ring has sealed it, or it was sealed for another place.
     pub fn open(&self, at: SealedAt, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
         let opened = (|| {
             let (form, rest) = sealed.split_first()?;
@@ -105,7 +106,7 @@ impl KeyRing {
         self.0.first().is_some_and(|key| Some(&key.id[..]) == id)
     }
 
-    /// Names of the keys, the sealing one first; they open nothing.
+    /// Names of the keys, the sealing one first; they give no access.
     pub fn names(&self) -> Vec<String> {
         self.0.iter().map(|key| hex(&key.id)).collect()
     }
@@ -124,7 +125,7 @@ impl SealingKey {
 impl SealedAt<'_> {
     fn bytes(self) -> Vec<u8> {
         let generation = self.generation.to_string();
-        // No part runs over into the next.
+        // The end of each part is unambiguous.
         [self.table, self.row, self.column, &generation]
             .iter()
             .flat_map(|part| {
@@ -148,7 +149,7 @@ pub(super) fn is_checked(transaction: &mut Transaction) -> Result<bool, StoreErr
     Ok(row.is_some())
 }
 
-/// Fails where the ring is another than that which this database was sealed with.
+/// Fails if the ring is not the one under which this database was sealed.
 pub(super) fn check(transaction: &mut Transaction, ring: &KeyRing) -> Result<(), StoreError> {
     let wrong = |_| {
         StoreError::from(format!(
@@ -163,7 +164,7 @@ pub(super) fn check(transaction: &mut Transaction, ring: &KeyRing) -> Result<(),
         .map(drop)
 }
 
-/// The secret of that name, made where there is none.
+/// The secret of that name, created if there is none.
 pub(crate) fn secret(
     transaction: &mut Transaction,
     ring: &KeyRing,
@@ -177,7 +178,7 @@ pub(crate) fn secret(
     })
 }
 
-/// Puts a secret there that came from elsewhere.
+/// Stores a secret from another place.
 pub(crate) fn put_secret(
     transaction: &mut Transaction,
     ring: &KeyRing,

@@ -1,4 +1,4 @@
-//! SQLite's own part: how its file is opened, and its settings about the disk.
+//! The parts for SQLite: how its file is opened, and its settings for the disk.
 
 use std::os::unix::fs::MetadataExt;
 use std::thread;
@@ -13,7 +13,7 @@ use super::place::StorePlace;
 use crate::StoreError;
 use crate::folder::LONGEST_WAIT;
 
-/// What of a path stands in a URL as something else.
+/// Characters of a path that have a meaning in a URL.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'.')
@@ -36,7 +36,8 @@ pub(super) fn open(runtime: &Runtime, place: &StorePlace) -> Result<AnyConnectio
         let begun = Instant::now();
         loop {
             match set(runtime, &mut connection, place, &pragma) {
-                // Of several that make a file at once all but one must wait, and SQLite does not do it for them here.
+                // If several processes create a file at once, all but one must wait, and SQLite does not do it for them
+                // here.
                 Err(error) if error.is_busy() && begun.elapsed() < LONGEST_WAIT => {
                     thread::sleep(Duration::from_millis(5));
                 }
@@ -63,7 +64,7 @@ pub(super) fn set_durability(
     set(runtime, connection, place, level)
 }
 
-/// Takes all changes into the file; whether nobody else has it open, who would forbid that.
+/// Writes all changes into the file. Returns whether nobody else has it open, which would prevent that.
 pub(super) fn leave_wal(
     runtime: &Runtime,
     connection: &mut AnyConnection,
@@ -82,7 +83,7 @@ pub(super) fn leave_wal(
     }
 }
 
-/// Which file it is.
+/// The identity of the file.
 pub(super) fn inode(place: &StorePlace) -> Option<u64> {
     let metadata = std::fs::metadata(place.path()?).ok();
     metadata.map(|metadata| metadata.ino())
@@ -111,7 +112,7 @@ fn url(place: &StorePlace) -> Result<String, StoreError> {
             path.display()
         ))
     })?;
-    // Whatever may have a meaning in a URL.
+    // Any of its characters may have a meaning in a URL.
     let path = utf8_percent_encode(path, PATH);
     Ok(format!("sqlite://{path}?mode=rw"))
 }

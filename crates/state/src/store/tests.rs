@@ -1,4 +1,4 @@
-//! The store as a file: who may read it, what it says in clear, its key, its tables, and more than one process on it.
+//! The store as a file: its readers, its plain text, its key, its tables, and several processes on it.
 
 mod bad_times;
 mod bouncer;
@@ -26,7 +26,7 @@ use crate::pause::Pauses;
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// A key that stands for this call alone.
+/// A key for this call alone.
 fn once(kind: OnceKind, id: u8) -> OnceKey {
     OnceKey {
         kind,
@@ -90,7 +90,7 @@ fn approval(request: &[u8]) -> NewApproval {
     }
 }
 
-/// Something of every kind, kept; gives what must not be read from a file.
+/// Stores something of every kind. Returns what must not be readable in a file.
 fn fill(store: &Store) -> Vec<Vec<u8>> {
     let key = create(store, "n8n").expect("made");
     let paused = Pauses::new(store).pause(Some("berlin"), None).wait();
@@ -127,7 +127,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("there").mode() & 0o777
 }
 
-/// By another program: a file that this process closes loses the locks that it has on it.
+/// Through another program: if this process closed such a file, it would lose its locks on it.
 fn bytes(path: &Path) -> Vec<u8> {
     let read = std::process::Command::new("cat").arg(path).output();
     read.expect("read").stdout
@@ -160,10 +160,10 @@ fn the_files_are_for_their_owner() {
     assert_eq!(store.path(), Some(path.join(file).as_path()));
     assert!(store.is_durable());
     drop(store);
-    // One file alone is a whole backup when nobody has it open.
+    // One file alone is a complete backup when nobody has it open.
     let left = fs::read_dir(&path).expect("read").count();
     assert_eq!(left, 2, "the file and its key");
-    // What others opened is closed again.
+    // A file that others could open is made private again.
     let file = path.join(file);
     fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("set");
     fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("set");
@@ -210,7 +210,7 @@ fn no_secret_stands_in_clear_in_any_file() {
                 let secret = String::from_utf8_lossy(secret);
                 assert!(!holds, "{secret} stands in {name} {when}");
             }
-            // What is no secret is there to be found.
+            // Values that are not secret can be found.
             if held.windows(3).any(|part| part == b"n8n") {
                 found.push(name);
             }
@@ -256,7 +256,7 @@ fn each_upstream_has_a_file_of_its_own() {
     assert!(!Keys::new(&other).has_any());
 }
 
-/// Where a path has letters that mean something in a URL.
+/// Even if a path has characters with a meaning in a URL.
 #[on_sqlite("the path of the file")]
 fn a_folder_may_have_any_name() {
     let around = for_tests::folder();
@@ -288,7 +288,7 @@ fn a_store_in_memory_is_gone_with_the_process_and_does_the_same() {
     assert_ne!(store.confirm_key(), other.confirm_key());
 }
 
-/// As a later program has left them.
+/// In the state that a later program left.
 fn of_version(
     folder: &TestPlace,
     version: i64,

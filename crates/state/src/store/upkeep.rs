@@ -1,4 +1,4 @@
-//! Upkeep of the store as a whole: look at it, copy it, change its key.
+//! Upkeep of the store as a whole: describe it, back it up, change its key.
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ use super::{Durability, Pending, Store, schema};
 use crate::StoreError;
 use crate::folder::FILE_MODE;
 
-/// Every sealed column: its table, the column that names the row, and where the generation stands, if it has one.
+/// Every sealed column: its table, the column that identifies the row, and the place of the generation, if it has one.
 pub(super) const SEALED: [SealedColumn; 9] = [
     SealedColumn::new("secret", RowName::Text("name"), "sealed", None),
     SealedColumn::new("approval", RowName::Text("id"), "request", None),
@@ -41,7 +41,7 @@ pub(super) const SEALED: [SealedColumn; 9] = [
     ),
 ];
 
-/// What `state info` shows, with the name of its table.
+/// The subjects of `state info`, each with its table.
 pub(super) const COUNTED: [(&str, &str); 17] = [
     ("access keys", "access_key"),
     ("pauses", "pause"),
@@ -62,7 +62,7 @@ pub(super) const COUNTED: [(&str, &str); 17] = [
     ("counts of usage", "usage"),
 ];
 
-/// Rows that are sealed anew in one transaction: others wait meanwhile.
+/// Rows that are resealed in one transaction: other work waits meanwhile.
 const AT_ONCE: i64 = 200;
 
 pub(super) struct SealedColumn {
@@ -72,17 +72,17 @@ pub(super) struct SealedColumn {
     generation: Option<&'static str>,
 }
 
-/// The column that names a row, and what is in it.
+/// The column that identifies a row, and its type.
 #[derive(Clone, Copy)]
 enum RowName {
     Text(&'static str),
     Bytes(&'static str),
 }
 
-/// What a store holds.
+/// The contents of a store.
 #[derive(Clone, Debug)]
 pub struct StoreInfo {
-    /// The file's, or the whole database's.
+    /// Of the file, or of the whole database.
     pub bytes: u64,
     /// The version of its tables.
     pub schema: i64,
@@ -117,7 +117,7 @@ impl Store {
         })
     }
 
-    /// A copy of this moment, and its bytes; blocks. `file` is made.
+    /// Writes a copy of this moment into the new `file`, and returns its size in bytes. Blocks.
     pub fn backup(&self, file: &Path) -> Result<u64, StoreError> {
         if self.database().is_some() {
             return Err(StoreError::from(
@@ -127,7 +127,7 @@ impl Store {
         let name = file.to_str().ok_or_else(|| {
             StoreError::from(format!("{} is no UTF-8; give another name", file.display()))
         })?;
-        // Nobody else may read it from the start; into an empty file SQLite copies.
+        // Private from the start; SQLite copies into the empty file.
         let made = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -145,7 +145,7 @@ impl Store {
             transaction.run(copy).map(drop)
         });
         if let Err(error) = copied.wait() {
-            // Half a copy is none.
+            // Half a copy is useless.
             let _ = fs::remove_file(file);
             return Err(error);
         }
@@ -153,12 +153,12 @@ impl Store {
         Ok(made.len())
     }
 
-    /// Seals everything under the first key; how many values were sealed anew, of how many. Blocks. Where it is cut off,
-    /// what is done stays done: every key of the ring opens its own.
+    /// Seals everything under the first key. Returns how many values were resealed, of how many. Blocks. If it is
+    /// interrupted, finished parts stay: every key of the ring opens its own values.
     pub fn rekey(&self) -> Result<(usize, usize), StoreError> {
         let (mut anew, mut all) = (0, 0);
         for column in &SEALED {
-            // Before every name: none is empty.
+            // Before every name, because none is empty.
             let mut after = Vec::new();
             loop {
                 let (ring, from) = (self.ring(), after);
@@ -200,7 +200,7 @@ impl SealedColumn {
         }
     }
 
-    /// Finds the next rows after one, and seals one of them anew.
+    /// Statements that find the next rows after one, and reseal one of them.
     pub(super) fn statements(&self) -> (String, String) {
         let (RowName::Text(row) | RowName::Bytes(row)) = self.row;
         let Self { table, column, .. } = self;
@@ -213,7 +213,7 @@ impl SealedColumn {
         (find, put)
     }
 
-    /// The next rows: how many were sealed anew, how many there were, and the last one's name.
+    /// Reseals the next rows. Returns how many were resealed, how many there were, and the last one's name.
     fn seal_anew(
         &self,
         transaction: &mut Transaction,
@@ -251,7 +251,7 @@ impl SealedColumn {
         Ok((anew, rows.len(), last))
     }
 
-    /// The name of a row as the first parameter.
+    /// Binds the name of a row as the first parameter.
     fn bind<'q>(&self, statement: Statement<'q>, name: &[u8]) -> Statement<'q> {
         match self.row {
             RowName::Text(_) => statement.bind(text(name)),

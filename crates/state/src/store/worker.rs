@@ -1,4 +1,4 @@
-//! A thread with a connection, and the queue before it.
+//! A thread with a connection, and the queue of its jobs.
 
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -18,52 +18,53 @@ use crate::StoreError;
 use crate::clock::SteadyClock;
 use crate::folder::LONGEST_WAIT;
 
-/// Most changes that wait, and places that are kept for the ends of calls under way.
+/// Most waiting changes, including the places reserved for the ends of running calls.
 const MOST_JOBS: usize = 16_384;
 
 /// Most changes in one transaction.
 const MOST_TOGETHER: usize = 256;
 
-/// How often a thread looks whether another process has changed keys or pauses: known within twice that.
+/// How often a thread checks whether another process has changed keys or pauses. A change is known within twice this
+/// time.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often the thread that writes looks after what is under way and what is over.
+/// How often the writing thread keeps running work alive and sweeps.
 const BEAT: Duration = Duration::from_secs(5);
 
-/// The same where instances on other machines wait for a word of this one.
+/// The same if instances on other machines wait for this one's sign.
 const SHARED_BEAT: Duration = Duration::from_secs(2);
 
-/// From one try to write what is owed to the next.
+/// The interval between attempts to write owed changes.
 const AGAIN: Duration = Duration::from_millis(250);
 
-/// How long the end of the process waits for what is in the queue.
+/// How long the end of the process waits for queued work.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The way to the thread. Dropped, it waits for what is in the queue.
+/// The queue to the thread. On drop it waits for queued work.
 pub(super) struct Worker {
     queue: Option<Sender<Box<dyn Job>>>,
     ended: Mutex<blocking::Receiver<()>>,
 }
 
-/// What is done every few seconds.
+/// The work of every few seconds.
 pub(crate) type Tidy = dyn FnMut(&mut Transaction) -> Result<(), StoreError> + Send;
 
-/// What is done at the end; whether there is more of it.
+/// The work at the end. Returns whether there is more.
 pub(crate) type Finish = dyn FnMut(&mut Transaction) -> Result<bool, StoreError> + Send;
 
-/// Hears what was announced.
+/// Receives the announced lines.
 pub(crate) type Announce = dyn FnMut(&[String]) + Send;
 
-/// What the thread that writes does beside.
+/// The other work of the writing thread.
 pub(super) struct Writing {
     /// Read again after changes of this process.
     mirrors: Arc<Mirrors>,
     hooks: StoreHooks,
-    /// How often it looks after what is under way and what is over.
+    /// How often it keeps running work alive and sweeps.
     beat: Duration,
 }
 
-/// A place in the queue for later.
+/// A reserved place in the queue.
 pub(crate) struct QueuePlace(OwnedPermit<Box<dyn Job>>);
 
 impl QueuePlace {
@@ -86,7 +87,7 @@ impl Worker {
         })
     }
 
-    /// One that reads, and keeps a mirror.
+    /// A thread that reads, and refreshes mirrors.
     pub(super) fn read(
         connection: StoreConnection,
         mirrors: Weak<Mirrors>,
@@ -104,7 +105,7 @@ impl Worker {
         let (says, ended) = blocking::channel();
         let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
             work(jobs);
-            // Nobody may listen any more.
+            // Nobody may be listening any more.
             let _ = says.send(());
         });
         spawned.map_err(|error| {
@@ -164,11 +165,11 @@ impl Drop for Worker {
 /// A change that is tried again.
 struct LeftOver {
     job: Box<dyn Job>,
-    /// Nobody heard whether it was written.
+    /// It is unknown whether it was written.
     is_unsettled: bool,
 }
 
-/// Changes in the order in which they came; those that wait are one transaction.
+/// Writes changes in the order of their arrival; all waiting ones share a transaction.
 fn write_all(
     mut connection: StoreConnection,
     mut jobs: Receiver<Box<dyn Job>>,
@@ -179,7 +180,7 @@ fn write_all(
     let mut beat = Instant::now();
     let every = writing.beat;
     loop {
-        // What is left over is not left to the next change.
+        // Left-over changes do not wait for the next change.
         let wait = match left.is_empty() && !connection.is_unsettled() {
             true => every.saturating_sub(beat.elapsed()),
             false => AGAIN,
@@ -230,7 +231,7 @@ fn write_all(
                 _ => entry.job.end(done),
             }
         }
-        // What is owed was tried once more.
+        // Owed changes were tried once more.
         if is_over {
             break;
         }
@@ -239,7 +240,7 @@ fn write_all(
     connection
 }
 
-/// Says once that the store cannot be written, and once that it can be again.
+/// Logs once that the store cannot be written, and once that it can be again.
 #[derive(Default)]
 struct FailureLog {
     is_failing: bool,
@@ -283,7 +284,7 @@ impl Writing {
         done.map(drop)
     }
 
-    /// What became of changes of which nobody heard whether they were written.
+    /// Resolves changes whose commit was not acknowledged.
     fn settle(
         &mut self,
         connection: &mut StoreConnection,
@@ -324,8 +325,8 @@ impl Writing {
         }
     }
 
-    /// What came of each: all together, or, where one of many is refused, each for itself. Where the disk fails, all
-    /// have failed.
+    /// The result of each change: all together, or, if one of many is refused, each in its own transaction. After a
+    /// disk error, all have failed.
     fn write(
         &mut self,
         connection: &mut StoreConnection,
@@ -362,7 +363,7 @@ impl Writing {
             announce(lines);
         }
         if effects.is_mirrored {
-            // Before the change is acknowledged: whoever made it goes by it at once.
+            // Before the change is acknowledged, because its caller relies on it at once.
             let _ = connection.look(&mut |transaction| {
                 self.mirrors.refresh(transaction);
                 Ok(())
@@ -384,7 +385,7 @@ fn read_all(
         // However much there is to read.
         if looked.elapsed() >= INTERVAL {
             looked = Instant::now();
-            // A clock that nobody reads would notice a jump only when it is asked.
+            // A clock that nobody reads would notice a jump only at the next reading.
             SteadyClock::now();
             follow(&mirrors, &mut connection);
         }
@@ -399,7 +400,7 @@ fn read_all(
     }
 }
 
-/// Whether another process has changed what is mirrored, or the file is another one.
+/// Follows changes of mirrored rows by other processes, and notices a replaced file.
 fn follow(mirrors: &Weak<Mirrors>, connection: &mut StoreConnection) {
     let Some(mirrors) = mirrors.upgrade() else {
         return;

@@ -1,11 +1,11 @@
-//! Names of callers and locations in usage, as the store knows them at the moment of reading.
+//! Names of callers and locations in usage, from the store at the moment of reading.
 
 use std::collections::HashMap;
 
 use crate::StoreError;
 use crate::store::{Pending, Store, Transaction};
 
-/// Names of keys that customers' links made begin so; behind it stands the link's id.
+/// Prefix of the names of keys from customers' links; the link's id follows.
 const CUSTOMER: &str = "customer ";
 
 /// Names by ids.
@@ -14,10 +14,10 @@ pub struct UsageLabels {
     keys: HashMap<String, String>,
     people: HashMap<String, String>,
     grants: HashMap<String, GrantLabel>,
-    /// A builder's own names for customers, by link, and by location at HighLevel.
+    /// The builders' own names for customers, by link, and by location at HighLevel.
     references: HashMap<String, String>,
     references_of_locations: HashMap<String, String>,
-    /// Of connected locations, by the id at HighLevel.
+    /// For connected locations, by HighLevel's id.
     aliases: HashMap<String, String>,
 }
 
@@ -28,16 +28,16 @@ struct GrantLabel {
     access_key: Option<String>,
 }
 
-/// A caller as people know it.
+/// A caller by the name that people know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsageName<'a> {
-    /// `key`, `grant`, `person`, `credential`, or a word that stands alone.
+    /// `key`, `grant`, `person`, `credential`, or a word without an id.
     pub kind: &'a str,
-    /// Empty for a word that stands alone.
+    /// Empty for a word without an id.
     pub id: &'a str,
-    /// Of the key, the client or the person, while the store knows it.
+    /// Name of the key, the client or the person, while the store knows it.
     pub name: Option<&'a str>,
-    /// Of a client: for whom it calls.
+    /// For a client: the holder of its connection.
     pub holder: Option<&'a str>,
 }
 
@@ -65,7 +65,7 @@ impl UsageLabels {
             };
             labels.grants.insert(row.text("id")?, grant);
         }
-        // The last one wins: a location that was connected anew is a row that came later.
+        // The last one counts: a location that was connected again has a later row.
         let locations =
             "SELECT alias, location FROM location ORDER BY COALESCE(ended_at, created_at)";
         for row in transaction.all(sqlx::query(locations))? {
@@ -87,7 +87,7 @@ impl UsageLabels {
         Ok(labels)
     }
 
-    /// `principal`: as the audit names the caller.
+    /// `principal`: the audit's name of the caller.
     pub fn name<'a>(&'a self, principal: &'a str) -> UsageName<'a> {
         let (kind, id) = principal.split_once(':').unwrap_or((principal, ""));
         let found = |names: &'a HashMap<String, String>| names.get(id).map(String::as_str);
@@ -131,7 +131,7 @@ impl UsageLabels {
         found.map(String::as_str)
     }
 
-    /// The short name of a location that people connected, the last it had.
+    /// The last short name of a connected location.
     pub fn alias(&self, location: &str) -> Option<&str> {
         self.aliases.get(location).map(String::as_str)
     }

@@ -1,10 +1,10 @@
-//! Counts on their way into rows, under the number of their part.
+//! Counts that are being written to rows, with the number of their part.
 
 use std::sync::Arc;
 
 use super::UsageCounts;
 
-/// What was counted since it was last written.
+/// Counts since they were last written.
 #[derive(Clone, Debug)]
 pub(super) struct TallyRow {
     pub day: i64,
@@ -22,7 +22,7 @@ pub(super) struct UsagePart {
 }
 
 impl UsagePart {
-    /// Each row once, in the order of the table: several processes then take the same way through it.
+    /// Each row once, in the order of the table, so that several processes lock rows in the same order.
     pub(super) fn new(number: i64, mut rows: Vec<TallyRow>) -> Self {
         rows.sort_by(|one, other| one.key().cmp(&other.key()));
         rows.dedup_by(|later, first| {
@@ -41,7 +41,7 @@ impl TallyRow {
         (self.day, self.kind, &self.id, &self.location, self.effect)
     }
 
-    /// As the audit names the caller.
+    /// The audit's name of the caller.
     pub(super) fn principal(&self) -> String {
         match &*self.id {
             "" => self.kind.to_owned(),

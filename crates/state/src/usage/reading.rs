@@ -6,7 +6,7 @@ use super::{UsageCounts, date_of_number, number_of_date};
 use crate::StoreError;
 use crate::store::{Pending, Statement, Store, StoredRow};
 
-/// What the sums are kept apart by; what is not is one.
+/// The grouping of sums. Everything else is added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UsageGrouping {
     pub day: bool,
@@ -15,41 +15,42 @@ pub struct UsageGrouping {
     pub effect: bool,
 }
 
-/// Which days of whom.
+/// The selection of rows.
 #[derive(Clone, Debug)]
 pub struct UsageQuery {
-    /// The first day and the last, of UTC.
+    /// The first day and the last, in UTC.
     pub days: (Date, Date),
-    /// The id at HighLevel; `None`: all.
+    /// HighLevel's id; `None`: all.
     pub location: Option<String>,
-    /// The id of a person, who sees its own calls, and those in locations that it connected from that day on. `None`: all.
+    /// The id of a person, who sees the person's own calls, and those in locations that the person connected, from that
+    /// day on. `None`: all.
     pub reader: Option<String>,
     pub by: UsageGrouping,
-    /// Those with most calls stand first; else they stand in the order of what they are kept apart by.
+    /// Sorted by the number of calls, the largest first; otherwise by the grouping.
     pub is_busiest_first: bool,
     pub skip: usize,
     pub most: usize,
 }
 
-/// A sum. What it is not kept apart by is empty.
+/// A sum. Fields outside the grouping are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageRow {
     pub day: Option<Date>,
-    /// As the audit names the caller.
+    /// The audit's name of the caller.
     pub principal: String,
     pub location: String,
     pub effect: String,
     pub counts: UsageCounts,
 }
 
-/// Its own: by person, by grants of the person, and in locations that the person connected.
+/// The reader's own rows: as a person, by the person's grants, and in locations that the person connected.
 const OF_READER: &str = "(principal = 'person:' || $4 OR principal IN
         (SELECT 'grant:' || oauth_grant.id FROM oauth_grant WHERE oauth_grant.person = $4)
     OR EXISTS (SELECT 1 FROM location WHERE location.location = usage.location AND location.owner = $4
         AND location.ended_at IS NULL AND usage.day >= location.created_at / 86400000))";
 
 impl Store {
-    /// The sums that there are.
+    /// The matching sums.
     pub fn usage(&self, query: &UsageQuery) -> Pending<Vec<UsageRow>> {
         let query = query.clone();
         self.read(move |transaction| {
@@ -61,7 +62,7 @@ impl Store {
         })
     }
 
-    /// How many sums there are, whatever `skip` and `most` say.
+    /// The number of sums, regardless of `skip` and `most`.
     pub fn count_usage(&self, query: &UsageQuery) -> Pending<usize> {
         let query = UsageQuery {
             is_busiest_first: false,
@@ -78,7 +79,7 @@ impl Store {
         })
     }
 
-    /// The first day of which there is usage.
+    /// The first day with usage.
     pub fn first_day_of_usage(&self) -> Pending<Option<Date>> {
         self.read(|transaction| {
             let first = transaction.one(sqlx::query("SELECT MIN(day) AS day FROM usage"))?;
@@ -126,7 +127,7 @@ impl UsageQuery {
         let kept = columns.iter().filter(|(_, _, is_kept)| *is_kept);
         let kept: Vec<String> = kept.map(|(name, _, _)| format!("usage.{name}")).collect();
         let mut conditions = vec!["usage.day >= $1", "usage.day <= $2"];
-        // A parameter that nothing names has no type: PostgreSQL refuses it.
+        // An unused parameter has no type, and PostgreSQL refuses it.
         conditions.push(match self.location {
             Some(_) => "usage.location = $3",
             None => "$3 = ''",

@@ -1,4 +1,4 @@
-//! Rows of usage as they are written and removed.
+//! Writes and removes rows of usage.
 
 use jiff::civil::Date;
 
@@ -10,13 +10,13 @@ use crate::{StoreError, now};
 /// Rows in one statement.
 const TOGETHER: usize = 100;
 
-/// Rows that are removed at once: others wait meanwhile.
+/// Rows that are removed at once: other work waits meanwhile.
 const AT_ONCE: i64 = 5_000;
 
-/// How long it is known which part a process wrote last, in milliseconds: as long as it may still ask.
+/// How long a process's last written part is remembered, in milliseconds: as long as it may still ask.
 const WRITER_KEPT: i64 = 7 * 24 * 60 * 60 * 1_000;
 
-/// Adds the part, where it is not added yet; whether that was so.
+/// Adds the part unless it was added already. Returns whether it was added now.
 pub(super) fn add(
     transaction: &mut Transaction,
     writer: &[u8],
@@ -65,8 +65,8 @@ fn add_together(transaction: &mut Transaction, rows: &[TallyRow]) -> Result<(), 
     transaction.run(add).map(drop)
 }
 
-/// Removes days before the last `days`, as many rows as may go at once, and processes that are long gone. For 0 days nothing is
-/// kept.
+/// Removes days before the last `days`, as many rows as may go at once, and processes that are long gone. For 0 days
+/// everything is removed.
 pub(crate) fn sweep(
     transaction: &mut Transaction,
     today: Date,

@@ -10,43 +10,43 @@ use super::{OTHERS, UsageCounts, UsageEntry, rows};
 use crate::store::Transaction;
 use crate::{StoreError, random};
 
-/// Rows of a day that one process keeps apart. Calls beyond are counted as those of others.
+/// Rows of a day that one process counts separately. Further calls are counted as those of others.
 const MOST_ROWS: usize = 50_000;
 
-/// Rows that are written in one transaction: others wait meanwhile.
+/// Rows that are written in one transaction: other work waits meanwhile.
 const AT_ONCE: usize = 1_000;
 
-/// From one time that everything is written to the next.
+/// The interval at which everything is written.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The counts of a process. Whoever counts waits for nobody who writes.
+/// The counts of a process. Counting never waits for writing.
 #[derive(Default)]
 pub(crate) struct UsageTally {
     day: Mutex<DayTally>,
     writing: Mutex<UsageWriting>,
 }
 
-/// The counts of the day that runs, and what is not written yet of days that are over.
+/// The counts of the present day, and unwritten ones of earlier days.
 #[derive(Default)]
 struct DayTally {
     day: i64,
     kinds: Vec<(&'static str, HashMap<Arc<str>, LocationPlaces>)>,
     rows: Vec<TallyRow>,
-    /// Places of rows that something was added to since they were written.
+    /// Indexes of rows that changed since they were written.
     changed: Vec<usize>,
     ended: Vec<TallyRow>,
 }
 
-/// The places of rows by location and effect.
+/// The indexes of rows by location and effect.
 type LocationPlaces = HashMap<Arc<str>, Vec<(&'static str, usize)>>;
 
 struct UsageWriting {
-    /// Names this process in the store.
+    /// Identifies this process in the store.
     writer: Option<[u8; 16]>,
     last_number: i64,
-    /// Of which nobody has looked whether it is written.
+    /// A part that may or may not be written.
     part: Option<UsagePart>,
-    /// When it was last begun to write everything.
+    /// The time when everything was last begun to be written.
     begun: Instant,
     has_more: bool,
 }
@@ -78,14 +78,14 @@ impl UsageTally {
         writing.write(transaction, is_due.then_some(&self.day))
     }
 
-    /// Whether something may not be written yet.
+    /// Whether something may be unwritten.
     pub(crate) fn has_rest(&self) -> bool {
         let day = lock(&self.day);
         let is_counted = !day.changed.is_empty() || !day.ended.is_empty();
         is_counted || lock(&self.writing).part.is_some()
     }
 
-    /// Writes the next part, due or not; whether there is more.
+    /// Writes the next part, due or not. Returns whether there is more.
     pub(crate) fn write_rest(&self, transaction: &mut Transaction) -> Result<bool, StoreError> {
         let mut writing = lock(&self.writing);
         writing.write(transaction, Some(&self.day))?;
@@ -94,7 +94,7 @@ impl UsageTally {
 }
 
 impl UsageWriting {
-    /// The part before first, where it is not written; then the next of `day`.
+    /// First the earlier part, if it is not written; then the next of `day`.
     fn write(
         &mut self,
         transaction: &mut Transaction,
@@ -107,7 +107,7 @@ impl UsageWriting {
         if let Some(part) = &self.part
             && rows::add(transaction, &writer, part)?
         {
-            // Whether this comes to its end is seen the next time.
+            // The next call shows whether this commits.
             self.has_more = true;
             return Ok(());
         }
@@ -186,7 +186,7 @@ impl DayTally {
         place
     }
 
-    /// Another day: what is not written of the one before is kept, as far as there is room.
+    /// Begins another day: unwritten counts of the day before are kept, as far as there is room.
     fn begin(&mut self, day: i64) {
         let (rows, _) = self.take_changed(usize::MAX);
         for row in rows {
@@ -218,7 +218,7 @@ impl DayTally {
         }
     }
 
-    /// What is to be written, `most` rows at most; whether there is more.
+    /// The rows to write, at most `most`, and whether there are more.
     fn take(&mut self, most: usize) -> (Vec<TallyRow>, bool) {
         let ended = self.ended.len().saturating_sub(most);
         let mut rows = self.ended.split_off(ended);
@@ -240,7 +240,7 @@ impl DayTally {
     }
 }
 
-/// The value of this key, made where there is none, and the key to share.
+/// The value of this key, created if there is none, and the key to share.
 fn shared<'a, V: Default>(map: &'a mut HashMap<Arc<str>, V>, key: &str) -> (Arc<str>, &'a mut V) {
     match map.entry(Arc::from(key)) {
         Entry::Occupied(entry) => (Arc::clone(entry.key()), entry.into_mut()),

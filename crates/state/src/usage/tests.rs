@@ -1,4 +1,4 @@
-//! Usage as it comes into rows and out of them, by one process and by several.
+//! Usage into rows and out of them, by one process and by several.
 
 use jiff::civil::{Date, date};
 
@@ -68,7 +68,7 @@ fn what_could_not_be_written_is_added_the_next_time() {
     let store = open(&folder);
     let usage = Usage::new(&store, 400).expect("counted");
     fill(&store);
-    // More than the pages that there are have room for.
+    // More than fits into the existing pages.
     for number in 0..900 {
         usage.count(&entry("a", &format!("{number:0200}"), "read"));
     }
@@ -91,7 +91,7 @@ fn a_part_whose_end_nobody_heard_of_is_added_once() {
     let store = open(&folder);
     let usage = Usage::new(&store, 400).expect("counted");
     usage.count(&entry("a", "L1", "read"));
-    // Committed, but whoever wrote it knows of nothing.
+    // Committed, but the writer does not know it.
     usage.write().wait().expect("written");
     usage.count(&entry("a", "L1", "read"));
     for _ in 0..3 {
@@ -292,7 +292,7 @@ fn a_customer_who_left_is_known_as_long_as_its_usage() {
         (Some(400), 401, false),
         (Some(0), 29, true),
         (Some(0), 31, false),
-        // Some command, which does not know.
+        // A command, which does not know the setting.
         (None, 401, true),
     ] {
         let known = in_memory(|transaction| {

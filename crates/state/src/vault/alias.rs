@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use crate::StoreError;
 use crate::store::Transaction;
 
-/// Longest that is made from a name: a number has room behind it, within the 40 of an alias.
+/// Longest alias made from a name: a number fits after it, within the 40 characters of an alias.
 const LONGEST: usize = 32;
 
-/// What names no location in commands.
+/// Words that cannot be aliases in commands.
 const WORDS: [&str; 1] = ["all"];
 
-/// So many of the same name are told apart.
+/// Most locations of the same name.
 const MOST_OF_NAME: u32 = 100_000;
 
-/// An alias that nobody has, and that no key, grant or person has kept from a location of before: whoever named that one
-/// must not reach this one.
+/// An alias that nobody has, and that no key, grant or person still names for an earlier location: they must not reach
+/// this one.
 pub(super) fn free(
     transaction: &mut Transaction,
     name: &str,
@@ -44,13 +44,13 @@ fn is_taken(transaction: &mut Transaction, alias: &str) -> Result<bool, StoreErr
         UNION ALL SELECT person FROM person_location WHERE alias = $1
         UNION ALL SELECT grant_id FROM grant_location WHERE alias = $1
         UNION ALL SELECT id FROM access_key WHERE ended_at IS NULL AND locations LIKE $2 LIMIT 1";
-    // No alias has a letter that LIKE or JSON would read as another.
+    // No alias has a character with a meaning in LIKE or JSON.
     let quoted = format!("%\"{alias}\"%");
     let named = sqlx::query(named).bind(alias.to_owned()).bind(quoted);
     Ok(transaction.one(named)?.is_some())
 }
 
-/// Small letters and digits, with single hyphens between.
+/// Lower-case letters and digits, separated by single hyphens.
 fn stem(name: &str) -> String {
     let mut stem = String::new();
     for letter in name.chars() {

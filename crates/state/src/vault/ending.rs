@@ -9,7 +9,7 @@ use crate::grants::{EndedGrants, end_grants};
 use crate::keys;
 use crate::store::Transaction;
 
-/// The location is gone, and with it what was made for it alone.
+/// Removes a location, with everything that was made for it alone.
 pub(super) fn remove(
     transaction: &mut Transaction,
     removed: &VaultLocation,
@@ -28,7 +28,7 @@ pub(super) fn remove(
     forget_unused(transaction, &removed.credential)
 }
 
-/// A credential that reaches no location any more is forgotten, but a company's: its locations come and go.
+/// Deletes a credential that reaches no location any more, except a company's: its locations come and go.
 pub(super) fn forget_unused(
     transaction: &mut Transaction,
     credential: &str,
@@ -42,7 +42,7 @@ pub(super) fn forget_unused(
     }
 }
 
-/// The credential's locations leave every grant; how many they are.
+/// The credential's locations leave every grant. Returns their number.
 pub(super) fn leave_grants(
     transaction: &mut Transaction,
     credential: &str,
@@ -57,7 +57,7 @@ pub(super) fn leave_grants(
     Ok(rows.len())
 }
 
-/// Customers who connected it, and the keys that were given for it, are over: the row may come back, for somebody else too.
+/// Ends customers who connected it, and the keys for it: the row may come back, for somebody else too.
 fn end_customers(
     transaction: &mut Transaction,
     location: &str,

@@ -1,4 +1,4 @@
-//! The operator's Marketplace app where people installed it, and what HighLevel says of that later.
+//! Installs of the operator's Marketplace app, and HighLevel's later notices about them.
 
 use std::sync::Arc;
 
@@ -14,20 +14,20 @@ use crate::clock::SteadyClock;
 use crate::events::{self, EventKind, NewEvent};
 use crate::store::{Durability, Pending, Transaction};
 
-/// Notices of HighLevel's are forgotten after so long. An older one is not taken at all.
+/// HighLevel's notices are remembered for this long. An older one is not accepted at all.
 pub const NOTICE_KEPT: SignedDuration = SignedDuration::from_mins(15);
 
-/// Locations that are put there in one transaction: others wait meanwhile.
+/// Locations that are stored in one transaction: other work waits meanwhile.
 pub const MOST_AT_ONCE: usize = 50;
 
-/// A pair of tokens that HighLevel gave to the app.
+/// A pair of tokens that HighLevel gave the app.
 #[derive(Clone, Debug)]
 pub struct NewInstall {
     /// The app's client id.
     pub client: String,
     /// `Location` or `Company`.
     pub kind: CredentialKind,
-    /// HighLevel's id of that.
+    /// HighLevel's id of the location or company.
     pub holder: String,
     pub company: Option<String>,
     pub owner: Option<String>,
@@ -39,10 +39,10 @@ pub struct NewInstall {
 pub struct InstalledLocation {
     /// HighLevel's id.
     pub location: String,
-    /// Empty: not known; then its id stands for it.
+    /// Empty: unknown; then its id is used.
     pub name: String,
     pub zone: Option<String>,
-    /// It is connected again where it was removed.
+    /// It is connected again if it was removed.
     pub comes_back: bool,
 }
 
@@ -56,39 +56,39 @@ pub struct CompanyInstall {
     pub owner: Option<String>,
 }
 
-/// What HighLevel says of the app, once its signature was checked.
+/// HighLevel's notice about the app, after its signature was checked.
 #[derive(Clone, Debug)]
 pub struct InstallNotice {
-    /// HighLevel's, another for each notice.
+    /// HighLevel's id, different for each notice.
     pub id: String,
     /// The app's client id.
     pub client: String,
     pub is_install: bool,
     pub company: Option<String>,
     pub location: Option<String>,
-    /// When it happened.
+    /// The time of the event.
     pub at: Timestamp,
 }
 
-/// What became of a notice.
+/// The result of a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoticeOutcome {
-    /// It came before.
+    /// It was received before.
     Repeated,
-    /// Companies whose locations are to be looked at; none where it is about none that is known.
+    /// Companies whose locations must be synchronised; empty if it is about no known company.
     Install(Vec<CompanyInstall>),
-    /// So many locations are reached no more.
+    /// This many locations are no longer reached.
     Uninstall(usize),
 }
 
 impl Vault {
-    /// Where the pair of an install is kept and renewed.
+    /// The store of an install's pair, for its renewal.
     pub fn pair(&self, credential: &str) -> AgencyTokens {
         AgencyTokens::new(&self.store, credential)
     }
 
-    /// Keeps the pair of an install, sealed; the credential's id. The same install again takes the place of the one before,
-    /// with its locations. The pair may be used when this has returned.
+    /// Stores the pair of an install, sealed, and returns the credential's id. The same install again replaces the
+    /// earlier one, with its locations. The pair may be used once this has returned.
     pub fn put_install(&self, new: NewInstall) -> Pending<String> {
         let ring = self.store.ring();
         let fingerprint = self.install_fingerprint(&new.client, new.kind, &new.holder);
@@ -114,8 +114,9 @@ impl Vault {
         })
     }
 
-    /// Connects locations of an install, at most `MOST_AT_ONCE`; which of them are connected by it now. One that its owner
-    /// connected otherwise stays as it is, but the only one of a location's own install; one for which there is no room is left out.
+    /// Connects locations of an install, at most `MOST_AT_ONCE`. Returns those that it reaches now. A location that its
+    /// owner connected in another way stays as it is, except the only one of a location's own install. A location
+    /// without room is left out.
     pub fn put_locations(
         &self,
         credential: &str,
@@ -164,12 +165,12 @@ impl Vault {
         })
     }
 
-    /// Every company in which the app is installed.
+    /// Every company with the app installed.
     pub fn companies(&self) -> Pending<Vec<CompanyInstall>> {
         self.store.read(companies)
     }
 
-    /// Takes what HighLevel says, once: what is uninstalled is, and its locations leave every grant.
+    /// Applies HighLevel's notice, once: an uninstalled app is marked so, and its locations leave every grant.
     pub fn take_notice(&self, notice: InstallNotice) -> Pending<NoticeOutcome> {
         let hash = digest(&SHA256, notice.id.as_bytes()).as_ref().to_vec();
         let fingerprint = |kind, id: &Option<String>| {
@@ -184,7 +185,7 @@ impl Vault {
             }
             if notice.is_install {
                 let mut installs = companies(transaction)?;
-                // It may name none, of a location that was made later.
+                // It may name none, for a location that was created later.
                 if let Some(company) = &notice.company {
                     installs.retain(|install| install.company == *company);
                 }
@@ -212,7 +213,7 @@ impl Vault {
     }
 }
 
-/// The locations that the install reached. One that was made anew after `at` stays.
+/// The locations that the install reached. One that was connected again after `at` stays.
 fn uninstall(
     transaction: &mut Transaction,
     fingerprint: &[u8],
@@ -250,7 +251,7 @@ fn companies(transaction: &mut Transaction) -> Result<Vec<CompanyInstall>, Store
     rows.iter().map(install).collect()
 }
 
-/// Whether a notice did not come before.
+/// Whether a notice is new.
 fn is_news(transaction: &mut Transaction, hash: &[u8]) -> Result<bool, StoreError> {
     let now = SteadyClock::now();
     let until = now.checked_add(NOTICE_KEPT).unwrap_or(now);

@@ -13,10 +13,10 @@ use crate::clock::now;
 use crate::store::{KeyRing, SealedAt, StoredRow, Transaction, meta, put_meta};
 use crate::{StoreError, hex, random, time};
 
-/// Says how often they were changed.
+/// Counts their changes.
 const CHANGES: &str = "vault_changes";
 
-/// How long a location that is gone keeps its alias from others.
+/// How long a removed location keeps its alias from others.
 const KEPT_ENDED: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Longest name and time zone, in characters.
@@ -29,7 +29,7 @@ const COLUMNS: &str =
     FROM location JOIN vault_credential ON vault_credential.id = location.credential
     WHERE location.ended_at IS NULL";
 
-/// A location as it is to be.
+/// The new content of a location's row.
 pub(super) struct LocationChange<'a> {
     pub owner: Option<&'a str>,
     pub location: &'a str,
@@ -37,7 +37,7 @@ pub(super) struct LocationChange<'a> {
     pub zone: Option<&'a str>,
 }
 
-/// The row that an owner has for a location already.
+/// An owner's earlier row for a location.
 pub(super) struct LocationBefore {
     id: String,
     alias: String,
@@ -46,20 +46,20 @@ pub(super) struct LocationBefore {
     kind: Option<String>,
 }
 
-/// An install, as far as its uninstallation asks.
+/// The facts about an install that its uninstallation needs.
 pub(super) struct InstallRow {
     pub id: String,
     pub status: CredentialStatus,
     pub since: Timestamp,
 }
 
-/// A credential as it is to be.
+/// The new content of a credential's row.
 pub(super) struct CredentialChange<'a> {
     pub kind: CredentialKind,
     pub fingerprint: &'a [u8],
     pub company: Option<&'a str>,
     pub owner: Option<&'a str>,
-    /// None: its pair stands elsewhere.
+    /// None: its pair is stored elsewhere.
     pub token: Option<&'a SecretString>,
 }
 
@@ -87,7 +87,7 @@ impl LocationChange<'_> {
         }))
     }
 
-    /// Puts it there under that credential; its id.
+    /// Stores it under that credential. Returns its id.
     pub(super) fn put(
         &self,
         transaction: &mut Transaction,
@@ -117,7 +117,7 @@ impl LocationChange<'_> {
                 .bind(now());
             return transaction.run(insert).map(|_| id);
         };
-        // While it was gone the settings may have given its alias to another.
+        // While it was removed, the settings may have given its alias to another.
         let alias = match before.is_ended && reserved.contains(&before.alias) {
             true => alias::free(transaction, &name, reserved)?,
             false => before.alias,
@@ -138,7 +138,7 @@ impl LocationChange<'_> {
         Ok(before.id)
     }
 
-    /// Why there is no room for one more, if there is none.
+    /// The reason that there is no room for one more, if there is none.
     pub(super) fn no_room(
         &self,
         transaction: &mut Transaction,
@@ -165,7 +165,7 @@ impl LocationChange<'_> {
 }
 
 impl LocationBefore {
-    /// The credential that another token may take the place of.
+    /// The credential that another token may replace.
     pub(super) fn token(&self) -> Option<&str> {
         let is_token = self.kind.as_deref() == Some(CredentialKind::Pit.word());
         (is_token && !self.is_ended).then_some(&self.credential)
@@ -173,7 +173,7 @@ impl LocationBefore {
 }
 
 impl CredentialChange<'_> {
-    /// Puts it in the place of the same one, or of `replaced`; its id.
+    /// Stores it, replacing the same one, or `replaced`. Returns its id.
     pub(super) fn put(
         &self,
         transaction: &mut Transaction,
@@ -212,7 +212,7 @@ impl CredentialChange<'_> {
     }
 }
 
-/// Whether that is news.
+/// Returns whether that is news.
 pub(super) fn set_status(
     transaction: &mut Transaction,
     credential: &str,
@@ -227,7 +227,7 @@ pub(super) fn set_status(
     Ok(transaction.run(set)? > 0)
 }
 
-/// Fails where it is gone.
+/// Fails if it was deleted.
 pub(super) fn kind(
     transaction: &mut Transaction,
     credential: &str,
@@ -256,7 +256,7 @@ pub(super) fn install(
     row.map(install).transpose()
 }
 
-/// Everybody's that companies reach, connected until `at`.
+/// Those of all owners that companies reach, connected until `at`.
 pub(super) fn of_companies(
     transaction: &mut Transaction,
     location: &str,
@@ -278,7 +278,7 @@ pub(super) fn list(transaction: &mut Transaction) -> Result<Vec<VaultLocation>, 
         .collect()
 }
 
-/// By alias, with what was sealed. One row that does not open takes no other with it.
+/// By alias, with their unsealed contents. A row that does not open does not affect the others.
 pub(super) fn read(
     transaction: &mut Transaction,
     ring: &KeyRing,
@@ -304,7 +304,7 @@ pub(super) fn read(
     Ok(read)
 }
 
-/// Fails where it is gone.
+/// Fails if it was deleted.
 pub(super) fn one(transaction: &mut Transaction, id: &str) -> Result<VaultLocation, StoreError> {
     find(transaction, id)?.ok_or_else(|| {
         StoreError::from(format!(
@@ -323,7 +323,7 @@ pub(super) fn find(
     row.map(|row| VaultLocation::from_row(&row)).transpose()
 }
 
-/// Every process reads them again.
+/// Makes every process read them again.
 pub(super) fn changed(transaction: &mut Transaction) -> Result<(), StoreError> {
     let next = changes(transaction)?.wrapping_add(1);
     put_meta(transaction, CHANGES, &next.to_string())?;
@@ -335,7 +335,7 @@ pub(super) fn changes(transaction: &mut Transaction) -> Result<i64, StoreError> 
     Ok(known.and_then(|known| known.parse().ok()).unwrap_or(0))
 }
 
-/// Forgets locations that have been gone for long, and notices that are too old to come again.
+/// Deletes locations that were removed long ago, and notices that are too old to be received again.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let kept = i64::try_from(KEPT_ENDED.as_millis()).unwrap_or(i64::MAX);
     let sweep = sqlx::query("DELETE FROM location WHERE ended_at <= $1");
@@ -377,7 +377,7 @@ fn parse<T: Copy>(all: &[(T, &'static str)], text: &str) -> Result<T, StoreError
     })
 }
 
-/// Without what no page may show, and no longer than that; `None` where nothing is left.
+/// The text without characters that pages must not show, and cut; `None` if nothing is left.
 fn tidy(text: &str, longest: usize) -> Option<String> {
     let plain = text.chars().filter(|letter| !letter.is_control());
     let text: String = plain.take(longest).collect();

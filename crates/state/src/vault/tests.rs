@@ -1,4 +1,4 @@
-//! Whose locations there are, what they are called, what is sealed, and what ends with them.
+//! Owners and names of locations, sealed contents, and what ends with them.
 
 mod installs;
 mod rekey;
@@ -117,7 +117,7 @@ fn a_token_is_kept_for_its_owner_and_renewed_in_its_place() {
         .expect_err("gone")
         .to_string();
     assert!(gone.contains("there is no connected location"), "{gone}");
-    // Who connects it again finds it under its name of before.
+    // Connecting it again restores its earlier name.
     let back = put(&vault, Some("per_bob"), "acme", "pit-c");
     assert_eq!((back.id, back.alias), (bob.id, bob.alias));
 }
@@ -148,7 +148,7 @@ fn an_alias_names_no_location_of_another_and_of_none_before() {
     let umbrella = vault.list().wait().expect("read").remove(4);
     vault.remove(&umbrella.id, None).wait().expect("removed");
     assert_eq!(alias("b", "umbrella"), "umbrella-dental-2");
-    // Meanwhile the settings have it.
+    // Meanwhile the settings use it.
     let vault = Vault::new(&store).reserving(["umbrella-dental".to_owned()]);
     assert_eq!(
         put(&vault, Some("a"), "umbrella", "t").alias,
@@ -262,10 +262,10 @@ fn a_change_by_another_process_is_known_within_a_fifth_of_a_second() {
     for act in acts {
         act();
         let waited = hear("a change");
-        // Twice the interval of 0.1 seconds, and what a busy machine takes.
+        // Twice the interval of 0.1 seconds, and the delay of a busy machine.
         assert!(waited.as_millis() < 1_000, "{waited:?}");
     }
-    // What says nothing new, or is about other rows.
+    // Nothing new, or about other rows.
     let set = other.set_status("cre_none", CredentialStatus::Refused);
     set.wait().expect("set");
     sql(&folder, "UPDATE pause SET reason = NULL");
@@ -322,7 +322,7 @@ fn grant(folder: &TestPlace, id: &str, aliases: &[&str]) {
     }
 }
 
-/// Grants that are over.
+/// Grants that have ended.
 fn ended(folder: &TestPlace) -> Vec<String> {
     for_tests::beside(folder, |transaction| {
         let rows = transaction.all(sqlx::query(
@@ -334,7 +334,7 @@ fn ended(folder: &TestPlace) -> Vec<String> {
     })
 }
 
-/// Locations of grants that are not over.
+/// Locations of grants that have not ended.
 fn granted(folder: &TestPlace) -> i64 {
     let count = "SELECT COUNT(*) AS n FROM grant_location l JOIN oauth_grant g ON g.id = l.grant_id
         WHERE g.ended_at IS NULL";
@@ -395,7 +395,7 @@ fn a_company_stays_when_its_last_location_goes() {
     );
     vault.remove(&acme.id, None).wait().expect("removed");
     assert_eq!((kept(&vault).len(), credentials(&folder)), (0, 1));
-    // A token for it is a credential of its own.
+    // A token for it is a separate credential.
     put(&vault, None, "acme", "b");
     assert_eq!(tokens(&vault), pairs(&[("acme-dental", "b")]));
     assert_eq!(credentials(&folder), 2);

@@ -1,5 +1,5 @@
-//! A server that stops, hangs, starts again, or is not heard: what is said then, and that every change is there once or not
-//! at all.
+//! A server that stops, hangs, restarts, or whose answer is lost: the errors, and that every change is there once or
+//! not at all.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn known(store: &Store, id: u8) -> Option<KnownCall> {
     known.expect("read")
 }
 
-/// Whatever comes of a COMMIT on its way, the answer to whoever waits for it is the truth.
+/// Whatever happens to a COMMIT, the waiting caller gets the true result.
 #[test]
 fn a_change_whose_end_was_not_heard_is_there_once_or_was_refused() {
     let Some(server) = shared(ServiceKind::Postgres) else {
@@ -41,14 +41,15 @@ fn a_change_whose_end_was_not_heard_is_there_once_or_was_refused() {
         let made = create(&store, "a");
         assert!(!proxy.is_armed(), "{fault:?}");
         let is_written = made.is_ok();
-        // What is not even done cannot have been heard; the thread that writes may have met it with something of its own.
+        // Nobody can know of an undone change; the writing thread may have met the fault with a change of its own.
         assert!(is_written || fault == CommitFault::CommitLost, "{made:?}");
         assert_eq!(count(&direct, "a"), i64::from(is_written), "{fault:?}");
         if let Ok(text) = made {
-            // As if it had been heard: whoever made it goes by it at once.
+            // As if the answer had arrived: the caller uses the result at once.
             assert!(keys.find(text.expose_secret()).expect("read").is_some());
         }
-        // A call that begins, and its end, which is owed. Where nobody knew in time, the call is not made.
+        // A call that begins, and its end, which is owed. If the commit's result was not known in time, the call is not
+        // made.
         proxy.arm(fault);
         let (id, open) = match begin_once(&store, 1) {
             Ok(open) => (1, open),
@@ -68,7 +69,7 @@ fn a_change_whose_end_was_not_heard_is_there_once_or_was_refused() {
     }
 }
 
-/// Stopped as by a crash, and started again while the store is open.
+/// Stopped as by a crash, and restarted while the store is open.
 #[test]
 fn a_server_that_stops_refuses_changes_loses_no_end_and_recovers() {
     let Some(mut server) = TestService::start(ServiceKind::Postgres) else {
@@ -125,7 +126,7 @@ fn a_server_that_hangs_holds_nobody_for_long() {
     let error = create(&store, "meanwhile").map(drop).expect_err("it hangs");
     assert!(!error.is_request(), "{error}");
     assert!(begin_once(&store, 2).is_err());
-    // Two changes, each with its patience and a try to connect anew; generously.
+    // Two changes, each with its time limit and an attempt to reconnect, with a margin.
     assert!(
         begun.elapsed() < for_tests::LONGEST,
         "{:?}",
@@ -140,7 +141,7 @@ fn a_server_that_hangs_holds_nobody_for_long() {
     for_tests::comes("what was owed is written", || {
         store.known_call(&once(OnceKind::Key, 1)).wait() == Ok(done.clone())
     });
-    // What was refused is not there, or nobody could say so.
+    // A refused change is not there, or its fate was unknown.
     assert!(count(&place, "meanwhile") <= 1);
     assert_eq!(count(&place, "before"), 1);
     let open = begin_once(&store, 2).expect("it had not begun");

@@ -1,4 +1,4 @@
-//! The store behind PgBouncer, which gives a connection of the server to a transaction and no longer.
+//! The store behind PgBouncer, which assigns a server connection only for a transaction.
 
 use test_services::{ServiceKind, TestDatabase};
 

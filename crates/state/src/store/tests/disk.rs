@@ -1,4 +1,4 @@
-//! A disk that is full or may not be written: what is refused, what is owed, and how it goes on.
+//! A disk that is full or read-only: what is refused, what is owed, and the recovery.
 
 use std::process::Command;
 use std::sync::Mutex;
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::*;
 
-/// What a child logs.
+/// Logs of a child process.
 fn log_to(path: &Path) {
     let file = fs::File::create(path).expect("a file");
     let subscriber = tracing_subscriber::fmt().with_writer(Mutex::new(file));
     subscriber.with_ansi(false).init();
 }
 
-/// Whatever it is called by, it is by nobody else: its log is that of the whole process.
+/// Runs the child for one caller alone, because its log is the whole process's.
 fn run(child: &mut Command) {
     let output = child.output().expect("run");
     let said = String::from_utf8_lossy(&output.stdout);
@@ -34,14 +34,14 @@ fn a_full_database_says_so_and_what_is_owed_is_written_later() {
         error.contains("the disk is full; make room on it"),
         "{error}"
     );
-    // It goes before the next change.
+    // It is written before the next change.
     create(&store, "after").expect("made");
     let known = store.known_call(&once(OnceKind::Key, 1)).wait();
     let done = crate::calls::KnownCall::Done("x".repeat(60_000).into_bytes());
     assert_eq!(known, Ok(Some(done)));
 }
 
-/// By the limit on the size of files, as a real disk that is full: every write fails until it is lifted.
+/// By the limit on the size of files, like a full disk: every write fails until it is lifted.
 #[on_sqlite("a file that cannot grow")]
 #[cfg(target_os = "linux")]
 fn a_full_disk_refuses_changes_loses_no_end_and_recovers() {
@@ -51,7 +51,7 @@ fn a_full_disk_refuses_changes_loses_no_end_and_recovers() {
         for role in ["end", "exit"] {
             let folder = for_tests::folder();
             let child = for_tests::child(NAME, role, &folder);
-            // The signal of the limit would end it.
+            // The limit's signal would end it.
             let mut shell = Command::new("sh");
             shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
             shell.arg(child.get_program()).args(child.get_args());
@@ -114,7 +114,7 @@ fn limit(bytes: &str) {
     assert!(status.expect("prlimit, of util-linux").success());
 }
 
-/// Who may write everything is somebody else in the child.
+/// The child runs as another user, because root may write everything.
 #[on_sqlite("modes of files")]
 #[cfg(target_os = "linux")]
 fn a_folder_or_file_that_may_not_be_written_says_so() {
@@ -176,7 +176,7 @@ fn a_folder_or_file_that_may_not_be_written_says_so() {
     }
 }
 
-/// However often it happens: the log of a child is that of all its threads.
+/// However often it happens. The log of a child is that of all its threads.
 #[on_sqlite("the file is moved away")]
 fn what_goes_wrong_is_logged_once_and_so_is_its_end() {
     const NAME: &str =

@@ -1,5 +1,5 @@
-//! Files of a version before the store: taken over once, whole or not at all, and never behind the back of an older
-//! program that still runs.
+//! Files of a version before the store: taken over once, completely or not at all, and never while an older program
+//! still runs.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ const KEYS: &str = "keys.json";
 const PAUSES: &str = "pause.json";
 const MARKER: &str = "moved_to";
 
-/// A client's key as it showed it to the older program, and shows it still.
+/// A client's key, as it showed it to the older program and still does.
 const SHOWN: &str = "hlk_abcdefgh_secret-of-the-client";
 
 const HANDLES: [&str; 2] = ["apr_aaaaaaaaaaaaaaaaaaaa", "apr_bbbbbbbbbbbbbbbbbbbb"];
 
-/// What an older version has left.
+/// The files that an older version left.
 fn old_folder() -> TestPlace {
     let folder = for_tests::folder();
     let key = |id: &str, name: &str, secret: &str, more: Value| {
@@ -94,7 +94,7 @@ fn write(folder: &TestPlace, name: &str, text: &str) {
     fs::write(path, text).expect("written");
 }
 
-/// Every file that is not the store's own, with what it holds.
+/// Every file that is not the store's own, with its content.
 fn held(folder: &TestPlace) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.path().to_owned()];
@@ -125,7 +125,7 @@ fn refused(folder: &TestPlace, parts: &[&str]) {
     }
 }
 
-/// Everything that the old folder had is there, once.
+/// Everything of the old folder is there, once.
 #[track_caller]
 fn check_taken(store: &Store) {
     let keys = Keys::new(store);
@@ -207,7 +207,7 @@ fn what_an_earlier_version_kept_is_taken_over_once() {
     check_taken(&store);
     let seen = "SELECT COUNT(*) AS n FROM meta WHERE name = 'audit_seen' AND value = '2026-11-25'";
     assert_eq!(for_tests::number(&folder, seen), 1);
-    // As they were, under other names; in place of two of them stands what the older version refuses.
+    // Unchanged, under other names; two of them are replaced by markers that the older version refuses.
     let after = held(&folder);
     for (name, text) in &before {
         let kept = match name.strip_prefix("approvals/") {
@@ -235,7 +235,7 @@ fn what_an_earlier_version_kept_is_taken_over_once() {
     }
 }
 
-/// Lines of files are no new ones, and an answer that was kept in clear is sealed now.
+/// Lines of files are not written as new ones, and an answer stored in plain text is now sealed.
 #[on_sqlite("files of an earlier version are taken over into a file")]
 fn what_is_taken_over_is_written_nowhere_else() {
     let folder = old_folder();
@@ -258,7 +258,7 @@ fn what_is_taken_over_is_written_nowhere_else() {
 #[on_sqlite("files of an earlier version are taken over into a file")]
 fn a_folder_without_old_files_is_left_as_it_is() {
     let folder = for_tests::folder();
-    // Names that are like those of old files.
+    // Names that resemble those of old files.
     for name in [
         "audit.2026-13-01.jsonl",
         "audit.jsonl",
@@ -317,7 +317,7 @@ fn an_older_program_that_was_started_afterwards_is_noticed() {
                     "stop the older one",
                 ],
             );
-            // Only whoever looks into it knows what it is worth.
+            // Only somebody who opens it knows its value.
             assert_eq!(
                 fs::read_to_string(folder.path().join(name)).expect("read"),
                 text
@@ -328,7 +328,7 @@ fn an_older_program_that_was_started_afterwards_is_noticed() {
     }
 }
 
-/// The rows are on the disk, and the files have their old names still.
+/// The rows are on the disk, but the files still have their old names.
 #[on_sqlite("files of an earlier version are taken over into a file")]
 fn what_a_process_that_died_did_not_rename_the_next_one_does() {
     let names = [
@@ -340,7 +340,7 @@ fn what_a_process_that_died_did_not_rename_the_next_one_does() {
         "audit.2026-11-24.jsonl",
         "audit.2026-11-25.jsonl",
     ];
-    // How many were renamed before it died.
+    // The number of files that were renamed before it died.
     for count in 0..=names.len() {
         let folder = old_folder();
         drop(open(&folder).expect("open"));
@@ -360,7 +360,7 @@ fn what_a_process_that_died_did_not_rename_the_next_one_does() {
     }
 }
 
-/// In the other order: it died before the rows were on the disk.
+/// In the reverse order: it died before the rows were on the disk.
 #[on_sqlite("files of an earlier version are taken over into a file")]
 fn a_broken_file_takes_over_nothing() {
     let broken = [
@@ -391,7 +391,7 @@ fn an_older_program_that_still_runs_is_noticed() {
     let folder = old_folder();
     let before = held(&folder);
     let day = fs::File::open(folder.path().join("audit.2026-11-25.jsonl")).expect("open");
-    // As its child has it, which is another process.
+    // Open in a child, which is another process.
     let mut older = std::process::Command::new("sleep");
     let started = older.arg("600").stdin(day).spawn();
     drop(older);

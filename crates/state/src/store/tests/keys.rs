@@ -1,4 +1,4 @@
-//! The key of the store: the right one opens, any other is a sentence, and a lost one is never made anew.
+//! The key of the store: the right one opens, any other gives a sentence, and a lost one is never replaced.
 
 use super::*;
 use crate::SANDBOX;
@@ -65,7 +65,7 @@ fn a_store_opens_with_the_key_that_sealed_it() {
     );
 }
 
-/// What the key has sealed is never given up for a new one.
+/// Data that a key has sealed is never abandoned for a new one.
 #[on_sqlite("the folder's key")]
 fn a_key_that_is_lost_is_missed_and_not_made_anew() {
     let folder = for_tests::folder();
@@ -84,7 +84,7 @@ fn a_key_that_is_lost_is_missed_and_not_made_anew() {
     }
     fs::rename(&aside, &path).expect("put back");
     let store = for_tests::open(&folder);
-    // As text for the settings it is the same key.
+    // As text in the settings it is the same key.
     let text = fs::read_to_string(&path).expect("read").trim().to_owned();
     drop(store);
     open_with(&folder, UPSTREAM, &[text.into()]).expect("open");
@@ -101,19 +101,19 @@ fn a_second_upstream_shares_the_key_of_the_folder() {
     assert_eq!(fs::read(&path).expect("read"), text);
     assert_eq!(mode(&path), 0o600);
     drop(for_tests::open(&folder));
-    // Lost, it is missed by every upstream that used it.
+    // Once it is lost, every upstream that used it reports it missing.
     fs::remove_file(&path).expect("removed");
     for upstream in [UPSTREAM, SANDBOX, "other.example.com"] {
         refused(open_with(&folder, upstream, &[]), "store.key is missing");
     }
-    // A new upstream makes one, which opens nothing of the others.
+    // A new upstream creates one, which opens nothing of the others.
     drop(open_with(&folder, "new.example.com", &[]).expect("open"));
     for upstream in [UPSTREAM, SANDBOX, "other.example.com"] {
         refused(open_with(&folder, upstream, &[]), WRONG);
     }
 }
 
-/// A value that was put elsewhere opens nothing there.
+/// A value that was moved elsewhere does not open there.
 #[on_both]
 fn a_sealed_row_counts_at_its_place_only() {
     let folder = for_tests::folder();

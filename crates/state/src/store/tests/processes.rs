@@ -1,4 +1,4 @@
-//! More than one process on a file: real ones, that are killed too.
+//! Several processes on a file: real ones, some of which are killed.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,7 @@ use crate::calls::{ALIVE, CapPlace, KnownCall};
 
 const WORKER: &str = "store::tests::processes::a_process";
 
-/// What it has done, for whoever started it.
+/// Precedes each completed action, for the parent process.
 const SAID: &str = "did ";
 
 fn start(folder: &TestPlace, role: &str) -> for_tests::Running {
@@ -25,15 +25,15 @@ fn lines(child: &mut for_tests::Running) -> BufReader<ChildStdout> {
     BufReader::new(child.0.stdout.take().expect("an output"))
 }
 
-/// What is acknowledged; the rest is what runs tests.
+/// The acknowledged actions; other lines come from the test harness.
 fn acknowledged(output: impl BufRead) -> Vec<String> {
     let lines = output.lines().map_while(Result::ok);
-    // The first may stand behind what runs tests says.
+    // The first may follow text of the test harness.
     let said = lines.filter_map(|line| line.split_once(SAID).map(|(_, said)| said.to_owned()));
     said.collect()
 }
 
-/// Places under a cap of so many in all, for as long as the test may take.
+/// Places in a cap of `most`, for as long as the test may take.
 fn cap(most: i64) -> CapPlace {
     let now = crate::now().as_second();
     CapPlace {
@@ -48,7 +48,7 @@ fn cap(most: i64) -> CapPlace {
 const CAP: i64 = 50;
 const ROUNDS: u8 = 40;
 
-/// A process of these tests; by itself it does nothing.
+/// A process of these tests; it does nothing when run alone.
 #[test]
 #[ignore = "run by other tests, as a process of its own"]
 fn a_process() {
@@ -63,9 +63,9 @@ fn a_process() {
     }
 }
 
-/// Keys, places and claims, as fast as it can.
+/// Keys, places and claims, as fast as possible.
 fn race(store: &Store, name: &str) {
-    // All at once, when the last is there.
+    // All start at once, when the last is ready.
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).expect("read");
     for round in 0..ROUNDS {
@@ -142,7 +142,7 @@ pub(super) fn race_of_three(folder: &TestPlace) {
     assert_eq!(revision, 1 + 3 * i64::from(ROUNDS));
 }
 
-/// Keys, calls that end and lines, each told when it was acknowledged; one call never ends.
+/// Keys, calls that end, and lines, each reported once acknowledged; one call never ends.
 fn change_for_ever(store: &Store) {
     let audit = crate::audit::Audit::new(store, 30, false).expect("new");
     let arguments = serde_json::Map::new();
@@ -190,7 +190,7 @@ fn what_was_acknowledged_is_there_when_its_process_was_killed() {
         }
         child.0.kill().expect("killed");
         child.0.wait().expect("ended");
-        // What it said in the meantime counts as well.
+        // What it reported in the meantime counts as well.
         said.extend(acknowledged(output));
         assert!(said.len() >= after, "{said:?}");
         check_kept(&folder, &said);
@@ -232,7 +232,7 @@ fn check_kept(folder: &TestPlace, said: &[String]) {
     assert!(records.records.iter().filter(done).count() >= ended);
     let places = for_tests::number(folder, "SELECT CAST(SUM(n) AS BIGINT) AS n FROM cap");
     assert_eq!(usize::try_from(places), Ok(records.records.len()));
-    // Nobody says any more that it is under way: whether it happened, nobody knows.
+    // Nobody keeps it alive any more: whether it happened is unknown.
     assert_eq!(known("255"), KnownCall::UnderWay);
     let alive = ALIVE.as_millis();
     for_tests::sql(
@@ -248,7 +248,7 @@ fn check_kept(folder: &TestPlace, said: &[String]) {
     assert!(matches!(again, CallBegin::Known(_, KnownCall::Unknown)));
 }
 
-/// A process that lives says so, however long its call takes, and however much else it has to write.
+/// A live process keeps its calls alive, however long they take, and however much else it has to write.
 #[on_both]
 fn a_call_is_under_way_while_its_process_lives() {
     let folder = for_tests::folder();
@@ -264,7 +264,7 @@ fn a_call_is_under_way_while_its_process_lives() {
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // There are always some that wait.
+            // Some are always waiting.
             let mut waiting = VecDeque::new();
             while !is_over.load(Ordering::Relaxed) {
                 waiting.push_back(store.change(Durability::System, |_| Ok(())));
@@ -292,7 +292,7 @@ fn a_call_is_under_way_while_its_process_lives() {
     for_tests::comes("its end", || known() == Some(KnownCall::Unknown));
 }
 
-/// The last to close a file tidies it up: not while another process is still at it.
+/// The last process to close a file tidies it up, but not while another still uses it.
 #[on_both]
 fn a_process_that_ends_takes_nothing_from_the_others() {
     let folder = for_tests::folder();

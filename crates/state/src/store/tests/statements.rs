@@ -1,5 +1,5 @@
-//! Every statement of this crate, as it stands in the sources, is understood by both databases, and gives numbers, texts and
-//! bytes alone: nothing else is read in the same way from both.
+//! Every statement in the sources of this crate is valid for both databases, and returns only numbers, texts and bytes:
+//! other types are read differently from each.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,21 +13,21 @@ use sqlx::{AssertSqlSafe, Column, Connection, Executor, SqlSafeStr, Statement as
 use super::*;
 use crate::usage::{UsageGrouping, UsageQuery};
 
-/// How statements begin that read and change rows.
+/// The first words of statements that read and change rows.
 const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
-/// Files of statements that one database alone knows.
+/// Files with statements for one database only.
 const OF_ONE_DATABASE: [&str; 3] = ["store/copy.rs", "store/postgres.rs", "store/sqlite.rs"];
 
 /// A text in the sources.
 struct SourceText {
     file: String,
     text: String,
-    /// The constant that it is the value of.
+    /// The constant whose value it is.
     constant: Option<String>,
 }
 
-/// What statements are put together from, other than constants: whole statements of each text that has braces.
+/// The parts of composed statements that are not constants: complete statements for each text with braces.
 fn composed() -> BTreeMap<&'static str, Vec<String>> {
     let counts = super::super::upkeep::COUNTED
         .map(|(_, table)| format!("SELECT COUNT(*) AS n FROM {table}"));
@@ -81,7 +81,7 @@ fn every_statement_is_understood_and_gives_numbers_texts_and_bytes() {
             None => {
                 let url = format!("sqlite://{}", for_tests::file(&folder).display());
                 let connection = SqliteConnection::connect(&url).await.expect("connected");
-                // What is computed has no type before there is a row.
+                // A computed value has no type before there is a row.
                 faults(
                     connection,
                     &statements,
@@ -94,7 +94,7 @@ fn every_statement_is_understood_and_gives_numbers_texts_and_bytes() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// What the database does not understand, or would give as another type.
+/// Statements that the database does not accept, or whose results have another type.
 async fn faults<C>(mut connection: C, statements: &[String], types: &[&str]) -> Vec<String>
 where
     C: Connection,
@@ -103,7 +103,7 @@ where
     let mut faults = Vec::new();
     let is_postgres = types.contains(&"BYTEA");
     for statement in statements {
-        // What the server is asked of itself.
+        // Questions about the server itself.
         if statement.contains("pg_") && !is_postgres {
             continue;
         }
@@ -123,7 +123,7 @@ where
     faults
 }
 
-/// All of them, put together where they are in parts.
+/// All statements, composed if they are in parts.
 fn statements() -> Vec<String> {
     let texts = texts();
     let composed = composed();
@@ -142,7 +142,7 @@ fn statements() -> Vec<String> {
             continue;
         }
         let mut whole = text.clone();
-        // Of two constants of one name that of the same file.
+        // Of two constants of one name, the one of the same file.
         let of_file = texts.iter().filter(|part| part.file == *file);
         for part in of_file.chain(&texts) {
             if let Some(name) = &part.constant {
@@ -170,7 +170,7 @@ fn statements() -> Vec<String> {
     statements
 }
 
-/// Every text of the sources, but for those of tests.
+/// Every text of the sources, except in tests.
 fn texts() -> Vec<SourceText> {
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
     let (mut folders, mut texts) = (vec![root.clone()], Vec::new());

@@ -1,4 +1,4 @@
-//! The store as a whole: what it says of itself, copies of it, and another key for it.
+//! The store as a whole: its description, backups, and a change of its key.
 
 use super::*;
 use crate::agency_tokens::{AgencyImport, AgencyTokens};
@@ -17,7 +17,7 @@ fn tokens(store: &Store) -> AgencyTokens {
     AgencyTokens::new(store, "Company0")
 }
 
-/// Something of every kind, and a pair of an agency's.
+/// Something of every kind, including an agency's pair.
 pub(super) fn fill_all(store: &Store) {
     fill(store);
     let import = AgencyImport {
@@ -35,7 +35,7 @@ pub(super) fn fill_all(store: &Store) {
     assert_eq!(store.prepare(prepared).wait(), Ok(true));
 }
 
-/// Everything that was sealed can be opened.
+/// Every sealed value can be opened.
 #[track_caller]
 pub(super) fn check_all(store: &Store) {
     let known = store.known_call(&once(OnceKind::Key, 7)).wait();
@@ -67,7 +67,7 @@ fn a_store_is_sealed_anew_under_another_key() {
     let folder = for_tests::folder();
     let store = with_keys(&folder, &only(&old)).expect("open");
     fill_all(&store);
-    // More than are sealed anew at once.
+    // More than are resealed at once.
     for number in 100..250 {
         let open = begin_once(&store, number).expect("begun");
         open.end(answered("a")).wait().expect("ended");

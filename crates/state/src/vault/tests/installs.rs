@@ -1,4 +1,4 @@
-//! Installs of the app: whose pair is kept, which locations appear, and what HighLevel's notices end.
+//! Installs of the app: whose pair is stored, the locations that appear, and the effects of HighLevel's notices.
 
 use jiff::SignedDuration;
 
@@ -98,7 +98,7 @@ fn a_company_keeps_one_pair_and_its_locations_are_its_owners() {
         connect(&vault, &credential, Some("per_ada"), &both),
         aliases
     );
-    // Another app, and the same for a location alone.
+    // Another app, and the same app for a single location.
     let other = NewInstall {
         client: "other".to_owned(),
         ..install(CredentialKind::Company, "Company1", None, "pair 3")
@@ -194,7 +194,7 @@ fn an_uninstallation_ends_what_it_names_once_and_never_a_later_install() {
             .map(|(alias, status)| ((*alias).to_owned(), *status));
         assert_eq!(kept, expected.collect::<Vec<_>>());
     };
-    // Of another app, another location, or before it was installed.
+    // For another app, another location, or from before it was installed.
     let old = InstallNotice {
         at: crate::now() - SignedDuration::from_secs(60),
         ..notice("old", false, Some("Company1"), Some("acme"))
@@ -243,7 +243,7 @@ fn an_uninstallation_ends_what_it_names_once_and_never_a_later_install() {
     ]);
     assert_eq!(ended(&folder).len(), 3);
     assert!(vault.companies().wait().expect("read").is_empty());
-    // A renewal that was under way finds nothing to replace, in what is installed again neither.
+    // A renewal that was running finds nothing to replace, not even in a new install.
     let again = company(&vault, None, "pair 3");
     assert_eq!(again, of_company);
     assert!(pair(&vault, &again).expect("kept").generation > 1);
@@ -277,7 +277,7 @@ fn a_notice_of_an_install_names_the_companies_to_look_at() {
     };
     assert_eq!(told("a", Some("Company1")), ["Company1"]);
     assert!(told("b", Some("Company3")).is_empty());
-    // A location that was made later names none.
+    // A notice about a location that was created later names none.
     assert_eq!(told("c", None), ["Company1", "Company2"]);
     assert_eq!(
         take(&vault, notice("a", true, None, None)),

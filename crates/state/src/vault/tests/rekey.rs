@@ -1,4 +1,4 @@
-//! Another key for the store, cut off wherever: every token opens afterwards, and the next try goes on.
+//! A change of the store's key, interrupted anywhere: every token opens afterwards, and the next attempt continues.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use super::*;
 use crate::flows::{Flows, LONGEST_FLOW};
 use crate::store::StoreOptions;
 
-/// More than are sealed anew in two transactions.
+/// More than are resealed in two transactions.
 const TOKENS: usize = 450;
 
 const SAID: &str = "did open";
@@ -28,7 +28,7 @@ fn with_keys(place: &TestPlace, keys: &[SecretString]) -> Store {
     opened.expect("open")
 }
 
-/// So many tokens, and a flow, under the old key.
+/// Stores these tokens, and a flow, under the old key.
 fn fill(folder: &TestPlace) -> SecretString {
     let [old, _] = keys();
     let store = with_keys(folder, &[old]);
@@ -62,12 +62,12 @@ fn a_rekey_that_is_cut_off_at_any_row_loses_none_and_goes_on() {
     let flow = fill(&folder);
     let [old, new] = keys();
     let store = with_keys(&folder, &[new.clone(), old]);
-    // Sealed by the old key for another place: at any other it opens nothing.
+    // Sealed under the old key for another place: it does not open anywhere else.
     sql(
         &folder,
         "CREATE TABLE strange AS SELECT sealed FROM secret WHERE name = 'confirm'",
     );
-    // As a process that dies in the middle of a transaction: what it did in it is gone.
+    // Like a process that dies in the middle of a transaction: its work in that transaction is lost.
     for row in [1, 2, 199, 200, 201, 400, 401, 450] {
         let cut = format!("(SELECT id FROM vault_credential ORDER BY id LIMIT 1 OFFSET {row} - 1)");
         for statement in [
@@ -90,7 +90,7 @@ fn a_rekey_that_is_cut_off_at_any_row_loses_none_and_goes_on() {
         check(&store);
     }
     let (anew, _) = store.rekey().expect("sealed");
-    // What stood in whole transactions before the last cut was done already.
+    // Work in complete transactions before the last interruption was kept.
     assert_eq!(anew, 50 + 1, "and the flow");
     check(&store);
     drop(store);
@@ -100,7 +100,7 @@ fn a_rekey_that_is_cut_off_at_any_row_loses_none_and_goes_on() {
     assert_eq!(flow.expect("kept").text.expose_secret(), "a wish");
 }
 
-/// A process of these tests; by itself it does nothing.
+/// A process of these tests; it does nothing when run alone.
 #[test]
 #[ignore = "run by other tests, as a process of its own"]
 fn a_process() {
