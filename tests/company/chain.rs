@@ -1,6 +1,6 @@
-//! A company, or a location's install, that is renewed again and again, over one store, by processes that die.
+//! Renewals of a company or a location's install over one store, by processes that die.
 //!
-//! The processes are this test program itself, asked for the one test that a run passes over.
+//! The processes are this test program itself. It runs the one ignored test.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,22 +23,22 @@ use crate::fixture::{
 use crate::token_endpoints::{COMPANY, Holder, Moment, TokenEndpoints};
 
 const PAIR: &str = "COMPANY_PAIR_FILE";
-/// Of a location's install; else it is a company.
+/// Set for the install of a location; otherwise the process renews a company.
 const INSTALL: &str = "COMPANY_INSTALL";
 const URL: &str = "COMPANY_BASE_URL";
 const TOKEN: &str = "token: ";
 
-/// What a process got done before it died.
+/// How far a process got before it died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reached {
     Nothing,
-    /// The intent is kept, and HighLevel not asked.
+    /// The intent is stored, and HighLevel is not asked yet.
     Intent,
-    /// HighLevel is asked and has not rotated.
+    /// HighLevel is asked and has not rotated the pair yet.
     Asked,
-    /// The new pair exists at HighLevel only.
+    /// Only HighLevel has the new pair.
     Rotated,
-    /// The store has it.
+    /// The store has the new pair.
     Kept,
 }
 
@@ -50,7 +50,7 @@ pub(crate) const ALL: [Reached; 5] = [
     Reached::Kept,
 ];
 
-/// When it dies.
+/// When the process dies.
 #[derive(Clone, Copy, Debug)]
 enum When {
     AfterStart(Duration),
@@ -58,7 +58,7 @@ enum When {
     After(Moment, Duration),
 }
 
-/// What the deaths of one company's processes came to.
+/// The counts over all deaths of one company's processes.
 #[derive(Default)]
 pub(crate) struct Tally {
     pub deaths: BTreeMap<Reached, usize>,
@@ -70,20 +70,20 @@ pub(crate) struct Tally {
     pub rotations: usize,
 }
 
-/// What is renewed again and again by processes that die.
+/// A company or an install that dying processes renew again and again.
 pub(crate) struct Chain {
     pub highlevel: TokenEndpoints,
-    /// Gone with it.
+    /// Deleted on drop.
     _folder: TempDir,
     pub file: PathBuf,
     tokens: AgencyTokens,
-    /// Of a location's install: where its pairs are kept, and its credential.
+    /// The vault and the credential of a location's install.
     install: Option<(Vault, String)>,
-    /// From the start of a process to the end of its renewal.
+    /// The usual time from the start of a process to the end of its renewal.
     usual: Duration,
 }
 
-/// A process that renews, prints its token and ends; no test of its own.
+/// A process that renews, prints its token and ends. It is not a test of its own.
 #[tokio::test]
 #[ignore = "the processes of the other tests"]
 async fn process() {
@@ -117,7 +117,7 @@ pub(crate) fn start(chain: &Chain) -> Child {
         .expect("a process")
 }
 
-/// What the process printed as its token; `None` where it was killed before.
+/// The token that the process printed. `None` if it was killed before.
 pub(crate) async fn ended(process: Child) -> (Option<String>, ExitStatus, String) {
     let output = timeout(Duration::from_secs(60), process.wait_with_output());
     let output = output.await.expect("it ends").expect("output");
@@ -198,7 +198,7 @@ impl Chain {
         kept(&self.tokens).await.as_ref().map(members)
     }
 
-    /// The pair that is to be renewed, ended: in the store, or in the file where the app was installed anew.
+    /// The pair to renew, already expired: in the store, or in the file if the app is installed again.
     pub(crate) async fn next(&self, installs: bool) -> Value {
         let ended = json!({"expires_at": now() - 1});
         match kept(&self.tokens).await {
@@ -237,10 +237,10 @@ impl Chain {
         }
     }
 
-    /// A day, and the death of a process.
+    /// One day, and the death of a process.
     pub(crate) async fn run(&mut self, tally: &mut Tally) {
         let highlevel = &self.highlevel;
-        // The access token ends, and what was used before is used up.
+        // The access token expires, and so does the answer that HighLevel repeats for a used refresh token.
         highlevel.pass(Duration::from_secs(86_400));
         let (asked, rotated) = (highlevel.renewals(), highlevel.rotations());
         let before = self.kept().await;
@@ -252,7 +252,7 @@ impl Chain {
             .into_iter()
             .collect();
         let before = [before, vec![old.clone()]].concat();
-        // Alone; beside another one that dies too; beside one that lives.
+        // The process is alone, or another one runs beside it and dies too, or another one lives.
         let (beside, both) = (fastrand::bool(), fastrand::bool());
 
         let when = When::any(self.usual);
@@ -263,10 +263,10 @@ impl Chain {
         let come = timeout(Duration::from_secs(60), when.come(moments, &self.tokens));
         tokio::select! {
             come = come => come.expect("a renewal"),
-            // Over before it could be caught.
+            // It ended before it could be killed.
             _ = first.wait() => {}
         }
-        // An error means that it has ended.
+        // An error means that the process has ended.
         let _ = first.start_kill();
         if both && let Some(mut second) = second.take() {
             second.start_kill().expect("killed");
@@ -288,7 +288,7 @@ impl Chain {
             None => *tally.deaths.entry(step).or_default() += 1,
         }
         if step == Reached::Kept {
-            // What the store has does not need HighLevel's 30 seconds.
+            // A pair in the store does not depend on HighLevel's 30 seconds.
             highlevel.pass(Duration::from_secs(3600));
             tally.hours += 1;
         }

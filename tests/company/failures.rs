@@ -1,4 +1,4 @@
-//! Renewals that fail: why, what to do, and that the pair is kept.
+//! Failed renewals: the cause, the remedy, and that the pair is kept.
 
 use std::process::Command;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use state::agency_tokens::AgencyImport;
 use crate::fixture::{Fixture, advance, company_at, token_text};
 use crate::token_endpoints::{Moment, Script};
 
-/// What is left of a renewal that failed.
+/// What the store holds after a failed renewal.
 #[derive(Debug, PartialEq, Eq)]
 enum Left {
     Nothing,
@@ -19,7 +19,8 @@ enum Left {
     Intent,
 }
 
-/// A renewal that HighLevel answers by `script`: with no token left, and with one that is good for a while.
+/// A renewal that HighLevel answers by `script`, once without a valid token and once with a token that is valid for a
+/// while.
 async fn check(script: Script, class: FailureClass, says: &str, remedy: &str, left: Left) {
     for rest in [-5, 200] {
         let fixture = Fixture::ending_in(rest).await;
@@ -193,13 +194,13 @@ async fn nothing_is_open_where_nothing_was_sent() {
     assert!(!fixture.is_open().await);
 }
 
-/// A process that may write no file, and then may again; no test of its own.
+/// A process that may write no file, and later may. It is not a test of its own.
 #[tokio::test]
 #[ignore = "the process of the other test"]
 async fn process() {
     for rest in [-5, 200] {
         let fixture = Fixture::ending_in(rest).await;
-        // What is kept there before is kept.
+        // The pair that the store already has stays.
         fixture
             .tokens
             .import(of_file(&fixture))
@@ -238,7 +239,7 @@ async fn process() {
             .remedy
             .is_some_and(|remedy| remedy.contains("memory"))
     );
-    // HighLevel gives it no more.
+    // HighLevel no longer repeats the answer.
     fixture.highlevel.pass(Duration::from_secs(3600));
     assert!(fixture.token().await.is_err(), "too early");
     advance(5).await;
@@ -253,7 +254,7 @@ async fn process() {
 #[test]
 fn where_a_pair_cannot_be_kept_none_is_asked_for_and_none_is_lost() {
     let program = std::env::current_exe().expect("this program");
-    // Else the system ends a process that writes too much.
+    // Otherwise the system kills a process that writes too much.
     let output = Command::new("sh")
         .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
         .arg(program)
@@ -267,7 +268,7 @@ fn where_a_pair_cannot_be_kept_none_is_asked_for_and_none_is_lost() {
     );
 }
 
-/// How many bytes a file of this process may have.
+/// Sets the largest size of a file of this process, in bytes.
 fn longest_file(bytes: Option<u64>) {
     let limit = rustix::process::getrlimit(Resource::Fsize);
     let current = bytes.or(limit.maximum);

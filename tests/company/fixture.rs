@@ -1,4 +1,4 @@
-//! A company with its pair file and its store, and the HighLevel that it is of.
+//! A company with its pair file, its store and its HighLevel.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,15 +20,15 @@ use crate::token_endpoints::{ALONE, CLIENT, COMPANY, TokenEndpoints};
 pub(crate) struct Fixture {
     pub highlevel: TokenEndpoints,
     pub folder: TempDir,
-    /// What was written first.
+    /// The pair that was written first.
     pub installed: Value,
     pub company: Company,
-    /// Looks at the store as another process does.
+    /// Reads the store as another process does.
     pub tokens: AgencyTokens,
 }
 
 impl Fixture {
-    /// A pair whose access token ends in so many seconds.
+    /// A pair whose access token expires in `seconds`.
     pub(crate) async fn ending_in(seconds: i64) -> Self {
         Self::with(&json!({"expires_at": now() + seconds})).await
     }
@@ -59,7 +59,7 @@ impl Fixture {
         kept(&self.tokens).await.expect("a pair")
     }
 
-    /// As the store has it.
+    /// The pair in the store.
     pub(crate) async fn pair(&self) -> Value {
         members(&self.kept().await)
     }
@@ -69,7 +69,7 @@ impl Fixture {
         self.kept().await.is_open
     }
 
-    /// Whether a file of the store holds `text` as it is.
+    /// Whether a file of the store contains `text` in plain text.
     pub(crate) fn store_shows(&self, text: &str) -> bool {
         let state = self.folder.path().join("state");
         let mut files = fs::read_dir(state).expect("a folder");
@@ -80,7 +80,7 @@ impl Fixture {
         })
     }
 
-    /// Installs the app anew: what the operator writes to the file.
+    /// Installs the app again: writes the operator's new pair to the file.
     pub(crate) fn install(&self, members: &Value) -> Value {
         let installed = with(self.highlevel.install(), members);
         write(&self.path(), installed.to_string());
@@ -92,7 +92,7 @@ impl Fixture {
         self.installed["access_token"].as_str().expect("a token")
     }
 
-    /// The same company over a store of its own, as in another process.
+    /// The same company with its own handle on the store, as in another process.
     pub(crate) fn another(&self) -> Company {
         company_at(self.highlevel.url(), &self.path())
     }
@@ -107,7 +107,7 @@ pub(crate) fn token_text(token: Result<SecretString, Failure>) -> Result<String,
 }
 
 pub(crate) fn oauth(base_url: &str) -> Oauth {
-    // An error means that one is installed already.
+    // An error means that a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -117,7 +117,7 @@ pub(crate) fn oauth(base_url: &str) -> Oauth {
     Oauth::new(http, base_url)
 }
 
-/// Its store is beside its pair.
+/// A company whose store is beside its pair.
 pub(crate) fn company_at(base_url: &str, pair_file: &Path) -> Company {
     let store = store_beside(pair_file);
     Company::new(&oauth(base_url), &store, settings(pair_file)).expect("a company")
@@ -140,14 +140,14 @@ pub(crate) fn installs(base_url: &str, vault: &Vault) -> Installs {
     Installs::new(&oauth(base_url), vault, app)
 }
 
-/// It waits, which no task may.
+/// Opening blocks, which is not allowed in a task.
 pub(crate) fn vault(store: &Store) -> Vault {
     let store = store.clone();
     let opened = std::thread::spawn(move || Vault::new(&store));
     opened.join().expect("no panic")
 }
 
-/// As a sign-in keeps a pair of the location's.
+/// A pair of the location as a sign-in stores it.
 pub(crate) fn new_install(pair: &Value) -> NewInstall {
     NewInstall {
         client: CLIENT.0.to_owned(),
@@ -162,7 +162,7 @@ pub(crate) fn new_install(pair: &Value) -> NewInstall {
 pub(crate) fn store_beside(pair_file: &Path) -> Store {
     let beside = pair_file.parent().expect("a folder");
     let folder = fs::canonicalize(beside).expect("a folder").join("state");
-    // It waits, which no task may.
+    // Opening blocks, which is not allowed in a task.
     let opened = std::thread::spawn(move || {
         Store::open(&StoreOptions {
             folder: Some(&folder),
@@ -184,7 +184,7 @@ pub(crate) fn members(pair: &AgencyPair) -> Value {
     serde_json::from_str(pair.text.expose_secret()).expect("JSON")
 }
 
-/// `pair` with these members laid over; null takes one away.
+/// `pair` with `members` merged in. A null removes a member.
 pub(crate) fn with(mut pair: Value, members: &Value) -> Value {
     let all = pair.as_object_mut().expect("members");
     for (name, value) in members.as_object().expect("members") {
@@ -209,7 +209,7 @@ pub(crate) fn id(text: &str) -> TenantId {
     TenantId::parse(text).expect("an id")
 }
 
-/// For its owner alone.
+/// Writes a file that only its owner can read.
 pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>) {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, text).expect("written");
@@ -221,7 +221,7 @@ pub(crate) fn now() -> i64 {
     i64::try_from(since.as_secs()).expect("seconds")
 }
 
-/// Lets the clock of pauses go on without waiting.
+/// Advances the paused clock without waiting.
 pub(crate) async fn advance(seconds: u64) {
     tokio::time::pause();
     tokio::time::advance(std::time::Duration::from_secs(seconds)).await;

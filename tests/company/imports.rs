@@ -1,4 +1,4 @@
-//! When the store takes over the pair of a file: once, and again where the app was installed anew.
+//! When the store imports the pair of a file: once, and again after the app was installed again.
 
 use std::fs::{self, File};
 
@@ -8,23 +8,23 @@ use serde_json::{Value, json};
 use crate::fixture::{Fixture, advance, now, token_text, with, write};
 use crate::token_endpoints::Script;
 
-/// What happens to the file, and to what an older version leaves beside it.
+/// The change of the file, and the files that an older version leaves beside it.
 enum Change {
     Nothing,
     Removed,
     Torn,
-    /// Another install's pair, with these members laid over.
+    /// The pair of another install, with these members merged in.
     Installed(Value),
-    /// What stood there first.
+    /// The first pair again.
     PutBack,
-    /// The pair of another install, beside it what an older version got for it and did not live to put there.
+    /// The pair of another install. Beside it is the answer that an older version received and did not live to store.
     WithAnswer,
-    /// The pair of another install, beside it that an older version was about to renew it.
+    /// The pair of another install. Beside it is an older version's intent to renew it.
     WithIntent,
 }
 use Change::{Installed, Nothing, PutBack, Removed, Torn, WithAnswer, WithIntent};
 
-/// Which token a process has that starts afterwards, and how often HighLevel was asked since the first install.
+/// Checks the token of a process that starts afterwards, and the number of renewals since the first install.
 async fn check(change: Change, token: &str, renewals: usize, name: &str) {
     // The store has the second pair.
     let fixture = Fixture::ending_in(-5).await;
@@ -119,7 +119,7 @@ async fn an_older_version_is_not_disturbed_while_it_renews() {
     lock.unlock().expect("unlocked");
     advance(5).await;
     assert_eq!(fixture.token().await.as_deref(), Ok(fixture.first()));
-    // What the store has needs no file.
+    // A pair in the store needs no lock of the file.
     lock.try_lock().expect("free");
     fixture.install(&json!({"expires_at": now() + 10_000}));
     let other = token_text(fixture.another().token().await);

@@ -1,5 +1,4 @@
-//! Installs of the Marketplace app: what a code is exchanged for, whose token a call goes with, and what people are told of
-//! a pair that is lost.
+//! Installs of the Marketplace app: the exchange of a code, the token of a call, and the messages about a lost pair.
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::fixture::{
 };
 use crate::token_endpoints::{ALONE, COMPANY, Holder, Script, TokenEndpoints};
 
-/// A location's install whose access token is over, connected.
+/// An install of a location whose access token has expired, connected.
 struct InstallFixture {
     highlevel: TokenEndpoints,
     folder: tempfile::TempDir,
@@ -50,7 +49,7 @@ impl InstallFixture {
         self.vault.list().await.expect("read").remove(0)
     }
 
-    /// Fails where it does not come to that.
+    /// Waits for the status. Panics if it does not come.
     async fn comes_to(&self, status: CredentialStatus) {
         for _ in 0..200 {
             if self.location().await.status == status {
@@ -75,7 +74,7 @@ async fn a_locations_pair_is_renewed_as_what_it_is() {
         .await
         .expect("a pair");
     assert!(kept.text.expose_secret().contains("company.2.access"));
-    // The same pair counts in every process, and nobody asks HighLevel again.
+    // The same pair holds in every process, and no process asks HighLevel again.
     let other = install_at(installed.highlevel.url(), &pair_file, &installed.credential);
     assert_eq!(
         token_text(other.token().await).as_deref(),
@@ -109,7 +108,7 @@ async fn people_are_told_of_a_pair_that_is_lost_and_of_one_that_works_again() {
         failure.sentence
     );
     installed.comes_to(CredentialStatus::Refused).await;
-    // The person signs in anew.
+    // The person signs in again.
     let pair = with(
         installed.highlevel.install(),
         &json!({"expires_at": now() - 1}),
@@ -119,7 +118,7 @@ async fn people_are_told_of_a_pair_that_is_lost_and_of_one_that_works_again() {
     installed.comes_to(CredentialStatus::Good).await;
     advance(5).await;
     assert!(install.token().await.is_ok());
-    // An answer that got lost, and HighLevel that takes the old token no more: the new one is with nobody.
+    // The answer was lost, and HighLevel no longer accepts the old token, so that nobody has the new one.
     let ended = with(
         installed.highlevel.install(),
         &json!({"expires_at": now() - 1}),
@@ -147,7 +146,7 @@ async fn people_are_told_of_a_pair_that_is_lost_and_of_one_that_works_again() {
     installed.comes_to(CredentialStatus::Unsure).await;
 }
 
-/// What the code is exchanged for, with these members laid over.
+/// The exchange of a code. `members` are merged into HighLevel's answer.
 async fn exchange(members: Value) -> (Result<(String, Option<String>, usize), String>, String) {
     let usual = json!({
         "access_token": "a.b.c", "refresh_token": "r", "expires_in": 86_399, "userType": "Location",
@@ -185,7 +184,7 @@ async fn a_code_is_exchanged_for_what_the_app_was_installed_for() {
     let rows: [(Value, Option<(&str, Option<String>, usize)>); 7] = [
         (json!({}), Some((&of_location, user(), 0))),
         (json!({"userType": null}), Some((&of_location, user(), 0))),
-        // A single location was chosen, and HighLevel gives the company's tokens all the same.
+        // One location was chosen, and HighLevel still gives the company's tokens.
         (
             json!({"userType": "Company", "locationId": "", "isBulkInstallation": true,
                 "approvedLocations": ["Location0", "not an id!", "Location1"]}),

@@ -1,12 +1,12 @@
-//! Processes that die while they renew: after each a fresh one must get a token that works.
+//! Processes that die during a renewal. A fresh process must always get a token that works.
 
 use tokio::process::Child;
 
 use crate::chain::{ALL, Chain, Tally, ended, start};
 use crate::token_endpoints::Holder;
 
-/// Companies and installs of locations that are renewed at once: most of the time somebody waits for a dead process's
-/// lease to end.
+/// Companies and installs that are renewed at the same time. Most of the time, a process waits for the lease of a dead
+/// one to end.
 const CHAINS: usize = 20;
 
 /// After so many every step has had its death, as far as chance goes.

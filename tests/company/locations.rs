@@ -1,4 +1,4 @@
-//! Tokens of locations: for the server's own companies, and for clients with a company's token.
+//! Tokens of locations, for the server's own companies and for clients with a company's token.
 
 use std::time::Duration;
 
@@ -243,7 +243,7 @@ async fn refusals_name_the_location_and_what_to_do() {
     }
 }
 
-/// A token that says this of itself.
+/// A token with these claims.
 fn credential(claims: &Value) -> Credential {
     let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
     Credential::parse(&format!("e30.{claims}.x")).expect("a credential")
@@ -272,7 +272,7 @@ async fn a_clients_company_token_is_exchanged_and_nobody_elses() {
     assert_eq!(ask(1, &company).await.as_deref(), Ok("Location0.3.token"));
     assert_eq!(ask(2, &company).await.as_deref(), Ok("Location0.2.token"));
 
-    // Nothing is kept for longer than the client's own token is good.
+    // Nothing is kept longer than the client's own token is valid.
     let ending =
         credential(&json!({"authClass": "Company", "authClassId": "Company0", "exp": now() + 200}));
     assert_eq!(ask(3, &ending).await.as_deref(), Ok("Location0.4.token"));

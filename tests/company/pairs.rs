@@ -1,4 +1,4 @@
-//! What pair files are taken over, and what a renewal makes of them.
+//! Which pair files are imported, and the pair after a renewal.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -14,7 +14,7 @@ use state::Store;
 
 use crate::fixture::{Fixture, company_at, id, now, oauth, settings, token_text, with, write};
 
-/// What becomes of a pair file.
+/// The expected result for a pair file.
 #[derive(Debug, PartialEq, Eq)]
 enum Fate {
     Used,
@@ -23,7 +23,7 @@ enum Fate {
 }
 use Fate::{Refused, Renewed, Used};
 
-/// `says` stands in the error, beside the file's name.
+/// `says` is a part of the error, besides the file's name.
 async fn check(text: impl AsRef<[u8]>, fate: Fate, says: &str) {
     let fixture = Fixture::ending_in(0).await;
     write(&fixture.path(), text.as_ref());
@@ -55,7 +55,7 @@ async fn check(text: impl AsRef<[u8]>, fate: Fate, says: &str) {
     assert_eq!(got, fate, "{text}");
 }
 
-/// The installed pair with these members laid over; null takes one away.
+/// The installed pair with these members merged in. A null removes a member.
 fn pair(members: Value) -> String {
     let pair = json!({
         "access_token": "company.1.access", "refresh_token": "refresh.1.token", "userType": "Company",
@@ -75,12 +75,12 @@ async fn a_pair_is_used_until_five_minutes_before_its_end() {
         (json!({"expires_at": now() - 5}), Renewed),
         (json!({"expires_at": -1e300}), Renewed),
         (json!({"expires_at": (now() + 1000).to_string()}), Used),
-        // As HighLevel answers it: since the file was written.
+        // As in HighLevel's answer: relative to the time of the file.
         (json!({"expires_in": 86_399}), Used),
         (json!({"expires_in": 200}), Renewed),
         (json!({"expires_in": "soon"}), Renewed),
         (json!({}), Renewed),
-        // What the token says of itself, where it is the earlier end.
+        // The token's own claim, if it is earlier.
         (
             json!({"access_token": jwt, "expires_at": now() + 1000}),
             Renewed,
@@ -277,7 +277,7 @@ fn settings_that_cannot_be_right_are_refused() {
     assert!(!format!("{one:?}").contains("the-client-secret"));
 }
 
-/// Where a test's log goes.
+/// The target of a test's log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

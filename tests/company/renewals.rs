@@ -1,4 +1,4 @@
-//! How a company's token is renewed: once for all who ask, not in a tight loop, and without losing the pair.
+//! How a company's token is renewed: once for all callers, not in a tight loop, and without losing the pair.
 
 use std::time::Duration;
 
@@ -238,7 +238,7 @@ fn a_server_that_stops_while_it_renews_renews_at_once_when_it_starts() {
             .expect("a runtime")
     };
     let highlevel = runtime();
-    // Good for hours: only the intent says that its successor is waiting.
+    // The token is valid for hours. Only the intent shows that a successor is waiting.
     let fixture = highlevel.block_on(Fixture::ending_in(10_000));
     fixture.highlevel.next(Script::Lose);
     let server = runtime();

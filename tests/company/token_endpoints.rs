@@ -1,5 +1,5 @@
-//! HighLevel's two endpoints of tokens: refresh tokens rotate and give the same pair again for 30 seconds by its own
-//! clock.
+//! HighLevel's two token endpoints. Refresh tokens rotate, and a used one returns the same pair for 30 seconds by
+//! HighLevel's clock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::pending;
@@ -15,9 +15,9 @@ use test_support::recording::{RecordedRequest, Recording, json as answer};
 
 pub(crate) const CLIENT: (&str, &str) = ("client-0", "the-client-secret");
 pub(crate) const COMPANY: &str = "Company0";
-/// Has an install of its own.
+/// A location with its own install.
 pub(crate) const ALONE: &str = "Location9";
-/// Locations that the app is installed for.
+/// The locations with the app installed.
 pub(crate) const LOCATIONS: [&str; 2] = ["Location0", "Location1"];
 
 const REUSE: Duration = Duration::from_secs(30);
@@ -30,14 +30,14 @@ pub(crate) struct TokenEndpoints {
     issuer: Arc<Issuer>,
 }
 
-/// What the endpoints know.
+/// The state of the endpoints.
 struct Issuer {
     start: Instant,
     world: Mutex<World>,
     moments: broadcast::Sender<Moment>,
 }
 
-/// What a test may wait for.
+/// The moments a test can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
     Asked,
@@ -45,23 +45,23 @@ pub(crate) enum Moment {
     Answered,
 }
 
-/// What is done in the place of the next usual answer.
+/// The replacement for the next usual answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Script {
-    /// Status, headers and body; nothing happens.
+    /// Answers with this status, these headers and this body. Nothing else happens.
     Say(u16, &'static [(&'static str, &'static str)], String),
-    /// It happens, and the answer never comes.
+    /// The renewal happens, and its answer never comes.
     Lose,
-    /// It happens, and this is the answer.
+    /// The renewal happens, and this is the answer.
     Garble(u16, &'static str),
-    /// Members laid over the usual answer.
+    /// Members to merge into the usual answer.
     With(Value),
 }
 
 /// Status and body.
 type Refusal = (u16, Value);
 
-/// Whom the pairs are of.
+/// The owner of a pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Holder {
     #[default]
@@ -72,9 +72,9 @@ pub(crate) enum Holder {
 #[derive(Default)]
 struct World {
     holder: Holder,
-    /// How far the clock was set forward.
+    /// How far the clock was moved forward.
     ahead: Duration,
-    /// Refresh tokens, and when each was used for which answer.
+    /// Refresh tokens, with the time of their first use and its answer.
     refresh: BTreeMap<String, Option<(Duration, Value)>>,
     companies: BTreeSet<String>,
     count: usize,
@@ -104,7 +104,7 @@ impl TokenEndpoints {
             let issuer = Arc::clone(&shared);
             async move {
                 match (request.method.as_str(), request.path()) {
-                    // In a task of its own: what was asked happens though the asker is gone.
+                    // In a task of its own, so that the request takes effect even if the client is gone.
                     ("POST", RENEWAL) => {
                         let work = tokio::spawn(async move { issuer.renew(&request).await });
                         work.await.expect("no panic")
@@ -124,12 +124,12 @@ impl TokenEndpoints {
         &self.recording.url
     }
 
-    /// A pair as it is answered when the app is installed.
+    /// The answer to an install of the app.
     pub(crate) fn install(&self) -> Value {
         self.issuer.world().pair()
     }
 
-    /// Sets the clock forward.
+    /// Moves the clock forward.
     pub(crate) fn pass(&self, time: Duration) {
         self.issuer.world().ahead += time;
     }
@@ -138,17 +138,17 @@ impl TokenEndpoints {
         self.issuer.world().scripts.push_back(script);
     }
 
-    /// Answers take up to this long.
+    /// Sets the longest delay of an answer.
     pub(crate) fn delay(&self, longest: Duration) {
         self.issuer.world().longest_delay = longest;
     }
 
-    /// What later tokens are said to live, in seconds.
+    /// Sets the lifetime in the answers for later tokens, in seconds.
     pub(crate) fn lives(&self, seconds: i64) {
         self.issuer.world().expires_in = seconds;
     }
 
-    /// HighLevel knows the company's token no longer.
+    /// Makes HighLevel forget the company's token.
     pub(crate) fn revoke(&self, token: &str) {
         self.issuer.world().companies.remove(token);
     }
@@ -157,7 +157,7 @@ impl TokenEndpoints {
         self.issuer.world().companies.contains(company_token)
     }
 
-    /// Whether a pair can be had for the refresh token now.
+    /// Whether the refresh token returns a pair now.
     pub(crate) fn takes(&self, refresh: &str) -> bool {
         let now = self.issuer.now();
         match self.issuer.world().refresh.get(refresh) {
@@ -167,7 +167,7 @@ impl TokenEndpoints {
         }
     }
 
-    /// Requests for a new pair, and how many of them made one.
+    /// Requests for a new pair, and how many of them created one.
     pub(crate) fn renewals(&self) -> usize {
         self.recording.count(|request| request.path() == RENEWAL)
     }
@@ -204,11 +204,11 @@ impl Issuer {
     }
 
     fn tell(&self, moment: Moment) {
-        // Nobody may be listening.
+        // There may be no receiver.
         let _ = self.moments.send(moment);
     }
 
-    /// Waits as long as the network and HighLevel do.
+    /// Waits for the delays of the network and HighLevel.
     async fn dawdle(&self) {
         let longest = self.world().longest_delay;
         if !longest.is_zero() {
@@ -216,7 +216,7 @@ impl Issuer {
         }
     }
 
-    /// What is answered when `usual` happened, or why it did not.
+    /// The answer after `usual` happened, or the reason that it did not.
     async fn play(&self, usual: impl FnOnce() -> Result<Value, Refusal>) -> Response {
         let script = self.world().scripts.pop_front();
         if let Some(Script::Say(status, headers, body)) = script {
@@ -338,7 +338,7 @@ impl Holder {
     }
 }
 
-/// No JSON, unless the headers say so.
+/// The body is not JSON unless the headers say so.
 fn say(status: u16, headers: &[(&'static str, &'static str)], body: String) -> Response {
     let mut response = body.into_response();
     *response.status_mut() = status.try_into().expect("a status");

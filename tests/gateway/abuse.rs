@@ -1,5 +1,5 @@
-//! Attacks on the running program, each of which once got through: `cargo test --test gateway abuse -- --nocapture`
-//! prints what each costs now. The names of the tests begin with the number of the attack.
+//! Attacks on the running program, each of which once succeeded. `cargo test --test gateway abuse -- --nocapture`
+//! prints the present cost of each. The names of the tests begin with the number of the attack.
 
 mod agency;
 mod answers;

@@ -24,7 +24,7 @@ pub(crate) async fn connected(server: &TestServer) -> TcpStream {
     TcpStream::connect(address).await.expect("a connection")
 }
 
-/// What the server says to `sent`, and after how long it ends the connection.
+/// The reply to `sent`, and the time until the server ends the connection.
 async fn answer(server: &TestServer, sent: &str) -> (String, Duration) {
     let mut stream = connected(server).await;
     let start = Instant::now();
@@ -130,16 +130,17 @@ async fn more_calls_than_the_server_carries_get_503() {
     assert_eq!(statuses, [vec![200; 4], vec![503; 8]].concat());
 }
 
-/// Clients that go away while HighLevel is at work: each call to it ends, its connection is let go, its place is free.
+/// Clients that disconnect while HighLevel works. Each upstream call ends, its connection is released, and its place is
+/// free.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_goes_away_frees_its_place() {
     const CALLERS: usize = 8;
     let rounds = times(2_000, 100_000) / CALLERS;
     let (highlevel, seen) = waiting(CALLERS).await;
-    // No more than there are callers: a place that stays taken is one that another call lacks.
+    // As many places as callers, so that a place that is not freed is missing for another call.
     let few = [("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "8"), NO_LIMIT];
     let server = Arc::new(TestServer::start_with(&highlevel.url, &few).await);
-    // Of a token that HighLevel has not answered, few calls may be under way.
+    // A token that HighLevel has not answered yet may have only a few running calls.
     let first = json!({"contactId": ANSWERED});
     let own = [("authorization", "Bearer pit-a"), ("locationid", "L0")];
     let (text, is_error) = server.call_with(&own, "contacts_get-contact", first).await;
@@ -191,10 +192,10 @@ enum Seen {
     Gone,
 }
 
-/// The one contact that is answered.
+/// The only contact with an answer.
 const ANSWERED: &str = "answered";
 
-/// A HighLevel that else never answers, and what it sees of the call for each contact, by its number.
+/// A HighLevel that answers no other call, and what it sees of the call for each contact, by its number.
 async fn waiting(contacts: usize) -> (Wire, Vec<UnboundedReceiver<Seen>>) {
     let (tell, seen): (Vec<_>, Vec<_>) = (0..contacts).map(|_| unbounded_channel()).unzip();
     let wire = Wire::connections(move |mut stream| {
@@ -219,7 +220,7 @@ async fn waiting(contacts: usize) -> (Wire, Vec<UnboundedReceiver<Seen>>) {
     (wire, seen)
 }
 
-/// Sockets that some process has open from or to one of these: other tests have their own at the same time.
+/// The number of sockets open from or to these URLs in any process. Other tests have their own at the same time.
 fn open_sockets(urls: [&str; 2]) -> usize {
     let of = |address: &str, radix| {
         let port = address.rsplit(':').next().expect("a port");
@@ -230,13 +231,13 @@ fn open_sockets(urls: [&str; 2]) -> usize {
     let is_open = |line: &&str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (from, to, listens) = (of(fields[1], 16), of(fields[2], 16), fields[3] == "0A");
-        // Without an inode it has no owner left: the system waits for late packets.
+        // A socket without an inode has no owner left. The system keeps it for late packets.
         (ours.contains(&from) || ours.contains(&to)) && !listens && fields[9] != "0"
     };
     table.lines().skip(1).filter(is_open).count()
 }
 
-/// Two instances behind a balancer that asks `/readyz`, restarted in turn under load.
+/// Two instances behind a balancer that checks `/readyz`, restarted in turn under load.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolling_restart_cuts_no_call() {
     let wire = Wire::start(|_| {

@@ -1,7 +1,7 @@
-//! Stored inputs and random changes of them, through every place that takes bytes from outside.
+//! Stored inputs and random changes of them, through every entry point for outside bytes.
 //!
-//! `cargo test` makes the same few hundred changes each time, so that no change of the code fails by chance;
-//! `FUZZ_SECONDS=600 cargo test --release --test gateway corpus` makes others, of each kind for as long. `FUZZ_SEED`
+//! `cargo test` makes the same few hundred changes each time, so that no commit fails by chance. `FUZZ_SECONDS=600
+//! cargo test --release --test gateway corpus` makes new changes, for that time for each entry point. `FUZZ_SEED`
 //! repeats a run.
 
 mod answered;
@@ -20,13 +20,13 @@ use state::sha256;
 /// Changed inputs of each entry in every run.
 const CHANGED: usize = 400;
 
-/// Most changes from a stored input to a changed one.
+/// Most changes to one stored input.
 const MOST_CHANGES: usize = 8;
 
 /// Longest changed input, in bytes.
 const LONGEST: usize = 1 << 16;
 
-/// What some parser on the way gives a meaning.
+/// Tokens with a meaning for some parser on the way.
 const TOKENS: [&str; 48] = [
     "\0",
     "\r\n",
@@ -128,7 +128,7 @@ fn a_challenge_is_one_header() {
     check("challenges", sign_in::challenges);
 }
 
-/// `run` takes every stored input of `entry`, and changes of them.
+/// Runs `run` on every stored input of `entry`, and on changes of them.
 fn check(entry: &str, run: fn(&[u8])) {
     let stored = stored(entry);
     for (file, input) in &stored {
@@ -159,7 +159,7 @@ fn check(entry: &str, run: fn(&[u8])) {
     println!("{entry}: {count} changed inputs");
 }
 
-/// In the order of their names.
+/// The stored inputs, by name.
 fn stored(entry: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = root().join("tests/gateway/corpus").join(entry);
     let files = fs::read_dir(&folder).expect("a folder");
@@ -177,11 +177,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where the input is kept, if `run` fails.
+/// The file of the input if `run` fails.
 fn failure(entry: &str, run: fn(&[u8]), input: &[u8]) -> Option<PathBuf> {
     let folder = root().join("target/corpus-failures");
     fs::create_dir_all(&folder).expect("a folder");
-    // Written first: a stack that overflows ends the process, and a loop without an end is ended by hand.
+    // Written before the run, since a stack overflow ends the process, and an endless loop is ended by hand.
     let running = folder.join(format!("{entry}-running"));
     fs::write(&running, input).expect("a file");
     if catch_unwind(AssertUnwindSafe(|| run(input))).is_ok() {
@@ -202,7 +202,7 @@ fn token(random: &mut Rng) -> &'static str {
 fn changed(random: &mut Rng, stored: &[(PathBuf, Vec<u8>)]) -> Vec<u8> {
     let (_, input) = &stored[random.usize(..stored.len())];
     let mut input = input.clone();
-    // One change most often: after many nothing is valid any more.
+    // Usually one change: after many changes the input is rarely valid.
     for change in 0..MOST_CHANGES {
         if change > 0 && random.bool() {
             break;
@@ -214,14 +214,14 @@ fn changed(random: &mut Rng, stored: &[(PathBuf, Vec<u8>)]) -> Vec<u8> {
             1 if at < input.len() => input[at] = random.u8(..),
             2 => input.truncate(at),
             3 => drop(input.drain(at..end)),
-            // The rest of another one in place of its own.
+            // The tail is replaced by the tail of another input.
             4 => {
                 let (_, other) = &stored[random.usize(..stored.len())];
                 input.truncate(at);
                 input.extend_from_slice(&other[random.usize(..=other.len())..]);
             }
             5 => drop(input.splice(at..at, token(random).bytes())),
-            // What stands between two marks becomes something else, so that what is around it stays whole.
+            // The text between two delimiters is replaced, so that its surroundings stay intact.
             _ => {
                 let is_mark = |byte: &u8| b"\",:{}[]/?&=\r\n ".contains(byte);
                 let start = input[..at]

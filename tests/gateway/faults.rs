@@ -1,4 +1,5 @@
-//! Every way in which an answer can be broken: an error of the right class, in time, and never half an answer.
+//! Every way in which an answer can be broken. Each gives an error of the right class, in time, and never half an
+//! answer.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
 const GZIPPED: &str = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\n";
 
-/// Name, what HighLevel sends, and a part of the sentence that says so.
+/// Name, HighLevel's answer, and a part of the error text.
 fn faults() -> Vec<(&'static str, Vec<Step>, &'static str)> {
     let ok = |body: &'static str| whole("200 OK", "", body);
     let forever = Step::Pause(Duration::from_secs(60));
@@ -221,7 +222,7 @@ async fn a_broken_answer_is_an_error_that_says_how() {
             let took = start.elapsed();
             assert!(is_error, "{name}, {tool}: {text}");
             let failure: Value = serde_json::from_str(&text).expect(name);
-            // A redirect was not followed, so that nothing happened.
+            // A redirect was not followed, so nothing happened.
             let class = if says.starts_with("redirects") {
                 "upstream"
             } else {
@@ -275,7 +276,7 @@ async fn a_single_value_is_an_answer_of_writes_only() {
     }
 }
 
-/// What was checked is what is forwarded: the text itself, not one reading of it.
+/// The checked text itself is forwarded, not one reading of it.
 #[tokio::test]
 async fn an_answer_that_can_be_read_in_two_ways_stays_as_it_is() {
     let body = r#"{"contact":{"id":"c1","id":"c2","n":1e999,"n":-0.0},"contact":null}"#;
@@ -294,7 +295,7 @@ async fn an_answer_that_can_be_read_in_two_ways_stays_as_it_is() {
     assert!(is_error && text.contains("201 levels deep"), "{text}");
 }
 
-/// HighLevel ends an idle connection without a word; the next call goes over another one, a write too.
+/// HighLevel closes an idle connection without notice. The next call, including a write, uses another connection.
 #[tokio::test]
 async fn a_stale_connection_costs_no_call() {
     let wire = Wire::start(|_| vec![whole("200 OK", "", "{}"), Step::Close]).await;
@@ -345,7 +346,7 @@ async fn a_certificate_that_nobody_vouches_for_ends_the_call_before_the_token_le
     }
 }
 
-/// 1 MiB that becomes 1 GiB: stopped at the largest answer that is taken.
+/// 1 MiB that expands to 1 GiB is stopped at the limit for answers.
 #[tokio::test]
 async fn a_gzip_bomb_costs_no_more_than_the_largest_answer() {
     let bomb = bomb();
@@ -383,7 +384,7 @@ fn bomb() -> Vec<u8> {
     encoder.finish().expect("a file")
 }
 
-/// Most memory that this process ever held, in KiB.
+/// Peak memory of this process, in KiB.
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status

@@ -1,4 +1,4 @@
-//! Requests that no honest client sends: the right error, soon, and a server that goes on.
+//! Requests that no honest client sends. Each gets the right error soon, and the server keeps running.
 
 use std::time::Instant;
 
@@ -189,7 +189,7 @@ async fn hostile_requests_are_refused_and_never_reach_highlevel() {
     assert!(!server.tool_names().await.is_empty(), "the server goes on");
 }
 
-/// A key given twice: what was checked is what is sent.
+/// A key given twice: the checked value is the value that is sent.
 #[tokio::test]
 async fn of_a_key_given_twice_one_value_is_checked_and_sent() {
     let highlevel = Recording::start(|_| highlevel_answer(200, "{}")).await;
@@ -208,7 +208,7 @@ async fn of_a_key_given_twice_one_value_is_checked_and_sent() {
             .header("locationid", "L0");
         let reply = request.body(body).send().await.expect("a reply");
         let text = reply.text().await.expect("text");
-        // Whichever of the two is read: the pinned one is sent, or the other one is refused.
+        // Whichever value is read, the pinned one is sent or the other one is refused.
         let sent = highlevel.take();
         assert_eq!(
             sent.is_empty(),
@@ -221,7 +221,7 @@ async fn of_a_key_given_twice_one_value_is_checked_and_sent() {
     }
 }
 
-/// A web page that rebinds its name to this machine, and probes of clients that saw a 401.
+/// A web page that rebinds its name to this machine, and probes of clients after a 401.
 #[tokio::test]
 async fn foreign_pages_and_probes_get_json_errors() {
     let server = TestServer::start("http://127.0.0.1:9").await;

@@ -1,4 +1,5 @@
-//! Values that try to be more than a value, in every argument of every tool: refused, or sent as that value alone.
+//! Values that try to be more than a value, in every argument of every tool. They are refused, or sent as exactly that
+//! value.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,7 +15,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 use tool::{Argument, Place, Role, Rule, Tool};
 
-/// What is known to break URLs, headers and parsers.
+/// Values known to break URLs, headers and parsers.
 const HOSTILE: [&str; 24] = [
     "..",
     ".",
@@ -42,7 +43,7 @@ const HOSTILE: [&str; 24] = [
     "",
 ];
 
-/// Nothing is sent through it.
+/// A pipeline that sends nothing.
 pub(crate) static PIPELINE: LazyLock<(Pipeline, Caller)> = LazyLock::new(|| {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::from_sources(&Flags::default(), []).expect("defaults");
@@ -56,7 +57,7 @@ pub(crate) static PIPELINE: LazyLock<(Pipeline, Caller)> = LazyLock::new(|| {
     (pipeline(&config), caller)
 });
 
-/// Calls all tools, without rules or a file of what was done.
+/// A pipeline that calls all tools, without rules or an audit file.
 pub(crate) fn pipeline(config: &Config) -> Pipeline {
     let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
     let pipeline = Pipeline::new(
@@ -75,9 +76,9 @@ pub(crate) fn dry_run(tool: &'static Tool, arguments: Map<String, Value>) -> Res
     let context = CallContext::local(caller.clone());
     let mut request = Request::for_tool(tool, arguments, &context).map_err(|one| one.text())?;
     request.options.dry_run = true;
-    // Else a time without an offset asks for the location's zone.
+    // Otherwise a time without an offset asks for the location's time zone.
     request.options.as_highlevel = true;
-    // Nothing is waited for where nothing is sent.
+    // A call that sends nothing never waits.
     let answer = pipeline.execute(request).now_or_never();
     let answer = answer.expect("an answer at once");
     if answer.is_error {
@@ -87,7 +88,7 @@ pub(crate) fn dry_run(tool: &'static Tool, arguments: Map<String, Value>) -> Res
     Ok(shown["request"].take())
 }
 
-/// Some value of a schema, as plain as it can be.
+/// The plainest value that the schema accepts.
 fn sample(schema: &Value) -> Value {
     if let Some(first) = schema.pointer("/enum/0").or_else(|| schema.get("const")) {
         return first.clone();
@@ -124,7 +125,7 @@ fn sample(schema: &Value) -> Value {
 }
 
 fn required(schema: &Value) -> Map<String, Value> {
-    // Of several of which one must be given the first.
+    // If one of several must be given, the first is.
     let choices = schema["allOf"].as_array().into_iter().flatten();
     let choices = choices.chain([schema]);
     let chosen = choices.filter_map(|choice| choice.pointer("/anyOf/0/required"));
@@ -136,7 +137,7 @@ fn required(schema: &Value) -> Map<String, Value> {
         .collect()
 }
 
-/// The least that a tool takes; the caller's own tenants are filled in.
+/// The least arguments of a tool. The caller's own tenants are filled in.
 fn least(tool: &Tool) -> Map<String, Value> {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("JSON");
     let mut arguments = required(&schema);
@@ -154,7 +155,7 @@ fn least(tool: &Tool) -> Map<String, Value> {
     }
     for argument in tool.arguments.iter().filter(|one| one.role != Role::None) {
         let given = arguments.remove(argument.name);
-        // What is never filled in, the caller says itself.
+        // The caller gives the arguments that are never filled in.
         let own = match argument.role {
             Role::Location(Rule::Explicit) => "L0",
             Role::Company(Rule::Explicit) => "C0",
@@ -172,7 +173,7 @@ fn least(tool: &Tool) -> Map<String, Value> {
     arguments
 }
 
-/// Whether the call was refused; else what leaves is the template with `value` in its one place.
+/// Whether the call was refused. Otherwise the request is the template with `value` in exactly one place.
 pub(crate) fn check(tool: &'static Tool, argument: &Argument, value: &str) -> bool {
     let mut arguments = least(tool);
     arguments.insert(argument.name.to_owned(), json!(value));
@@ -180,7 +181,7 @@ pub(crate) fn check(tool: &'static Tool, argument: &Argument, value: &str) -> bo
         return true;
     };
     let holes = fits(tool, &request);
-    // An empty text is none: the connection fills its own in, or the call is refused.
+    // An empty text counts as missing: the connection fills in its own, or the call is refused.
     if argument.place == Place::Path && !value.is_empty() {
         assert_eq!(
             holes.get(argument.wire_name).map(String::as_str),
@@ -193,12 +194,13 @@ pub(crate) fn check(tool: &'static Tool, argument: &Argument, value: &str) -> bo
     false
 }
 
-/// The values in the path of `request`, which is the tool's template with one in each place, for the caller's own tenants.
+/// The values in the path of `request`. The path must be the tool's template with one value in each place, for the
+/// caller's own tenants.
 pub(crate) fn fits(tool: &Tool, request: &Value) -> BTreeMap<&'static str, String> {
     let place = format!("{}: {request}", tool.name);
     assert_eq!(request["method"], tool.method, "{place}");
     let base = reqwest::Url::parse("https://services.leadconnectorhq.com").expect("a URL");
-    // Path and query are told; such as began with two slashes would be another host's.
+    // The request shows path and query. A path that begins with two slashes would go to another host.
     let url = base.join(request["url"].as_str().expect("a path"));
     let url = url.expect("a URL");
     assert_eq!(
@@ -226,7 +228,7 @@ pub(crate) fn fits(tool: &Tool, request: &Value) -> BTreeMap<&'static str, Strin
         );
         holes.insert(name, decoded.into_owned());
     }
-    // No name in the query that the tool does not have, and none twice that is not a list.
+    // The query has no name that the tool does not have, and no name twice unless it is a list.
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for (name, _) in url.query_pairs() {
         *names.entry(name.into_owned()).or_default() += 1;
@@ -259,7 +261,7 @@ fn no_argument_is_more_than_its_value() {
     let (mut refused, mut sent) = (0, 0);
     for tool in catalog::TOOLS {
         let plain = dry_run(tool, least(tool));
-        // Without it every refusal below would prove nothing.
+        // Without this check, the refusals below would prove nothing.
         plain.unwrap_or_else(|failure| panic!("{}: {failure}", tool.name));
         for argument in tool.arguments {
             for value in HOSTILE {

@@ -1,4 +1,4 @@
-//! The gateway between clients that misbehave and a HighLevel that does: `cargo test --test gateway -- --nocapture`
+//! The gateway between misbehaving clients and a misbehaving HighLevel. `cargo test --test gateway -- --nocapture`
 //! prints the figures. `GATEWAY_FULL=1` with `--release` runs the full numbers.
 
 #![expect(
@@ -18,7 +18,7 @@ mod retries;
 mod tenants;
 mod upstream;
 
-/// `usual` times in every run, `full` times where the full numbers are asked for.
+/// `usual` in every run, `full` in a run with the full numbers.
 pub fn times(usual: usize, full: usize) -> usize {
     let asked = std::env::var_os("GATEWAY_FULL").is_some();
     if asked { full } else { usual }

@@ -1,4 +1,4 @@
-//! Connections that are asked again after a rest, when hyper has given them back.
+//! Connections that get a request after a rest, that is, after hyper has returned them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use test_support::wire::{Step, Wire, whole};
 
 const ALIVE: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// Longer than a connection is kept by hyper after an answer.
+/// Longer than hyper keeps a connection after an answer.
 const REST: Duration = Duration::from_millis(1300);
 
 /// A client that keeps its connection.
@@ -30,7 +30,7 @@ impl Client {
         self.0.write_all(bytes.as_bytes()).await.expect("written");
     }
 
-    /// Reads so many answers, all of which leave the connection open and end with `end`.
+    /// Reads this many answers. Each leaves the connection open and ends with `end`.
     async fn hear(&mut self, answers: usize, end: &str) {
         let (mut said, mut buffer) = (String::new(), [0; 4096]);
         while said.matches(end).count() < answers {
@@ -49,7 +49,7 @@ impl Client {
         self.hear(1, "ok\n").await;
     }
 
-    /// After how long the server ends the connection without another word.
+    /// The time until the server ends the connection without another byte.
     async fn ended(&mut self) -> Duration {
         let start = Instant::now();
         let mut rest = Vec::new();
@@ -77,7 +77,7 @@ async fn a_connection_is_asked_again_after_each_rest() {
     let server = TestServer::start_with(NOWHERE, &deadlines).await;
     let mut client = Client::connect(&server).await;
     let ping = post(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
-    // In a head, at its end and in a body.
+    // Cut in a head, at its end and in a body.
     for cut in [1, HEAD.len() - 2, ping.len() - 9] {
         client.alive().await;
         sleep(REST).await;
@@ -99,7 +99,7 @@ async fn a_connection_is_asked_again_after_each_rest() {
     assert!((2400..3200).contains(&took), "{took} ms after the answer");
 }
 
-/// Half of a request came with the one before; it is neither lost nor idle.
+/// Half of a request arrives with the previous one. It is neither lost nor treated as idle.
 #[tokio::test]
 async fn what_was_read_before_a_rest_is_not_lost() {
     let deadlines = [("HIGHLEVEL_MCP_SERVER_HEADER_TIMEOUT_MS", "1000")];
@@ -115,7 +115,7 @@ async fn what_was_read_before_a_rest_is_not_lost() {
     assert!((1000..3500).contains(&took), "{took} ms after the answer");
 }
 
-/// Requests that come in the very moment in which a rest begins.
+/// Requests that arrive at the moment a rest begins.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_lost_where_a_rest_begins() {
     let server = Arc::new(TestServer::start(NOWHERE).await);
@@ -136,7 +136,7 @@ async fn no_request_is_lost_where_a_rest_begins() {
     }
 }
 
-/// An answer that waits for its reader is no rest.
+/// An answer that waits for its reader is not a rest.
 #[tokio::test]
 async fn who_reads_slowly_keeps_the_connection() {
     let server = TestServer::start(NOWHERE).await;
@@ -159,7 +159,7 @@ async fn who_reads_slowly_keeps_the_connection() {
     client.alive().await;
 }
 
-/// A server that is told to stop ends what rests and finishes what it was asked.
+/// A server that is told to stop closes resting connections and finishes running calls.
 #[tokio::test]
 async fn a_stop_ends_a_rest_and_no_call() {
     let wire = Wire::start(|_| {
@@ -192,7 +192,7 @@ async fn a_stop_ends_a_rest_and_no_call() {
     assert!(took < Duration::from_millis(1500), "{took:?}");
 }
 
-/// Who goes away during a call frees its place, and who goes away during a rest its connection.
+/// A client that leaves during a call frees its place, and one that leaves during a rest frees its connection.
 #[tokio::test]
 async fn who_goes_away_after_a_rest_is_missed() {
     let slow = Arc::new(AtomicBool::new(true));

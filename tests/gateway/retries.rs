@@ -1,4 +1,4 @@
-//! What is sent again, how often, and what never is.
+//! Which requests are sent again and how often, and which never are.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,8 @@ use test_support::wire::{Step, Wire, reset, send, whole};
 
 const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
 
-/// Two reads, a write, and a message to a person. That reads by POST are reads too is a matter of the effect alone:
-/// `Outcome::allows` sees no method.
+/// Two reads, a write, and a message to a person. A read by POST counts as a read by its effect alone:
+/// `Outcome::allows` does not see the method.
 const TOOLS: [(&str, &str); 4] = [
     ("contacts_get-contact", r#"{"contactId":"c1"}"#),
     ("conversations_search-conversation", r#"{"limit":1}"#),
@@ -27,7 +27,7 @@ const TOOLS: [(&str, &str); 4] = [
     ),
 ];
 
-/// The calls that are sent again, and then succeed.
+/// The calls that are sent again and then succeed.
 #[derive(Clone, Copy, PartialEq)]
 enum Repeated {
     Nothing,
@@ -35,7 +35,7 @@ enum Repeated {
     Everything,
 }
 
-/// HighLevel does `first` to the first request and answers every other one.
+/// HighLevel does `first` to the first request and answers all others.
 async fn check(name: &str, first: Vec<Step>, repeated: Repeated) {
     for (tool, arguments) in TOOLS {
         let first = first.clone();
@@ -79,7 +79,7 @@ async fn reads_are_repeated_and_writes_only_where_nothing_happened() {
         ("400", answer("400 Bad Request", ""), Nothing),
         ("401", answer("401 Unauthorized", ""), Nothing),
         ("half an answer", vec![half, Step::Close], Nothing),
-        // Nothing was done, so that everything is repeated, as soon as HighLevel says or not at all.
+        // Nothing was done, so everything is repeated, at the time HighLevel gives or not at all.
         ("429", too_many("retry-after: 0\r\n"), Everything),
         ("429, 1 s", too_many("retry-after: 1\r\n"), Everything),
         ("429 for an interval", too_many(""), Nothing),
@@ -126,7 +126,7 @@ async fn a_refusal_says_when_to_come_back() {
     }
 }
 
-/// 503 for ever: two retries, but no more than a tenth of a tenant's calls once the reserve is used up.
+/// Constant 503: two retries for a call, but at most a tenth of a tenant's calls once the reserve is used up.
 #[tokio::test]
 async fn retries_stay_within_their_budget() {
     let calls = times(400, 10_000);
@@ -146,7 +146,7 @@ async fn retries_stay_within_their_budget() {
     assert!(retries >= calls / 10, "{retries}");
 }
 
-/// The connection ends at every point of a POST: HighLevel sees each call at most once.
+/// The connection is reset at every point of a POST. HighLevel sees each call at most once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_reset_makes_a_write_happen_twice() {
     let calls = times(3_000, 10_000);
@@ -154,7 +154,7 @@ async fn no_reset_makes_a_write_happen_twice() {
     let (counts, random) = (Arc::clone(&seen), Mutex::new(fastrand::Rng::with_seed(11)));
     let wire = Wire::connections(move |mut stream| {
         let counts = Arc::clone(&counts);
-        // So many bytes are read, and so many of the answer written, before the connection is reset.
+        // The number of bytes read, and of the answer's bytes written, before the reset.
         let (read, written) = {
             let mut random = random.lock().expect("the lock");
             (random.usize(0..1200), random.usize(0..60))
@@ -170,7 +170,7 @@ async fn no_reset_makes_a_write_happen_twice() {
                 }
             }
             let text = String::from_utf8_lossy(&request);
-            // An id that was read whole; less than that makes no call.
+            // Counted once the id was read whole; less than that makes no call.
             let id = text
                 .split_once("call-")
                 .and_then(|(_, rest)| rest.split_once('@'));
@@ -221,7 +221,7 @@ async fn no_reset_makes_a_write_happen_twice() {
     assert!(unknown > calls / 10 && done > 0, "{unknown} {done}");
 }
 
-/// Nobody listens: calls fail at once, and one tries every five seconds.
+/// Nobody listens: calls fail at once, and one in five seconds probes.
 #[tokio::test]
 async fn an_outage_fails_fast_and_is_probed_seldom() {
     let outage = Duration::from_secs(u64::try_from(times(11, 60)).expect("seconds"));
@@ -277,7 +277,7 @@ async fn an_outage_fails_fast_and_is_probed_seldom() {
     assert!(!is_error, "{text}");
 }
 
-/// 4xx of one tenant, however many, stop nobody, and a token that HighLevel does not know rests.
+/// The 4xx answers of one tenant, however many, stop no other tenant. A token that HighLevel does not know is paused.
 #[tokio::test]
 async fn what_one_tenant_does_wrong_stops_nobody() {
     let wire = Wire::start_with(|_, request| {
@@ -305,7 +305,7 @@ async fn what_one_tenant_does_wrong_stops_nobody() {
     assert_eq!(answered, ("{}".to_owned(), false));
 }
 
-/// HighLevel's own failures in JSON stop nobody but who meets them in several operations.
+/// HighLevel's own failures in JSON stop only a tenant that gets them in several operations.
 #[tokio::test]
 async fn failures_in_json_stop_no_other_tenant_and_no_other_operation() {
     let wire = Wire::start_with(|_, request| {
@@ -327,7 +327,7 @@ async fn failures_in_json_stop_no_other_tenant_and_no_other_operation() {
         let others = server.call_with(&victim, TOOLS[0].0, contact("c1")).await;
         refused += [own, others].iter().filter(|answer| answer.1).count();
     }
-    // Without a success between, too.
+    // Also without a success in between.
     for _ in 0..20 {
         let (text, _) = server.call(TOOLS[0].0, contact("wrong")).await;
         assert!(text.contains("500"), "one wrong id: {text}");

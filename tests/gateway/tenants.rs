@@ -1,4 +1,4 @@
-//! Many tenants at once, some of whom hang up, before a HighLevel that fails: nobody gets another's answer.
+//! Many tenants at once, some of which hang up, in front of a HighLevel that fails. No tenant gets another's answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ use test_support::wire::{Step, Wire, read_request, reset, whole};
 const CREDENTIALS: usize = 64;
 const LOCATIONS: usize = 8;
 
-/// Clients at once, each with a connection of its own and one call under way.
+/// Concurrent clients, each with its own connection and one running call.
 const CLIENTS: usize = 256;
 
 const UNLIMITED: [(&str, &str); 2] = [
@@ -26,30 +26,32 @@ const UNLIMITED: [(&str, &str); 2] = [
     ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_DAY", "1000000000"),
 ];
 
-/// What became of calls.
+/// The outcomes of calls.
 #[derive(Debug, Default)]
 struct Count {
     answered: usize,
-    /// With a class of failure.
+    /// Failed with a class.
     refused: usize,
-    /// By the client, before there was a reply.
+    /// Cancelled by the client before there was a reply.
     cancelled: usize,
     mismatches: usize,
 }
 
-/// What HighLevel saw.
+/// What HighLevel received.
 struct Seen {
     /// The last call of each client.
     last: Vec<AtomicUsize>,
     repeated: AtomicUsize,
 }
 
-/// Its answer to everything tells who asked for what, and nobody else can say it.
+/// HighLevel's answer to every request. It names the credential, the location and the query, so that no other call can
+/// have the same answer.
 fn echo(bearer: &str, location: &str, query: &str) -> String {
     sha256(&format!("{bearer} {location} {query}"))
 }
 
-/// Of 50 requests one each is refused for good, refused for now, one too many, and without an answer.
+/// Of every 50 requests, one is refused for good, one refused for now, one rate-limited, and one left without an
+/// answer.
 fn answered(seen: &Seen, number: usize, request: &str) -> Vec<Step> {
     let after = |name: &str, end: &[char]| {
         let found = request.split_once(name).map(|(_, rest)| rest);
@@ -80,7 +82,7 @@ fn answered(seen: &Seen, number: usize, request: &str) -> Vec<Step> {
     }
 }
 
-/// One client: its calls are one credential's, for any of the locations.
+/// One client. All its calls use one credential, for any of the locations.
 struct Client {
     number: usize,
     bearer: String,
@@ -93,13 +95,13 @@ impl Client {
     async fn calls(mut self, calls: usize) -> Count {
         let mut count = Count::default();
         let mut took = Duration::from_millis(10);
-        // A call of number 0 would look like none to HighLevel's count.
+        // A call with the number 0 would look like no call in HighLevel's count.
         for call in 1..=calls {
             let location = format!("loc{}", self.random.usize(..LOCATIONS));
             let query = format!("{}-{call}", self.number);
             let expected = echo(&self.bearer, &location, &query);
             let start = Instant::now();
-            // Some are given up within the time that the last one took.
+            // Some calls are given up within the duration of the last one.
             let patience = match self.random.u8(..7) {
                 0 => took.mul_f64(self.random.f64()),
                 _ => Duration::from_mins(1),
@@ -120,7 +122,7 @@ impl Client {
             let own = said["message"] == expected;
             match result["isError"].as_bool().filter(|_| reply["id"] == call) {
                 Some(false) if own => count.answered += 1,
-                // Without HighLevel's words where it said none.
+                // Without HighLevel's text if HighLevel gave none.
                 Some(true) if said["class"].is_string() && (own || said["message"].is_null()) => {
                     count.refused += 1;
                 }

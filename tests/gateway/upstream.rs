@@ -1,4 +1,4 @@
-//! The one way to HighLevel: who may send, what an answer says of a token, and who pays for its bytes.
+//! The only way to HighLevel: the right to send, what an answer says about a token, and the budget for its bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -98,7 +98,7 @@ fn tool(name: &str) -> &'static Tool {
     found.expect("a tool")
 }
 
-/// The tool, with this word on whether its success proves a location.
+/// The tool with `proves` as its mark that a success proves a location.
 fn proving(name: &str, proves: bool) -> &'static Tool {
     let one = tool(name).clone();
     Box::leak(Box::new(Tool { proves, ..one }))
@@ -117,8 +117,8 @@ async fn the_right_to_send_is_given_once() {
 
 #[tokio::test]
 async fn eight_calls_of_a_new_token_go_four_at_a_time() {
-    // Calls that arrived, and those of them before the first was answered: that answer accepts the token, and then all
-    // may go.
+    // The calls that arrived, and those that arrived before the first answer. That answer accepts the token, and then
+    // all may be sent.
     let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let shared = Arc::clone(&counts);
     let highlevel = Recording::start_async(move |_| {
@@ -162,9 +162,9 @@ async fn only_a_success_that_proves_a_location_proves_it() {
     struct Row {
         status: &'static str,
         body: &'static str,
-        /// Of the operation.
+        /// The mark of the operation.
         proves: bool,
-        /// The request names the location.
+        /// Whether the request names the location.
         names: bool,
         proven: bool,
     }
@@ -207,11 +207,11 @@ async fn only_a_success_that_proves_a_location_proves_it() {
         let counted = transport.counted_under(&caller("pit-a"), Some(&location));
         let is_location = matches!(counted, CountedUnder::Location(_));
         assert_eq!(is_location, proven, "{row:?}");
-        // A request that names none is one of the only location that the token reaches.
+        // A request without a location counts for the only location that the token reaches.
         let unnamed = transport.counted_under(&caller("pit-a"), None);
         assert_eq!(unnamed, counted, "{row:?}");
         assert!(!transport.is_proven(&caller("pit-b"), &location), "{row:?}");
-        // HighLevel lets it in no longer.
+        // HighLevel no longer accepts the token.
         let _ = upstream.send(tool, sender(), true).await;
         assert!(!transport.is_proven(&caller("pit-a"), &location), "{row:?}");
     }

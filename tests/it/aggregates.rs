@@ -1,4 +1,4 @@
-//! Rows that are counted and added up, filters that fit none, and tables of batches.
+//! Rows that are counted and added up, filters that fit no row, and tables of batches.
 
 mod caps;
 mod figures;
@@ -14,12 +14,12 @@ use crate::lists::{read, read_blocks, serve};
 const TRANSACTIONS: &str = "payments_list-transactions";
 const CONTACTS: &str = "contacts_get-contacts";
 
-/// A location of Los Angeles whose one page of every list has these rows under this name.
+/// A location in Los Angeles. Every list has one page with these rows under this name.
 async fn serve_rows(name: &'static str, rows: Value) -> (Recording, TestServer) {
     serve(&[], move |request| {
         let body = match request.target.starts_with("/locations/") {
             true => json!({"location": {"id": "L", "timezone": "America/Los_Angeles"}}),
-            // The list ends behind its one page.
+            // The list ends after its one page.
             false if request.target.contains("offset=") => json!({name: []}),
             false => json!({name: rows}),
         };
@@ -28,7 +28,7 @@ async fn serve_rows(name: &'static str, rows: Value) -> (Recording, TestServer) 
     .await
 }
 
-/// The figures that these rows come to.
+/// The figures for these rows.
 async fn figures(operation: &str, rows: Value, output: Value) -> Value {
     let name = match operation {
         TRANSACTIONS => "data",
@@ -38,7 +38,7 @@ async fn figures(operation: &str, rows: Value, output: Value) -> Value {
     read(&server, operation, &Map::new(), &output).await
 }
 
-/// The error of a read, and how many pages were read for it.
+/// The error of a read, and the number of pages that were read for it.
 async fn fault(operation: &str, rows: Value, output: &Value) -> (Value, usize) {
     let name = match operation {
         TRANSACTIONS => "data",

@@ -1,4 +1,4 @@
-//! What clients get when HighLevel refuses, fails or answers with something else than JSON.
+//! The replies to clients when HighLevel refuses, fails or answers with something other than JSON.
 
 use std::io::Write;
 use std::time::Duration;
@@ -19,11 +19,11 @@ struct Refusal {
     arguments: Value,
     status: u16,
     message: &'static str,
-    /// What clients see.
+    /// The class that clients see.
     class: &'static str,
 }
 
-/// Each tool once.
+/// One refusal for each tool.
 #[rustfmt::skip]
 fn refusals() -> Vec<Refusal> {
     let scope = "The token is not authorized for this scope.";
@@ -239,7 +239,7 @@ async fn answers_beyond_the_limits_are_cut_at_a_row_or_refused() {
         (&json!(shown), &json!(100))
     );
 
-    // 10 MB in 10 KB of gzip: the limit is on what comes out.
+    // 10 MB in 10 KB of gzip: the limit applies to the decompressed answer.
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(json!({"a": "x".repeat(10_000_000)}).to_string().as_bytes())
         .expect("written");

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use test_support::recording::Recording;
 use test_support::server::{TestServer, VOUCHED};
 
-/// Sends `arguments` and gives the JSON body that left.
+/// Sends `arguments` and returns the JSON body of the request.
 async fn body_of(tool: &str, arguments: Value) -> Value {
     let highlevel = Recording::always(200, "{}").await;
     let server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
@@ -55,7 +55,7 @@ async fn openai_strict_mode_blanks_nothing() {
     arguments.insert("city".to_owned(), json!("Rome"));
     let body = body_of("contacts_update-contact", Value::Object(arguments)).await;
     assert_eq!(body, json!({"city": "Rome"}));
-    // What is to be emptied is named; a null alone says nothing.
+    // A field is emptied by name; a null alone has no effect.
     for (asked, sent) in [
         (
             json!({"contactId": "c1", "lastName": null, "city": "Rome"}),

@@ -1,4 +1,4 @@
-//! What the protocol's conformance suite found: pages of the server itself, a handshake that is none, unknown cursors.
+//! Findings of the protocol's conformance suite: pages of the server itself, an invalid handshake, unknown cursors.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn meta() -> Value {
     })
 }
 
-/// The status of an answer, and its error's code; 0 is a result.
+/// The status of an answer, and the code of its error. 0 is a result.
 async fn ask(
     server: &TestServer,
     headers: &[(&str, &str)],
@@ -58,7 +58,7 @@ async fn pages_of_the_server_itself_are_served_and_others_are_not() {
         let (status, _) = ask(&server, &[("origin", origin)], "tools/list", json!({})).await;
         assert_eq!(status, expected, "{origin}");
     }
-    // A name that was made to lead here, whose page is of its own origin.
+    // A name that was rebound to this server, whose page has the same origin.
     let host = foreign.trim_start_matches("http://");
     let rebound = [("host", host), ("origin", foreign.as_str())];
     let (status, _) = ask(&server, &rebound, "tools/list", json!({})).await;
@@ -81,7 +81,7 @@ async fn a_request_that_stands_for_itself_has_no_handshake() {
         let found = ask(&server, &headers, method, params.clone()).await;
         assert_eq!(found, (404, -32601), "{method} {params}");
     }
-    // A handshake of the versions that have one, whatever it asks for.
+    // A handshake of the versions that have one, whatever version it requests.
     let found = ask(&server, &[], "initialize", handshake()).await;
     assert_eq!(found, (200, 0));
     server.stop().await;

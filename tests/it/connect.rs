@@ -1,4 +1,4 @@
-//! `connect`: what a person pastes or gets written, client by client.
+//! `connect`: what it prints for a person to paste, or writes, client by client.
 
 mod by_key;
 mod every_client;
@@ -14,7 +14,7 @@ const ACCOUNT: [(&str, &str); 2] = [
     ("HIGHLEVEL_LOCATION_ID", "L0"),
 ];
 
-/// Runs it with `variables` in the environment; exit code, stdout and stderr.
+/// Runs it with `variables` in the environment. Returns exit code, stdout and stderr.
 async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let arguments = [&["connect"], arguments].concat();
     let done = program(&arguments, variables).output().await.expect("run");
@@ -22,7 +22,7 @@ async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, St
     (done.status.code(), text(&done.stdout), text(&done.stderr))
 }
 
-/// The same with an account in the environment; exit code and everything printed.
+/// The same with an account in the environment. Returns the exit code and all output.
 async fn connect(arguments: &[&str]) -> (Option<i32>, String) {
     let (status, stdout, stderr) = run(arguments, &ACCOUNT).await;
     let text = stdout + &stderr;
@@ -38,7 +38,7 @@ async fn check(arguments: &[&str], code: i32, parts: &[&str]) {
     }
 }
 
-/// What is given as `--url`, and what the client is told, or why it is refused.
+/// The value of `--url`, and the client's address, or the reason of the refusal.
 #[tokio::test]
 async fn an_address_is_made_whole_or_refused_with_a_sentence() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -73,7 +73,7 @@ async fn an_address_is_made_whole_or_refused_with_a_sentence() {
             "http://127.0.0.1:8100/mcp/l/acme-dentl",
             Err("there is no location acme-dentl; did you mean acme-dental?"),
         ),
-        // Of another server's locations nothing is known here.
+        // The locations of another server are unknown here.
         ("https://h/mcp/l/acme", Ok("https://h/mcp/l/acme")),
         ("https://h/mcp/contcts", Err("did you mean contacts?")),
         ("https://h/sse", Err("MCP is at /mcp")),
@@ -138,7 +138,7 @@ async fn a_client_that_signs_in_is_told_the_address_alone() {
         ),
         ("n8n", "MCP OAuth2"),
     ] {
-        // By the settings, or by the flag.
+        // By the settings or by the flag.
         let flags = ["--sign-in", "--url", "https://mcp.example.com/mcp"];
         for flags in [&[config.as_str()][..], &flags[..]] {
             let (status, text) = connect(&[&[client], flags].concat()).await;
@@ -150,7 +150,7 @@ async fn a_client_that_signs_in_is_told_the_address_alone() {
             );
         }
     }
-    // What sends a header goes where it is read.
+    // An example with a header goes to the client that reads it.
     check(
         &["langgraph", &config],
         0,
@@ -165,7 +165,7 @@ async fn a_client_that_signs_in_is_told_the_address_alone() {
     .await;
 }
 
-/// What docs/connect.md shows is what is printed.
+/// docs/connect.md shows exactly the printed text.
 #[tokio::test]
 async fn the_guide_shows_what_connect_prints() {
     let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/connect.md");
@@ -180,7 +180,7 @@ async fn the_guide_shows_what_connect_prints() {
             "put this into docs/connect.md:\n{text}"
         );
     }
-    // A section for each client that signs in differently.
+    // One section for each client that signs in differently.
     for client in [
         "Claude (web, desktop, phone)",
         "Claude Code",
@@ -247,7 +247,7 @@ async fn a_file_gets_the_entry_and_a_backup_and_no_token_where_the_client_reads_
         &["give the file behind an equals sign: --write=cursor.json"],
     )
     .await;
-    // What was there before the first change stays.
+    // The file as it was before the first change stays.
     let first = fs::read_to_string(folder.path().join("mcp.json.bak")).expect("kept");
     assert_eq!(first, r#"{"mcpServers": {"other": {"url": "u"}}}"#);
 }

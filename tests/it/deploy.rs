@@ -1,4 +1,4 @@
-//! What stands in `deploy/` and in its page is what the program knows: settings, variables and commands.
+//! `deploy/` and its page contain only settings, variables and commands that the program knows.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use regex_lite::Regex;
 
 use crate::stdio::program;
 
-/// With what is fitting for each variable of the files, where a person fills it in.
+/// Fitting values for the variables that a person fills in.
 const FILLED: [(&str, &str); 5] = [
     ("DOMAIN", "mcp.example.com"),
     ("KEYS_DOMAIN", "keys.example.com"),
@@ -21,7 +21,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The files of a folder and of those in it.
+/// The files of a folder and its subfolders.
 fn files_in(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -32,7 +32,7 @@ fn files_in(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Everything that names settings or commands, with its text.
+/// Every file that names settings or commands, with its text.
 fn texts() -> Vec<(PathBuf, String)> {
     let mut paths = vec![
         root().join("Containerfile"),
@@ -46,7 +46,7 @@ fn texts() -> Vec<(PathBuf, String)> {
     texts.collect()
 }
 
-/// What the program says, which must be well.
+/// The output of the program, which must succeed.
 async fn run(arguments: &[&str], variables: &[(&str, &str)], what: &str) -> String {
     let output = program(arguments, variables).output().await.expect("run");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -99,7 +99,7 @@ async fn every_variable_is_a_setting() {
     assert!(seen > 10, "{seen}");
 }
 
-/// Lines such as `HIGHLEVEL_MCP_OAUTH_URL: https://${DOMAIN:?why}`, filled in, are settings that hold together.
+/// Lines such as `HIGHLEVEL_MCP_OAUTH_URL: https://${DOMAIN:?why}`, filled in, form a valid set of settings.
 #[tokio::test]
 async fn the_variables_of_each_file_make_valid_settings() {
     let line = Regex::new(r"(?m)^\s*(HIGHLEVEL_MCP_[A-Z_]+): (.+)$").expect("a pattern");
@@ -135,7 +135,7 @@ async fn the_variables_of_each_file_make_valid_settings() {
     assert_eq!(seen, 3, "two of compose, and the example of the secret");
 }
 
-/// Wherever a command of the program stands, there are that command and its flags.
+/// Every command of the program in these files exists, with its flags.
 #[tokio::test]
 async fn every_command_is_there() {
     let call = Regex::new(r"highlevel-mcp ([a-z-][^`|#&;)\n]*)").expect("a pattern");

@@ -1,4 +1,4 @@
-//! `doctor`: each fault it is to find, and that it writes nothing while it looks.
+//! `doctor`: each fault that it has to find, and that it writes nothing.
 
 use std::process::Output;
 
@@ -245,7 +245,7 @@ async fn the_set_up_of_an_agency_is_looked_at_and_what_cannot_be_opened_ends_not
     );
 }
 
-/// An OAuth access token that says this of itself.
+/// An OAuth access token with these claims.
 fn token(claims: &serde_json::Value) -> String {
     format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }

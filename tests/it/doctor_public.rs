@@ -1,4 +1,4 @@
-//! `doctor --public`: each thing that a proxy may do to a server is found by name, and a healthy one has no fault.
+//! `doctor --public`: it names each fault that a proxy can add to a server, and reports none for a healthy one.
 
 mod own_server;
 
@@ -15,16 +15,16 @@ use tokio::task::JoinSet;
 use crate::stdio::program;
 use test_support::recording::{RecordedRequest, Recording, json as answer};
 
-/// What stands between: makes of a request and the server's answer what a client gets.
+/// A proxy: turns a request and the server's answer into the client's answer.
 type Proxy = fn(&RecordedRequest, Response) -> Response;
 
 struct Case {
     proxy: Proxy,
-    /// Lines of the report, tabs written as spaces; all of them in it.
+    /// Lines of the report, tabs written as spaces. All of them are in it.
     lines: &'static [&'static str],
 }
 
-/// A server as it is when nothing is in its way. `origin` is where it is asked.
+/// A server without anything in front of it. `origin` is its address for the client.
 fn healthy(request: &RecordedRequest) -> Response {
     let origin = format!("http://{}", request.header("host").unwrap_or_default());
     let path = request.path();
@@ -67,7 +67,7 @@ fn healthy(request: &RecordedRequest) -> Response {
     }
 }
 
-/// The challenge, and what web pages need to see it.
+/// The challenge, and the headers that web pages need to see it.
 fn mcp(request: &RecordedRequest, origin: &str) -> Response {
     let mut response = if request.method == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
@@ -206,7 +206,7 @@ async fn each_fault_of_a_proxy_is_found() {
                 "does not reach the server",
             ],
         },
-        // Who is let in, and told where to sign in.
+        // Access, and the challenge to sign in.
         Case {
             proxy: |request, response| match is_mcp(request) {
                 true => without(response, "www-authenticate"),

@@ -1,4 +1,5 @@
-//! Which module may use which: the table of ARCHITECTURE.md against every path in the code, and no circle of files.
+//! The allowed dependencies between modules: the table of ARCHITECTURE.md against every path in the code, and no cycle
+//! between files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,30 +14,30 @@ type ModulePath = Vec<String>;
 /// One file.
 #[derive(Default)]
 struct Module {
-    /// Paths as they are written.
+    /// Paths as written.
     paths: Vec<Vec<String>>,
-    /// Names that `use` brings in.
+    /// Names that `use` imports.
     brought: BTreeSet<String>,
-    /// What `pub use` hands on, by the name it has here.
+    /// Re-exports by `pub use`, by their name here.
     handed_on: BTreeMap<String, Vec<String>>,
 }
 
 /// The modules of one crate.
 struct Crate(BTreeMap<ModulePath, Module>);
 
-/// Where a path leads.
+/// The target of a path.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Target {
     File(ModulePath),
     Crate(String),
 }
 
-/// Our crates but the generator, which only the build uses.
+/// Our crates except the generator, which only the build uses.
 const CRATES: [&str; 6] = ["oauth", "policy", "sandbox", "search", "state", "tool"];
 
 impl<'ast> Visit<'ast> for Module {
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
-        // Tests may look at everything.
+        // Tests may use everything.
         if !is_test(&item.attrs) {
             visit::visit_item_mod(self, item);
         }
@@ -50,7 +51,7 @@ impl<'ast> Visit<'ast> for Module {
             if is_handed_on {
                 self.handed_on.insert(name.clone(), path.clone());
             }
-            // A crate's own name is brought in as itself.
+            // A crate's own name is imported as itself.
             if path.len() > 1 {
                 self.brought.insert(name);
             }
@@ -59,7 +60,7 @@ impl<'ast> Visit<'ast> for Module {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        // One name alone is a variable, or was brought in.
+        // A single name is a variable, or was imported.
         if path.segments.len() > 1 {
             let names = path.segments.iter().map(|one| one.ident.to_string());
             self.paths.push(names.collect());
@@ -91,7 +92,7 @@ impl Crate {
         Self(modules)
     }
 
-    /// Every file with what its paths lead to.
+    /// Every file with the targets of its paths.
     fn edges(&self) -> impl Iterator<Item = (&ModulePath, BTreeSet<Target>)> {
         self.0.iter().map(|(from, module)| {
             let targets = module
@@ -126,7 +127,7 @@ impl Crate {
         }
     }
 
-    /// The file in which the last name of a path stands, through what other files hand on.
+    /// The file that defines the last name of a path, resolved through re-exports.
     fn file(&self, path: &[String], depth: usize) -> ModulePath {
         assert!(depth < 20, "{path:?} leads nowhere");
         let mut file = ModulePath::new();
@@ -155,7 +156,7 @@ impl Crate {
         file
     }
 
-    /// Pairs of files that lead to each other, whatever the way, but a file and what stands in its folder.
+    /// Pairs of files that depend on each other, directly or not, except a file and the files of its folder.
     fn circles(&self) -> BTreeSet<String> {
         let mut reached: BTreeMap<&ModulePath, BTreeSet<ModulePath>> = self
             .edges()
@@ -231,7 +232,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The rows of the table of ARCHITECTURE.md, whatever their order.
+/// The rows of the table of ARCHITECTURE.md, sorted.
 fn written_rows() -> BTreeSet<String> {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("a file");
     let table = text.split("| Module | uses |").nth(1).expect("a table");

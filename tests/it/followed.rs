@@ -1,4 +1,4 @@
-//! `logs -f` and `audit tail -f` on a terminal of 80 columns: what comes fits it, and stands below its header.
+//! `logs -f` and `audit tail -f` on a terminal of 80 columns: every new line fits and is printed below the header.
 
 use ::sandbox::{LOCATION, TOKEN};
 
@@ -32,7 +32,7 @@ async fn what_is_followed_fits_the_terminal_while_it_comes() {
     let mut log = OnTerminal::start(&[&["logs", "-f"], &of[..]].concat(), &[]);
     let mut audit = OnTerminal::start(&[&["audit", "tail", "-f"], &of[..]].concat(), &[]);
     log.until("key made");
-    // A write to records that nobody has, and one that is made.
+    // A write to records that do not exist, and one that succeeds.
     let tags = [
         "call",
         "--sandbox",

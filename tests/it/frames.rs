@@ -1,4 +1,4 @@
-//! Every frame whose id can be read is answered under it, over stdio and over HTTP.
+//! Every frame with a readable id is answered under it, over stdio and over HTTP.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -17,10 +17,10 @@ const ACCOUNT: [(&str, &str); 2] = [
 
 const HELLO: &str = r#"{"jsonrpc":"2.0","id":"hello","method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
 
-/// Half of a character, as JavaScript cuts it.
+/// Half of a surrogate pair, as JavaScript cuts it.
 const HALF: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"contacts_get-contacts","arguments":{"query":"caf\ud83d"}}}"#;
 
-/// What the program answers to exactly these bytes, and then the end of stdin.
+/// The program's answers to exactly these bytes, followed by the end of stdin.
 async fn answers(input: &[u8], variables: &[(&str, &str)]) -> Vec<Value> {
     let variables = [&ACCOUNT[..], variables].concat();
     let mut child = program(&["stdio"], &variables)
@@ -48,7 +48,7 @@ async fn answers(input: &[u8], variables: &[(&str, &str)]) -> Vec<Value> {
     frames.collect::<Result<_, _>>().expect("frames alone")
 }
 
-/// The codes of the answers under each id; 0 is a result.
+/// The codes of the answers under each id. 0 is a result.
 fn codes(answers: &[Value]) -> Vec<(Value, i64)> {
     let code = |one: &Value| match one.get("result") {
         Some(_) => 0,
@@ -105,7 +105,7 @@ async fn every_frame_with_an_id_is_answered() {
     }
     let small = [("HIGHLEVEL_MCP_SERVER_MAX_UPLOAD_BYTES", "0")];
     let mut found = codes(&answers(&input, &small).await);
-    // Requests run beside each other, so that answers come in any order.
+    // Requests run concurrently, so the answers come in any order.
     let by_text = |one: &(Value, i64)| format!("{one:?}");
     found.sort_by_key(by_text);
     expected.sort_by_key(by_text);
@@ -159,7 +159,7 @@ async fn lines_end_as_they_may_and_the_last_one_not_at_all() {
     check(no_end.as_bytes(), &[json!("hello"), json!(7)]).await;
 }
 
-/// HighLevel takes longer than the library waits for calls once stdin has ended.
+/// HighLevel takes longer than the library waits for calls after the end of stdin.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_answer_to_the_last_line_is_written_before_the_end() {
     let highlevel = Recording::start(|_| {
@@ -167,7 +167,7 @@ async fn the_answer_to_the_last_line_is_written_before_the_end() {
         answer(200, r#"{"contacts":[]}"#)
     })
     .await;
-    // Two requests of one id, of which neither is answered when the other comes.
+    // Two requests of one id. Neither is answered when the other arrives.
     let call = r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"contacts_get-contacts","arguments":{}}}"#;
     let input = format!("{HELLO}\n{call}\n{call}");
     let url = [("HIGHLEVEL_MCP_UPSTREAM_BASE_URL", highlevel.url.as_str())];

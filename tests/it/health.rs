@@ -1,5 +1,5 @@
-//! What health checks and load balancers see of a server: that it is ready, that it stops and goes on taking requests, that it
-//! is gone, and which connections may be used again.
+//! What health checks and load balancers see of a server: that it is ready, that it stops and still takes requests,
+//! that it is gone, and which connections may be used again.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -24,7 +24,7 @@ async fn health(address: &str, further: &[&str]) -> (Option<i32>, String) {
         .chain(further)
         .copied()
         .collect();
-    // The folder cannot be: nothing is opened.
+    // The folder cannot exist, so nothing is opened.
     let variables = [
         ("HIGHLEVEL_MCP_SERVER_LISTEN", address),
         ("HIGHLEVEL_MCP_STATE_FOLDER", "/dev/null/nothing"),
@@ -57,7 +57,7 @@ async fn start(state: &str, further: &[&str]) -> (tokio::process::Child, Pid, St
             break rest.split('/').next().expect("an address").to_owned();
         }
     };
-    // Whoever reads no more would end a server that says something.
+    // A closed pipe would end a server that writes to its log.
     tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
     let pid = child.id().expect("a process").try_into().expect("a pid");
     (child, Pid::from_raw(pid).expect("a pid"), address)
@@ -70,7 +70,7 @@ async fn a_server_behind_a_load_balancer_goes_on_until_that_knows() {
     let (mut child, pid, address) = start(state, &["--tls", "proxy"]).await;
     assert_eq!(health(&address, &[]).await, (Some(0), "ok\n".to_owned()));
     kill_process(pid, Signal::TERM).expect("sent");
-    // Nobody is connected meanwhile, as where a balancer opens a connection for each request.
+    // No connection exists meanwhile, as with a balancer that opens one for each request.
     sleep(Duration::from_millis(300)).await;
     assert_eq!(
         health(&address, &[]).await,
@@ -116,14 +116,14 @@ async fn a_server_of_one_machine_waits_for_no_load_balancer() {
     assert!(status.expect("a status").success());
 }
 
-/// Sends a request whose body comes after the answer, and another on the same connection: the heads of both answers, the
-/// second of which is empty where the connection has ended.
+/// Sends a request whose body comes after the answer, and another on the same connection. Returns the heads of both
+/// answers. The second is empty if the connection has ended.
 async fn ask_twice(address: &str, head: &str, body: &str) -> [String; 2] {
     let mut stream = TcpStream::connect(address).await.expect("connected");
     let next = "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut heads = Vec::new();
     for sent in [head.to_owned(), format!("{body}{next}")] {
-        // A connection that has ended may not take it.
+        // A connection that has ended may refuse it.
         let _ = stream.write_all(sent.as_bytes()).await;
         let mut answer = vec![0; 4096];
         let read = timeout(LONGEST, stream.read(&mut answer)).await;
@@ -150,7 +150,7 @@ async fn a_connection_that_ends_says_so() {
             "{head}: {second}"
         );
     };
-    // Refused before its body is there, as a proxy sends it that passes a head on at once.
+    // Refused before its body arrives, as from a proxy that forwards a head at once.
     let post = "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n";
     check(post, "0123456789", "http/1.1 401", true).await;
     let empty = "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n";

@@ -1,4 +1,4 @@
-//! The HTTP interface: who is let in, both generations of the protocol, slow and large requests, the end.
+//! The HTTP interface: access, both generations of the protocol, slow and large requests, the end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -283,7 +283,7 @@ async fn an_allowed_web_page_may_call() {
         ),
         (StatusCode::OK, &page.parse().expect("a value"))
     );
-    // It may read the session that it has to send again.
+    // The page may read the session id, which it has to send again.
     let exposed = &reply.headers()["access-control-expose-headers"];
     assert_eq!(exposed, "mcp-session-id");
 }
@@ -324,7 +324,7 @@ async fn a_toolset_has_an_endpoint_of_its_own() {
     };
     let listed = ask("/mcp/x/calendars", &list).await;
     assert_eq!(listed["result"]["tools"].as_array().map(Vec::len), Some(59));
-    // What an endpoint does not list it does not call.
+    // An endpoint does not call tools that it does not list.
     assert_eq!(
         ask("/mcp/x/calendars", &call).await["error"]["code"],
         -32602

@@ -1,4 +1,4 @@
-//! `init` without a terminal: by flags alone, and what it says where they are not enough.
+//! `init` without a terminal: by flags alone, and its message if they are not enough.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -7,7 +7,7 @@ use ::sandbox::{LOCATION, SandboxOptions, TOKEN};
 use crate::sandbox::Sandbox;
 use crate::stdio::program;
 
-/// A user who has nothing yet.
+/// A user without any files yet.
 struct Newcomer {
     home: tempfile::TempDir,
     sandbox: Sandbox,
@@ -86,10 +86,10 @@ async fn an_account_is_set_up_by_flags_and_calls_go_there() {
     let client = std::fs::read_to_string(newcomer.path(".cursor/mcp.json")).expect("text");
     check(&client, "http://127.0.0.1:8100/mcp");
     assert!(!client.contains("Authorization"), "{client}");
-    // No variable and no flag says where calls go: the settings do.
+    // No variable and no flag sets the location of calls; the settings do.
     let text = newcomer.run(&["call", "locations_get-location"], 0).await;
     check(&text, "Harbor Dental");
-    // Again: what is there is shown, and stays.
+    // Again: the existing file is shown and stays.
     let before = std::fs::read_to_string(&settings).expect("text");
     let text = newcomer.run(&init, 2).await;
     check(&text, "has the location harbor-dental");

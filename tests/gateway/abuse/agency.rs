@@ -1,14 +1,14 @@
-//! Set-ups that several attacks need: an agency's locations, each with a token of its own or the agency's.
+//! Set-ups for several attacks: an agency's locations, each with its own token or the agency's.
 
 use std::fmt::Write;
 
 use super::highlevel::{AGENCY, AGENCY_TOKEN};
 use super::setup::Setup;
 
-/// The access key of the settings.
+/// The access key in the settings.
 pub(super) const OPERATOR: &str = "operator-0123456789abcdef0123456789";
 
-/// As a header.
+/// The access key as a header.
 pub(super) const BY_OPERATOR: [(&str, &str); 1] = [("x-access-key", OPERATOR)];
 
 /// The id of a location.
@@ -16,7 +16,7 @@ pub(super) fn location(number: usize) -> String {
     format!("locBranch{number:011}")
 }
 
-/// A client that shows a token.
+/// The Authorization header of a token.
 pub(super) fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }

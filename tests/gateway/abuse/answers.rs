@@ -1,4 +1,4 @@
-//! Answers and arguments that are longer than any may be.
+//! Answers and arguments that exceed their limits.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Generators of the attacks that exhaust: each sends its calls until it is told to stop.
+//! Generators of the attacks that exhaust resources. Each sends its calls until told to stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::agency::bearer;
 use test_support::server::client;
 
-/// Clients of an attack at once.
+/// Concurrent clients of an attack.
 const ATTACKERS: usize = 32;
 
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ pub(super) const ATTACKS: [Attack; 9] = [
 ];
 
 impl Attack {
-    /// Path, token and request of one call of it.
+    /// Path, token and request of one call of the attack.
     fn call(self, number: usize) -> (String, String, Value) {
         const SETS: [&str; 8] = [
             "contacts",
@@ -137,7 +137,7 @@ impl Attack {
                         .header("authorization", token)
                         .header("locationid", "A")
                         .json(&request);
-                    // Clients that give up and come again.
+                    // Clients that give up and come back.
                     let _ = timeout(Duration::from_secs(2), async {
                         post.send().await?.bytes().await
                     })

@@ -1,4 +1,4 @@
-//! Who acts where, and with whose token.
+//! The location and the token of each call.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use test_support::recording::Recording;
 
 const EVERYTHING: &str = "/mcp/l/b01/x/all";
 
-/// Requests that went out with the agency's own token, beyond those that exchange it.
+/// Requests with the agency's own token, except those that exchange it.
 fn by_agency(highlevel: &Recording) -> Vec<String> {
     let seen = highlevel.seen().into_iter();
     let seen =
@@ -19,7 +19,7 @@ fn by_agency(highlevel: &Recording) -> Vec<String> {
         .collect()
 }
 
-/// Operations that act on the whole agency where they go with its token.
+/// Operations that act on the whole agency if they are sent with its token.
 fn agency_operations() -> [(&'static str, Value); 8] {
     [
         ("locations_search-locations", json!({})),
@@ -134,7 +134,7 @@ async fn a2_behind_a_declared_proxy_nobody_uses_the_own_account_without_a_key() 
     assert!(highlevel.seen().is_empty());
 }
 
-/// What proxies and tunnels add by which a request shows that it came from elsewhere.
+/// Headers that proxies and tunnels add. They show that a request comes from elsewhere.
 const FORWARDING: [&str; 19] = [
     "forwarded",
     "x-forwarded-for",
@@ -193,7 +193,7 @@ async fn a2_a_setting_turns_the_own_account_off() {
         assert_eq!(without.0, bare, "{setting}: {}", without.1);
         let with = setup().set("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", BY_OPERATOR[0].1);
         let program = with.serve(&highlevel.url).await;
-        // Where there is a key, everybody needs it.
+        // Once a key exists, every caller needs it.
         assert_eq!(is_served(&program, &[]).await.0, 401, "{setting}");
         let with = is_served(&program, &BY_OPERATOR).await;
         assert_eq!(with.0, keyed, "{setting}: {}", with.1);

@@ -1,4 +1,4 @@
-//! Memory and time that one caller takes: each attack with the most that it may cost.
+//! The memory and time of one caller: each attack with its upper limit.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -21,10 +21,10 @@ const MIB: usize = 1024;
 
 const SEND: &str = "conversations_send-a-new-message";
 
-/// Longest answer with its envelope.
+/// Longest answer, including its envelope.
 pub(super) const LONGEST_ANSWER: usize = 131_072 + 8_192;
 
-/// How much more memory `program` holds than at first, in MiB.
+/// The growth of `program`'s memory since `before`, in MiB.
 fn grown(program: &Program, before: usize) -> usize {
     program.memory().saturating_sub(before) / MIB
 }
@@ -125,7 +125,7 @@ async fn e3_no_answer_is_longer_than_any_may_be() {
             .await;
         let (bytes, grown) = (reply.text.len(), grown(&program, before));
         println!("{operation}, dry run {dry}: 0.3 MB in, {bytes} bytes out, +{grown} MiB");
-        // What they come to is told, shortened; it is no refusal for their length.
+        // The resulting arguments are shown in short form. Their length is not a reason to refuse them.
         let is_told = match dry {
             true => reply.ok && reply.text.contains("dryRun"),
             false => reply.class() == "needs_confirmation",
@@ -194,7 +194,7 @@ async fn e4_what_waits_for_a_person_is_small() {
     assert!(bounds.contains(&kept), "{kept} bytes");
 }
 
-/// As many requests with a body that lacks its last byte.
+/// `many` requests whose bodies lack the last byte.
 pub(super) async fn unfinished(program: &Program, many: usize, headers: &str) -> Vec<TcpStream> {
     const BODY: usize = 4 << 20;
     let address = program.url.trim_start_matches("http://");
@@ -220,7 +220,7 @@ async fn e5_unfinished_bodies_have_one_budget() {
         (
             "an accepted token",
             "authorization: Bearer pit-of-L1\r\n",
-            // The caller's share, and what connections and allocator hold beside it: 93 to 107 MiB were measured.
+            // The caller's share, plus the memory of connections and allocator. 93 to 107 MiB were measured.
             64 + 64,
         ),
     ] {

@@ -1,4 +1,4 @@
-//! Kinds of callers for random calls: how each calls, and what may leave for it.
+//! Kinds of callers for random calls: how each calls, and what may be sent for it.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ pub(super) struct CallerProfile {
     pub locations: BTreeSet<String>,
 }
 
-/// What it calls.
+/// The server that it calls.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Channel {
     /// A server with three locations of an agency, and keys.
@@ -30,7 +30,7 @@ pub(super) enum Channel {
     Stdio,
 }
 
-/// One call as it will be made.
+/// One call, ready to be made.
 pub(super) struct RandomCall {
     pub path: String,
     pub tool: String,
@@ -45,8 +45,8 @@ pub(super) struct StdioProgram {
 }
 
 impl CallerProfile {
-    /// Every kind there is. `keys`: Authorization headers of access keys for the first location, for the first two, and
-    /// for all of them with the agency's token.
+    /// Every kind of caller. `keys`: Authorization headers of access keys for the first location, for the first two,
+    /// and for all of them with the agency's token.
     pub(super) fn all(keys: &[String; 3]) -> Vec<Self> {
         let branches = |numbers: &[usize]| -> (BTreeSet<String>, BTreeSet<String>) {
             let ids = numbers.iter().map(|number| location(*number));
@@ -127,7 +127,7 @@ impl CallerProfile {
         profiles.into()
     }
 
-    /// One call over HTTP, confirmed where that is asked for.
+    /// Makes one call over HTTP, and confirms it if asked to.
     pub(super) async fn call(&self, program: &Program, call: RandomCall) {
         let headers = self.headers.iter();
         let headers: Vec<(&str, &str)> = headers
@@ -146,7 +146,7 @@ impl CallerProfile {
 }
 
 impl StdioProgram {
-    /// Shakes hands with a program that was just started.
+    /// Performs the handshake with a program that was just started.
     pub(super) async fn greet(mut child: Child) -> Self {
         let stdin = child.stdin.take().expect("stdin");
         let stdout = child.stdout.take().expect("stdout");

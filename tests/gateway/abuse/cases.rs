@@ -1,4 +1,4 @@
-//! Random calls over operations, surfaces and kinds of callers: what leaves carries only the credential and the
+//! Random calls over operations, surfaces and kinds of callers. Each request carries only the credential and the
 //! locations of its caller.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,14 +16,14 @@ use super::setup::Setup;
 use crate::times;
 use test_support::recording::RecordedRequest;
 
-/// An operation as one surface lists it.
+/// An operation in the list of one surface.
 struct OperationSchema {
     name: String,
     schema: Value,
     call_tool: &'static str,
 }
 
-/// What can be called, by the surface that lists it.
+/// The callable operations, by the surface that lists them.
 struct Operations {
     all: Vec<OperationSchema>,
     official: Vec<OperationSchema>,
@@ -31,7 +31,7 @@ struct Operations {
     read_only: Vec<OperationSchema>,
 }
 
-/// Calls of one kind of caller at a time, so that what leaves has one owner.
+/// Calls of one kind of caller in a row, so that every request has one known owner.
 const ROUND: usize = 100;
 
 /// Names of arguments that name a tenant.
@@ -67,7 +67,7 @@ impl Operations {
 }
 
 impl OperationSchema {
-    /// `None` for what is not an operation, such as `search_operations`.
+    /// `None` for a tool that is not an operation, such as `search_operations`.
     fn new(tool: &Value, effects: &str) -> Option<Self> {
         let name = tool["name"].as_str()?;
         let mut rows = effects.lines().map(|line| line.split('\t'));
@@ -87,7 +87,7 @@ impl OperationSchema {
     }
 }
 
-/// A value that a schema may take; what names a tenant is anybody's.
+/// A value that the schema accepts. An argument that names a tenant gets a random tenant.
 fn value(name: &str, schema: &Value, random: &mut Rng, depth: usize) -> Value {
     let tenants = [
         location(1),
@@ -97,7 +97,7 @@ fn value(name: &str, schema: &Value, random: &mut Rng, depth: usize) -> Value {
         AGENCY.to_owned(),
         "b02".to_owned(),
     ];
-    // The legacy surface names an argument by its place, too: `query_locationId`.
+    // The legacy surface also prefixes an argument with its place: `query_locationId`.
     let is_tenant = TENANT_NAMES.iter().any(|tenant| name.ends_with(tenant));
     if is_tenant && schema["type"] != "array" {
         return json!(tenants[random.usize(..tenants.len())]);
@@ -199,10 +199,10 @@ fn case(operations: &Operations, random: &mut Rng) -> RandomCall {
     }
 }
 
-/// What a request has that is not its caller's.
+/// The first part of a request that does not belong to its caller.
 fn foreign(kind: &CallerProfile, seen: &RecordedRequest) -> Option<String> {
     let named = locations(seen);
-    // A token at an alias that there is not is bound to a location that nobody has.
+    // A token at an unknown alias is bound to a location that does not exist.
     let elsewhere = named
         .iter()
         .find(|id| !kind.locations.contains(*id) && *id != "no-such-location");
@@ -227,7 +227,7 @@ fn foreign(kind: &CallerProfile, seen: &RecordedRequest) -> Option<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_leaves_is_the_callers_own() {
     let highlevel = highlevel().await;
-    // Nothing but what is examined shall hold calls back.
+    // Only the rules under test may stop calls.
     let rules = "[server]\nconfirm = { money = \"off\", destructive = \"off\", bulk = \"off\" }\ncaps = { send = { hour = 100000000 } }\n";
     let setup = company(3).rules(rules);
     let own = Setup::new().rules(rules);
@@ -279,7 +279,7 @@ async fn what_leaves_is_the_callers_own() {
     assert!(wrong.is_empty(), "{} kinds: {shown:#?}", wrong.len());
     for kind in &kinds {
         let left = left.get(kind.name).copied().unwrap_or_default();
-        // A made-up token is refused after a few tries.
+        // A made-up token is refused after a few attempts.
         let least = usize::from(!kind.name.starts_with("made-up")) * done / kinds.len() / 20;
         assert!(left > least, "{}: only {left} requests left", kind.name);
     }

@@ -1,4 +1,4 @@
-//! A calendar clock that jumps: back it revives nothing, ahead it deletes nothing.
+//! A calendar clock that jumps. A jump back revives nothing, and a jump ahead deletes nothing.
 
 use std::time::Duration;
 
@@ -16,8 +16,7 @@ const DELETE: &str = "contacts_delete-contact";
 const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
 
-/// A program whose calendar clock is set by `set_clock`; the library that does it is compiled by the linker that Rust
-/// itself needs.
+/// A program whose calendar clock is set by `set_clock`. The linker that Rust itself needs compiles the library for it.
 async fn with_clock(setup: Setup) -> Setup {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateway/abuse/clock.c");
     let library = setup.text_path("clock.so");
@@ -29,26 +28,26 @@ async fn with_clock(setup: Setup) -> Setup {
     setup.set("LD_PRELOAD", &library).set("CLOCK_FILE", &file)
 }
 
-/// The calendar clock stands so many seconds off from now on, and no other clock does.
+/// Sets the calendar clock off by `seconds` from now on. Other clocks are unchanged.
 fn set_clock(setup: &Setup, seconds: i64) {
     write_clocks(setup, seconds, passed(setup));
 }
 
-/// So many more seconds pass, by every clock. Connections that rest end then, which their other side has to see.
+/// Advances every clock by `seconds`. Idle connections then end, and the other side has to notice.
 async fn pass(setup: &Setup, seconds: i64) {
     let passed = passed(setup) + seconds;
     write_clocks(setup, passed, passed);
     sleep(Duration::from_millis(300)).await;
 }
 
-/// Seconds that have passed by `pass`.
+/// The seconds that `pass` has added.
 fn passed(setup: &Setup) -> i64 {
     let text = std::fs::read_to_string(setup.path("clock")).unwrap_or_default();
     let passed = text.split_whitespace().nth(1);
     passed.map_or(0, |passed| passed.parse().expect("a number"))
 }
 
-/// The file is replaced whole.
+/// Replaces the whole file.
 fn write_clocks(setup: &Setup, calendar: i64, steady: i64) {
     setup.write("clock.new", &format!("{calendar} {steady}"));
     std::fs::rename(setup.path("clock.new"), setup.path("clock")).expect("renamed");
@@ -93,7 +92,7 @@ async fn a_clock_that_goes_back_revives_no_token() {
             .await;
         (reply.ok, reply.text)
     };
-    // One that was used, and one that is over: a day later both are, and stay so.
+    // One token was used and one has expired. A day later both are still invalid.
     let used = ask(&program).await;
     let (ok, text) = call(&used).await;
     assert!(ok, "{text}");
@@ -161,7 +160,7 @@ async fn e11_a_clock_that_jumps_ahead_deletes_no_line_of_the_audit() {
     tag().await;
     set_clock(&setup, 5 * DAY);
     tag().await;
-    // Looked after every five seconds.
+    // The sweep runs every five seconds.
     tokio::time::sleep(std::time::Duration::from_secs(6)).await;
     let after = lines();
     let lost: Vec<&String> = before.iter().filter(|line| !after.contains(line)).collect();

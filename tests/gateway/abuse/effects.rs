@@ -1,10 +1,10 @@
-//! What operations do, as the program itself lists it: effects that were too weak.
+//! The effects of operations as the program lists them: those that were once too weak.
 
 use std::collections::BTreeMap;
 
 use super::setup::Setup;
 
-/// Names by effect, or by the beginning of names.
+/// Names by effect, or prefixes of names.
 const EFFECTS: [(&str, &[&str]); 4] = [
     (
         "destructive",
@@ -80,10 +80,10 @@ const EFFECTS: [(&str, &[&str]); 4] = [
     ),
 ];
 
-/// Called by nobody: their answer is a token.
+/// Operations that nobody may call, because their answer is a token.
 const TOKENS: [&str; 2] = ["oauth_get-location-access-token", "oauth_get-access-token"];
 
-/// Bulk beside their effect.
+/// Operations with a bulk mark besides their effect.
 const BULK: [&str; 5] = [
     "conversations_export-messages-by-location",
     "oauth_get-installed-location",
@@ -144,7 +144,7 @@ async fn no_tool_answers_with_a_token() {
     assert!(listed.is_empty(), "{listed:?}");
 }
 
-/// What `policy explain` says of tools under these rules.
+/// One part of `policy explain` for tools under these rules.
 async fn explained(rules: &str, names: &[&str], part: &str) -> Vec<String> {
     let setup = Setup::new().rules(rules);
     let mut without = Vec::new();
@@ -167,7 +167,7 @@ async fn reads_that_carry_everything_off_are_bulk() {
 
 #[tokio::test]
 async fn a_person_is_asked_for_the_gravest_by_default() {
-    // Whatever effect they have, the rules say nothing of it.
+    // The rules do not mention them, whatever their effect.
     let rules = "[server]\ncaps = { write = { hour = 1000000 } }\n";
     let without = explained(rules, EFFECTS[0].1, "human").await;
     assert!(without.is_empty(), "{without:#?}");

@@ -1,4 +1,4 @@
-//! Places, the breaker, approvals, locks and pipes: what one caller holds does not stop another.
+//! Places, the circuit breaker, approvals, locks and pipes. What one caller holds does not stop another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use super::setup::Setup;
 use crate::times;
 use test_support::recording::{Recording, json as answer};
 
-/// How many of so many calls of a customer's are served.
+/// The number of a customer's calls that are served, out of `many`.
 async fn served(program: &Program, token: &str, location: &str, many: usize) -> usize {
     let token = bearer(token);
     let mut served = 0;
@@ -53,7 +53,7 @@ async fn e6_a_batch_that_waits_holds_no_place() {
             })
         })
         .collect();
-    // Until there are no more places for it.
+    // Until no place is left for it.
     for _ in 0..100 {
         if attack.iter().any(tokio::task::JoinHandle::is_finished) {
             break;
@@ -124,7 +124,7 @@ async fn e7_one_tenants_failures_cut_off_nobody() {
         }
         println!("{kind}: {done} of 40 calls of another served");
         assert_eq!(done, 40, "{kind}");
-        // A wrong id does not cut off its own location either, where HighLevel answers in JSON.
+        // A wrong id does not block its own location either if HighLevel answers in JSON.
         if json_body {
             assert_eq!(served(&program, "pit-of-L1", "L1", 5).await, 5, "{kind}");
         }
@@ -174,7 +174,7 @@ async fn e8_only_those_whom_highlevel_knows_ask_a_person() {
     );
 }
 
-/// A process that changes the store, and comes to no end.
+/// A process that begins a change of the store and never ends it.
 async fn hold(path: &std::path::Path) -> sqlx::SqliteConnection {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut connection = options.connect().await.expect("a connection");
@@ -220,7 +220,7 @@ async fn e9_a_held_lock_stops_nobody_else() {
 async fn e9_a_log_that_nobody_reads_stops_nobody() {
     let highlevel = highlevel().await;
     let (program, stderr) = Setup::new().serve_unread(&highlevel.url).await;
-    // Requests without a credential, each of which is a line, many in one connection.
+    // Requests without a credential. Each is one log line, and many share one connection.
     let request = "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
     let (many, start) = (times(6_000, 100_000), Instant::now());
     let address = program.url.trim_start_matches("http://");
@@ -256,7 +256,7 @@ async fn e9_a_log_that_nobody_reads_stops_nobody() {
         start.elapsed()
     );
     drop(stderr);
-    // A pattern that falls on the edge of a read is not counted.
+    // A pattern across the boundary of two reads is not counted.
     assert!(flooded.is_ok_and(|count| count >= many - many / 100));
     assert!(livez.is_ok_and(|took| took < Duration::from_millis(500)));
     assert_eq!(served.ok(), Some(10));

@@ -1,4 +1,4 @@
-//! Files that were tampered with, headers that pretend, and settings that open too much.
+//! Files that were tampered with, forged headers, and settings that open too much.
 
 use std::os::unix::fs::symlink;
 

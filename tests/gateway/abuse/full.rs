@@ -1,5 +1,5 @@
-//! The program on one core under each attack for twenty seconds, and ten minutes of everything: with `GATEWAY_FULL=1`
-//! and `--release` only. `ATTACK=Toolsets` runs that one.
+//! The program on one core under each attack for twenty seconds, and under all of them for ten minutes. Runs only with
+//! `GATEWAY_FULL=1` and `--release`. `ATTACK=Toolsets` runs only that attack.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -20,18 +20,18 @@ use super::setup::Setup;
 use crate::times;
 use test_support::recording::{Recording, json as answer};
 
-/// Of the settings, in MiB, and what the program may hold beyond it and beyond what it held idle.
+/// The setting in MiB, and the allowed memory beyond it and beyond the idle program.
 const BUDGET: usize = 256;
 const BEYOND: usize = 64;
 
-/// What an accepted caller and a watcher of /livez see.
+/// The figures of an accepted caller and of a watcher of /livez.
 #[derive(Debug)]
 struct Measurement {
     call: Duration,
     livez: Duration,
     refused: usize,
     calls: usize,
-    /// The most that the program held, in MiB.
+    /// The largest memory of the program, in MiB.
     memory: usize,
 }
 
@@ -74,15 +74,15 @@ async fn measure(program: &Program, seconds: u64) -> Measurement {
     }
 }
 
-/// A server that answers everything at once with nothing.
+/// A server that answers every request at once with an empty answer.
 async fn dummy() -> String {
     Recording::unrecorded(|_| ready(answer(200, "{}")))
         .await
         .url
 }
 
-/// A runtime for an attack: whoever watches the server waits for nothing else, not for the making of a megabyte, and
-/// goes first where both want the core.
+/// A runtime for an attack. The watcher of the server has its own runtime, so that it does not wait for the building of
+/// a megabyte, and it has priority if both want the core.
 fn generator() -> Runtime {
     let step_back = || {
         let thread = std::fs::read_link("/proc/thread-self").expect("a thread");
@@ -96,7 +96,7 @@ fn generator() -> Runtime {
     builder.enable_all().build().expect("a runtime")
 }
 
-/// The program on the first core, everything else on the others.
+/// The program on the first core, and everything else on the others.
 async fn pinned(highlevel: &Recording) -> (Setup, Program) {
     let own = std::process::id().to_string();
     let apart = Command::new("taskset")
@@ -107,7 +107,7 @@ async fn pinned(highlevel: &Recording) -> (Setup, Program) {
     let setup = Setup::new()
         .wrapped(&["taskset", "-c", "0"])
         .rules("[server]\nconfirm = { destructive = \"human\" }\n");
-    // The watched caller makes some 1,400 in an interval, so that it meets no limit; batches wait for theirs.
+    // The watched caller makes about 1,400 calls in an interval, so that it reaches no limit. Batches wait for theirs.
     let setup = setup.set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "2000");
     let program = setup.serve(&highlevel.url).await;
     (setup, program)
@@ -200,7 +200,7 @@ async fn a_soak_is_flat() {
     let start = Instant::now();
     let (mut early, mut late, mut minute) = (0, 0, 0);
     while start.elapsed() < Duration::from_secs(seconds) {
-        // Tokens that change daily, as OAuth's do.
+        // Tokens that change daily, as OAuth tokens do.
         let token = bearer(&format!(
             "pit-of-V{}-{}",
             minute % 40,

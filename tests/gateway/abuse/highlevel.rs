@@ -1,4 +1,4 @@
-//! How HighLevel answers the attacks: it knows some tokens, each of one location.
+//! HighLevel's answers to the attacks. It knows some tokens, each of one location.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use test_support::recording::{RecordedRequest, Recording, json as answer};
 pub(super) const AGENCY_TOKEN: &str = "agency-token";
 pub(super) const AGENCY: &str = "comAgency00000000001";
 
-/// `pit-of-X` and `pit-of-X-2` are tokens of the location X, `minted-X` what the agency's token is exchanged for there;
-/// every other token is unknown.
+/// `pit-of-X` and `pit-of-X-2` are tokens of the location X. `minted-X` is the result of the exchange of the agency's
+/// token there. Every other token is unknown.
 pub(super) async fn highlevel() -> Recording {
     Recording::start(|request| respond(request, |_| None)).await
 }
 
-/// The same, which first asks `script` for the answer where the token is known.
+/// The same HighLevel. For a known token it first asks `script` for the answer.
 pub(super) async fn scripted(
     script: impl Fn(&RecordedRequest) -> Option<Response> + Send + Sync + 'static,
 ) -> Recording {
     Recording::start(move |request| respond(request, &script)).await
 }
 
-/// The same, which takes so long for an answer.
+/// The same HighLevel with this delay.
 pub(super) async fn slow(latency: Duration) -> Recording {
     Recording::start_async(move |request| async move {
         sleep(latency).await;
@@ -34,12 +34,12 @@ pub(super) async fn slow(latency: Duration) -> Recording {
     .await
 }
 
-/// Every location that the request names.
+/// Every location in the request.
 pub(super) fn locations(request: &RecordedRequest) -> Vec<String> {
     const NAMES: [&str; 3] = ["locationId", "location_id", "subAccountId"];
     let body = request.fields();
     let text = |name: &str| body[name].as_str().map(str::to_owned);
-    // Elsewhere altId is an id of the caller's own.
+    // In other requests altId is an id of the caller's own.
     let alternative = request.query("altType").or_else(|| text("altType"));
     let is_location = alternative.as_deref() == Some("location");
     let names = NAMES.iter().chain(is_location.then_some(&"altId"));
@@ -50,7 +50,7 @@ pub(super) fn locations(request: &RecordedRequest) -> Vec<String> {
     named.flatten().chain(in_path.map(str::to_owned)).collect()
 }
 
-/// The location that the token is of; `None` for the agency's, `Err` for one that nobody knows.
+/// The location of the token. `None` for the agency's token, `Err` for an unknown one.
 fn location(token: &str) -> Result<Option<&str>, ()> {
     let of_one = token
         .strip_prefix("pit-of-")
@@ -95,7 +95,7 @@ fn respond(
     answer(200, told.to_string())
 }
 
-/// An error as HighLevel writes it.
+/// An error in HighLevel's format.
 pub(super) fn refusal(status: u16, message: &str) -> Response {
     let body = json!({"statusCode": status, "message": message});
     answer(status, body.to_string())

@@ -1,4 +1,4 @@
-//! A token before HighLevel answered it, once it is accepted, and once it is proven for a location.
+//! A token before HighLevel's first answer, after its acceptance, and after its proof for a location.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ async fn a_write_of_a_new_token_is_preceded_by_a_read() {
     assert_ne!(audit_bytes(&setup), 0);
 }
 
-/// Bytes of what is written down of calls.
+/// The size of the audit files, in bytes.
 pub(super) fn audit_bytes(setup: &Setup) -> u64 {
     let mut bytes = 0;
     let counted = state::audit::lines(&setup.store(), None, None, |lines| {
@@ -136,7 +136,7 @@ async fn beside_the_servers_access_key_a_token_is_known_at_once() {
             .call(&caller, "/mcp", "contacts_add-tags", arguments)
             .await
     };
-    // A small one: who is refused before its body was read may not get to read the refusal.
+    // A small body: a client that is refused before its body is read may not get to read the refusal.
     let small = json!({"contactId": "c1", "tags": ["x"]});
     let wrong = call("not-the-key-0123456789abcdef0123456789", small).await;
     println!(
@@ -207,7 +207,7 @@ async fn neither_a_403_nor_a_404_proves_a_location() {
             .await
             .ok
     };
-    // Tokens of other locations, which HighLevel knows: it refuses them V, or finds nothing there, or does not ask.
+    // Tokens of other locations, which HighLevel knows. It refuses them V, finds nothing there, or does not check.
     for number in 0..60 {
         let token = format!("pit-of-X-{number}");
         call(&token, "contacts_get-contacts", json!({})).await;
@@ -323,7 +323,7 @@ async fn a_token_is_let_in_by_any_read_that_it_has_the_scope_for() {
         (!open).then(|| refusal(401, "The token is not authorized for this scope."))
     })
     .await;
-    // What the server asks by itself is under no cap of the location.
+    // The server's own requests do not count against the caps of the location.
     let rules = "[locations.b01]\ncaps = { read = { hour = 2 } }\n";
     let program = branches(1).rules(rules).serve(&highlevel.url).await;
     let token = bearer(&format!("pit-of-{}", location(1)));

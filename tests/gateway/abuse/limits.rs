@@ -1,4 +1,4 @@
-//! The door of /metrics, and which address counts as whose.
+//! Access to /metrics, and the address that counts for a client.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ async fn metrics(program: &Program) -> TcpStream {
     TcpStream::connect(address).await.expect("a connection")
 }
 
-/// What is said to a request, and after how long the connection ends.
+/// The reply to a request, and the time until the connection ends.
 async fn reply_to(program: &Program, sent: &str) -> (String, Duration) {
     let mut stream = metrics(program).await;
     let start = Instant::now();
@@ -69,7 +69,7 @@ async fn e12_metrics_have_the_same_door() {
     );
 }
 
-/// 31 unknown tokens as this client, and then an accepted token and a new one as another.
+/// Sends 31 unknown tokens as this client, then an accepted token and a new one as another.
 async fn outcome(program: &Program, stranger: &Headers<'_>, other: &Headers<'_>) -> bool {
     for number in 0..40 {
         let token = bearer(&format!("pit-made-up-{number}"));
@@ -105,7 +105,7 @@ async fn behind_trusted_proxies_an_address_is_the_hop_before_them() {
         .arguments(&["--tls", "proxy", "--allowed-host", "localhost"]);
     let rows: [(&str, &str); 3] = [
         ("203.0.113.1", "203.0.113.2"),
-        // What the client wrote itself stands to the left and counts for nothing.
+        // What the client wrote itself is on the left and is ignored.
         (
             "203.0.113.2, 203.0.113.1, 10.0.0.5",
             "203.0.113.2, 10.0.0.5",

@@ -1,4 +1,4 @@
-//! What runs once: keys, confirm tokens and approvals, and whose they are.
+//! What runs once, and its owner: keys, confirm tokens and approvals.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,8 +43,8 @@ async fn a6_nobodys_calls_make_anothers_run_again() {
     program
         .call(&BY_OPERATOR, "/mcp/l/b01", "call_write", keyed.clone())
         .await;
-    // Another customer, whose token HighLevel knows, and a stranger: more keys than are kept of all, for each item of
-    // a batch has one.
+    // Another customer whose token HighLevel knows, and a stranger. They bring more keys than the limit over all, since
+    // each item of a batch has one.
     let flood = iter(0..112).map(|number| {
         let program = &program;
         async move {
@@ -134,7 +134,7 @@ async fn a7_two_equal_questions_have_two_tokens() {
     assert_eq!(tokens.len(), 20);
 }
 
-/// A program where a person decides on deletes, and an approved question.
+/// A program that asks a person about deletes, and an approved question.
 async fn approved(setup: &Setup, program: &Program) -> Value {
     let asked = program
         .call(&BY_OPERATOR, CONTACTS, DELETE, json!({"contactId": "c1"}))
@@ -164,7 +164,7 @@ async fn a9_an_approval_outlives_a_429() {
     let setup = branches(1).rules("[server]\nconfirm = { destructive = \"human\" }\n");
     let program = setup.serve(&highlevel.url).await;
     let call = approved(&setup, &program).await;
-    // The server itself made the call, and heard the 429.
+    // The server made the call itself and received the 429.
     for _ in 0..50 {
         if deletes(&highlevel) == 1 {
             break;
@@ -205,7 +205,7 @@ async fn a9_a_repeat_tells_the_same_outcome() {
     assert_eq!(deletes(&highlevel), 1);
 }
 
-/// The lost connection is what such keys are for.
+/// Such keys exist for a lost connection.
 #[tokio::test]
 async fn who_lost_the_connection_hears_what_came_of_the_call() {
     let highlevel = slow(Duration::from_millis(800)).await;
@@ -247,7 +247,7 @@ async fn a16_a_command_confirms_what_a_command_asked() {
         .set("HIGHLEVEL_MCP_UPSTREAM_BASE_URL", &highlevel.url);
     let (_, asked) = setup.run(&["call", DELETE, r#"{"contactId":"c1"}"#]).await;
     let start = asked.find('{').unwrap_or_default();
-    // Behind the answer stands what to do next.
+    // The answer is followed by the next step.
     let mut asked = serde_json::Deserializer::from_str(&asked[start..]).into_iter::<Value>();
     let asked = asked.next().expect("an answer").expect("JSON");
     let again = json!({"contactId": "c1", "confirm": asked["confirm"]}).to_string();
@@ -257,7 +257,7 @@ async fn a16_a_command_confirms_what_a_command_asked() {
     }
 }
 
-/// What was sent of it is told to whoever repeats it, and nothing is sent again.
+/// A repeated call returns what was sent, and nothing is sent again.
 #[tokio::test]
 async fn a_batch_whose_client_leaves_says_what_came_of_it() {
     let highlevel = slow(Duration::from_millis(400)).await;

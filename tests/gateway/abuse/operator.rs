@@ -1,4 +1,4 @@
-//! What an operator does while calls are under way: revokes a key, changes rules, and stops everything.
+//! An operator's actions during calls: revoking a key, changing rules, and stopping everything.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use test_support::until;
 
 const SEND: &str = "conversations_send-a-new-message";
 
-/// What the operator does in the middle of a batch.
+/// The operator's action in the middle of a batch.
 #[derive(Clone, Copy, Debug)]
 enum OperatorAction {
     Revoke,
@@ -61,7 +61,7 @@ async fn check(stop: OperatorAction) {
     };
     let (code, text) = setup.run(commands).await;
     assert_eq!(code, 0, "{commands:?}: {text}");
-    // 0.2 seconds until every process knows, and the item that is under way then.
+    // 0.2 seconds until every process knows, plus the item that is then running.
     sleep(Duration::from_millis(350)).await;
     let at_stop = highlevel.writes();
     let reply = running.await.expect("a reply");
@@ -89,7 +89,7 @@ async fn a10_a_batch_ends_with_the_rules_that_allowed_it() {
 
 #[tokio::test]
 async fn a10_a_batch_ends_where_quiet_hours_begin() {
-    // All but a minute of the day.
+    // The whole day except one minute.
     let rules = "[server]\nquiet = { from = \"00:01\", to = \"00:00\", zone = \"UTC\" }\n";
     check(OperatorAction::Rules(rules)).await;
 }
@@ -104,8 +104,8 @@ async fn a10_a_batch_ends_with_a_pause_of_its_location() {
     check(OperatorAction::PauseLocation).await;
 }
 
-/// A call that HighLevel's limit holds back for a second, and what is done meanwhile: commands, or without them the store
-/// goes.
+/// A call that HighLevel's limit delays for a second. Meanwhile the commands run, or without commands the store is
+/// removed.
 async fn check_waiting(commands: &[&str], says: &str) {
     let highlevel = scripted(|arrival| {
         let later = Response::builder().status(429).header("retry-after", "1");
@@ -205,7 +205,7 @@ async fn a_pause_lets_reads_through_and_survives_a_restart() {
     assert_eq!(highlevel.writes(), 1);
 }
 
-/// Settings that change under calls: token and location are those of one moment.
+/// Settings that change during calls: token and location come from the same version of the settings.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a15_a_call_sees_the_settings_of_one_moment() {
     let highlevel = highlevel().await;
@@ -256,14 +256,14 @@ async fn a15_a_call_sees_the_settings_of_one_moment() {
     assert_eq!(mixed, 0);
 }
 
-/// Those of the first recipients that asked not to be disturbed.
+/// The names of the first recipients with do-not-disturb.
 fn named_quiet(preview: &Value) -> Vec<&str> {
     let people = preview["records"].as_array().expect("people");
     let quiet = people.iter().filter(|one| one["doNotDisturb"] == true);
     quiet.filter_map(|one| one["contactId"].as_str()).collect()
 }
 
-/// Sections that a person must see first: more than five sends at once, whatever surface they come by.
+/// A person must see a batch of more than five sends first, on every surface.
 #[tokio::test]
 async fn a_batch_of_more_than_five_sends_is_previewed() {
     let highlevel = scripted(|seen| {
@@ -279,7 +279,7 @@ async fn a_batch_of_more_than_five_sends_is_previewed() {
             .collect();
         json!({"operation": SEND, "arguments": {"type": "SMS", "message": "hello"}, "items": all})
     };
-    /// A batch of so many, and whether it goes without a question.
+    /// A batch of this size, and whether it runs without a question.
     struct Row {
         setting: Option<&'static str>,
         many: usize,

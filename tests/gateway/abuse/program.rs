@@ -10,10 +10,10 @@ use tokio::time::{sleep, timeout};
 
 use test_support::server::client;
 
-/// Headers that show who calls.
+/// Headers that identify the caller.
 pub(super) type Headers<'a> = [(&'a str, &'a str)];
 
-/// The program serving, until dropped.
+/// The serving program. It ends on drop.
 pub(super) struct Program {
     pub url: String,
     /// Address of /metrics.
@@ -21,24 +21,24 @@ pub(super) struct Program {
     pub http: reqwest::Client,
     child: Child,
     log: Arc<Mutex<Vec<Value>>>,
-    /// Lives as long as who uses it.
+    /// Kept as long as the program is used.
     _folder: Arc<tempfile::TempDir>,
 }
 
-/// What a client got.
+/// A client's reply.
 #[derive(Clone, Debug)]
 pub(super) struct ToolReply {
     pub status: u16,
-    /// The text of a tool's result, or else the whole body.
+    /// The text of a tool's result, or otherwise the whole body.
     pub text: String,
-    /// The same as JSON; null where it is none.
+    /// The same as JSON. Null if it is not JSON.
     pub value: Value,
-    /// A tool that succeeded.
+    /// Whether the tool succeeded.
     pub ok: bool,
 }
 
 impl Program {
-    /// `log` is what it said so far.
+    /// `log` is its log so far.
     pub(super) fn new(
         child: Child,
         url: &str,
@@ -59,7 +59,7 @@ impl Program {
         }
     }
 
-    /// Reads its log until it ends.
+    /// Reads its log to the end.
     pub(super) fn collect(&self, stderr: BufReader<ChildStderr>) {
         let log = Arc::clone(&self.log);
         tokio::spawn(async move {
@@ -75,12 +75,12 @@ impl Program {
         self.child.id().expect("it runs")
     }
 
-    /// Memory that it holds, in KiB.
+    /// The program's memory, in KiB.
     pub(super) fn memory(&self) -> usize {
         self.status("VmRSS:")
     }
 
-    /// The most that it ever held, in KiB.
+    /// The program's peak memory, in KiB.
     pub(super) fn peak_memory(&self) -> usize {
         self.status("VmHWM:")
     }
@@ -93,7 +93,7 @@ impl Program {
         line.parse().expect("a number")
     }
 
-    /// The lines of its log that hold this in their message.
+    /// The lines of its log whose message contains `message`.
     pub(super) fn lines(&self, message: &str) -> Vec<Value> {
         let log = self.log.lock().expect("the lock");
         let fits = |line: &&Value| {
@@ -111,7 +111,7 @@ impl Program {
         lines.join("\n")
     }
 
-    /// Sends SIGHUP and waits until the program says what came of it.
+    /// Sends SIGHUP and waits for the program's log line about the result.
     pub(super) async fn reload(&self) {
         const OUTCOMES: [&str; 2] = [
             "read locations and rules again",
@@ -146,7 +146,7 @@ impl Program {
             .header("accept", "application/json, text/event-stream")
     }
 
-    /// A JSON-RPC request.
+    /// Sends a JSON-RPC request.
     pub(super) async fn rpc(
         &self,
         headers: &Headers<'_>,
@@ -162,7 +162,7 @@ impl Program {
         ToolReply::read(post).await
     }
 
-    /// A call of a tool.
+    /// Calls a tool.
     pub(super) async fn call(
         &self,
         headers: &Headers<'_>,
@@ -174,7 +174,7 @@ impl Program {
         self.rpc(headers, path, "tools/call", params).await
     }
 
-    /// The same, confirmed where that is asked for.
+    /// Calls a tool, and confirms the call if asked to.
     pub(super) async fn confirmed(
         &self,
         headers: &Headers<'_>,
@@ -191,7 +191,7 @@ impl Program {
         self.call(headers, path, tool, again).await
     }
 
-    /// How long /livez takes; a minute where it does not answer.
+    /// The response time of /livez, or a minute if it does not answer.
     pub(super) async fn livez(&self) -> Duration {
         let start = Instant::now();
         let get = self.http.get(format!("{}/livez", self.url)).send();
@@ -219,7 +219,7 @@ impl ToolReply {
         }
     }
 
-    /// Of a failure.
+    /// The class of a failure.
     pub(super) fn class(&self) -> &str {
         let class = self.value.get("class").or(self.value.get("status"));
         class.and_then(Value::as_str).unwrap_or_default()

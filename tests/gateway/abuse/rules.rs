@@ -1,4 +1,4 @@
-//! Rules that are passed, caps that are evaded or used up by others, and files of rules that say nothing.
+//! Rules that are bypassed, caps that are evaded or used up by others, and rules files with no effect.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ async fn a4_a_stranger_uses_up_nobodys_cap() {
             .call(&caller, "/mcp/x/all", "contacts_create-contact", arguments)
             .await
     };
-    // The customer is accepted, and has written nothing yet, before the address has tried too many tokens.
+    // The customer is accepted before the address has tried too many tokens, and has written nothing yet.
     let token = bearer("pit-of-V");
     let caller = [("authorization", token.as_str()), ("locationid", "V")];
     let read = program

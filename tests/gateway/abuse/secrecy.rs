@@ -1,4 +1,4 @@
-//! What replies tell: to strangers of customers and rules, to callers of what is denied to them, and of secrets.
+//! What replies reveal: customers and rules to strangers, denied operations to callers, and secrets.
 
 use serde_json::{Value, json};
 
@@ -80,13 +80,13 @@ async fn a14_no_text_names_what_is_denied() {
             reply.text
         );
     }
-    // By the wrong call tool: no word of the effect, which only what is allowed has here.
+    // By the wrong call tool: the reply does not mention the effect, which only allowed operations have here.
     let arguments = json!({"operation": denied, "arguments": {"contactId": "c1"}});
     let reply = program
         .call(&BY_OPERATOR, "/mcp/l/b01", "call_read", arguments)
         .await;
     assert!(!reply.text.contains("destructive"), "{}", reply.text);
-    // Of what is denied no more is told than of what there is not.
+    // A reply about a denied operation says no more than one about an unknown operation.
     for tool in ["execute_operation", "describe_operation"] {
         let arguments = json!({"operationId": denied});
         let path = "/mcp/l/b01/compat";

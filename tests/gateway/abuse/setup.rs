@@ -1,4 +1,4 @@
-//! How the program is set up: a folder of settings, rules and state, its environment and its arguments.
+//! The set-up of the program: a folder of settings, rules and state, its environment and its arguments.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -16,12 +16,12 @@ use super::program::Program;
 /// Name of the program's state.
 const STATE: &str = "tests";
 
-/// How the program is set up.
+/// The set-up of the program.
 pub(super) struct Setup {
     folder: Arc<tempfile::TempDir>,
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
-    /// What runs the program in place of the test itself.
+    /// The command that runs the program for the test.
     wrapper: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl Setup {
         let (state, settings) = (setup.text_path("state"), setup.text_path("settings.toml"));
         setup
             .set("HIGHLEVEL_MCP_STATE_FOLDER", &state)
-            // Commands are not told where the server's HighLevel is.
+            // Commands do not learn the address of the server's HighLevel.
             .set("HIGHLEVEL_MCP_STATE_NAME", STATE)
             .set("HIGHLEVEL_MCP_APPROVALS_WAIT_MS", "0")
             .set("HIGHLEVEL_MCP_CONFIG", &settings)
@@ -46,27 +46,27 @@ impl Setup {
             .set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_DAY", "100000000")
     }
 
-    /// With a variable of the environment; a later one of the same name counts.
+    /// Adds an environment variable. A later one of the same name wins.
     pub(super) fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With a file of rules.
+    /// Adds a rules file.
     pub(super) fn rules(self, rules: &str) -> Self {
         self.write("rules.toml", rules);
         let path = self.text_path("rules.toml");
         self.set("HIGHLEVEL_MCP_POLICY_FILE", &path)
     }
 
-    /// With further arguments of `serve`.
+    /// Adds arguments of `serve`.
     pub(super) fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments
             .extend(arguments.iter().map(ToString::to_string));
         self
     }
 
-    /// Run by another program, such as `taskset -c 0`.
+    /// Runs it by another program, such as `taskset -c 0`.
     pub(super) fn wrapped(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(ToString::to_string).collect();
         self
@@ -80,7 +80,7 @@ impl Setup {
         self.path(name).to_str().expect("UTF-8").to_owned()
     }
 
-    /// Writes a file into the folder, for its owner alone.
+    /// Writes a file into the folder. Only its owner can read it.
     pub(super) fn write(&self, name: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt;
         let path = self.path(name);
@@ -92,7 +92,7 @@ impl Setup {
         std::fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
-    /// The program's state, as another process sees it.
+    /// The program's state as another process sees it.
     pub(super) fn store(&self) -> Store {
         let folder = self.path("state");
         let opened = Store::open(&StoreOptions {
@@ -120,7 +120,7 @@ impl Setup {
         command
     }
 
-    /// Runs a command to its end: its exit code, and what it printed.
+    /// Runs a command to its end. Returns its exit code and its output.
     pub(super) async fn run(&self, arguments: &[&str]) -> (i32, String) {
         let mut command = self.command(arguments);
         let run = command.stdin(Stdio::null()).output();
@@ -130,7 +130,7 @@ impl Setup {
         (done.status.code().unwrap_or(-1), text.into_owned())
     }
 
-    /// A new access key, as the value of an Authorization header.
+    /// Creates an access key. Returns it as the value of an Authorization header.
     pub(super) async fn key(&self, name: &str, further: &[&str]) -> String {
         let create = ["keys", "create", "--name", name];
         let (code, text) = self.run(&[&create, further].concat()).await;
@@ -140,7 +140,7 @@ impl Setup {
         key.trim().to_owned()
     }
 
-    /// The program over stdin and stdout, with every tool.
+    /// Starts the program over stdin and stdout, with every tool.
     pub(super) fn start_stdio(&self, highlevel: &str) -> Child {
         let mut command = self.command(&["stdio", "--tools", "all", "--base-url", highlevel]);
         command
@@ -155,14 +155,14 @@ impl Setup {
         started.unwrap_or_else(|log| panic!("the program does not start: {log}"))
     }
 
-    /// Or what it says where it does not start.
+    /// Starts the program, or returns its message if it does not start.
     pub(super) async fn try_serve(&self, highlevel: &str) -> Result<Program, String> {
         let (program, stderr) = self.start(highlevel).await?;
         program.collect(stderr);
         Ok(program)
     }
 
-    /// The same without anybody who reads its log after the first lines.
+    /// The same, but nobody reads its log after the first lines.
     pub(super) async fn serve_unread(&self, highlevel: &str) -> (Program, BufReader<ChildStderr>) {
         let started = self.start(highlevel).await;
         started.unwrap_or_else(|log| panic!("the program does not start: {log}"))
@@ -192,7 +192,7 @@ impl Setup {
     }
 }
 
-/// The address that the log names after these words.
+/// The address in the log after these words.
 fn address(log: &str, words: &str) -> Option<String> {
     let rest = &log[log.find(words)?..];
     let line = rest.lines().next()?;

@@ -1,4 +1,4 @@
-//! What is written down: a line for every call, nothing one by one for strangers.
+//! Logs, metrics and the audit: one line for every call, and no line for each request of a stranger.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::program::{Program, ToolReply};
 use super::setup::Setup;
 use crate::times;
 
-/// How many calls /metrics has counted.
+/// The number of calls that /metrics has counted.
 async fn counted(program: &Program) -> f64 {
     let text = ToolReply::read(program.http.get(&program.metrics))
         .await
@@ -25,7 +25,7 @@ async fn counted(program: &Program) -> f64 {
         .sum()
 }
 
-/// How many calls the log has told of.
+/// The number of calls in the log.
 fn call_lines(program: &Program) -> usize {
     let lines = program.lines("call");
     lines
@@ -144,7 +144,7 @@ async fn e11_strangers_fill_no_disk() {
     let bytes = audit_bytes(&setup);
     println!("{many} writes of strangers: {bytes} bytes of audit file");
     assert!(bytes <= 4_096, "{bytes} bytes");
-    // Who is known is written down, one by one.
+    // Each call of a known caller has its own line.
     for _ in 0..10 {
         let arguments = json!({"contactId": "c1", "tags": ["a"]});
         let reply = program

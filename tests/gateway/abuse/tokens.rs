@@ -1,4 +1,4 @@
-//! Honest callers whom no wall may stop: workflows that run once an hour from one address, over restarts.
+//! Honest callers that no limit may stop: workflows that run once an hour from one address, over restarts.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use super::highlevel::highlevel;
 use super::setup::Setup;
 use crate::times;
 
-/// A day of forty workflows as n8n runs them: one call an hour each, all from one address, restarts between.
+/// A day of forty n8n workflows: one call an hour each, all from one address, with restarts in between.
 #[tokio::test]
 async fn a_day_of_forty_workflows_meets_no_refusal() {
     let highlevel = highlevel().await;
@@ -50,7 +50,7 @@ async fn a_day_of_forty_workflows_meets_no_refusal() {
                 refused.push(format!("hour {hour}, workflow {workflow}: {}", reply.text));
             }
         }
-        // Somebody at the same address tries tokens all day.
+        // Another client at the same address tries tokens all day.
         for number in 0..3 {
             let token = bearer(&format!("pit-made-up-{hour}-{number}"));
             let caller = [("authorization", token.as_str()), ("locationid", "L1")];
@@ -68,7 +68,7 @@ async fn a_day_of_forty_workflows_meets_no_refusal() {
     assert!(refused.is_empty(), "{refused:?}");
 }
 
-/// The same with a stranger who tries more tokens than an address may: who is accepted is not touched.
+/// The same with a stranger who tries more tokens than an address may. Accepted callers are not affected.
 #[tokio::test]
 async fn beside_a_stranger_who_is_held_back_the_accepted_are_served() {
     let highlevel = highlevel().await;

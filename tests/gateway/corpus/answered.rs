@@ -1,4 +1,4 @@
-//! What must hold of whatever HighLevel answers.
+//! Invariants for every answer of HighLevel.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +23,13 @@ use super::input::{headers, parted, tool};
 
 const TOKEN: &str = "pit-secret";
 
-/// Of its answers rows are shown.
+/// An operation whose answers are shown as rows.
 const LIST: &str = "contacts_get-contacts";
 
-/// Longest text of a failure, in bytes: most of it is HighLevel's words, in escapes.
+/// Longest text of a failure, in bytes. Most of it is HighLevel's escaped text.
 const LONGEST_FAILURE: usize = 16_000;
 
-/// So long a pause is believed; a day is over after 24 hours.
+/// The longest pause that is accepted. A daily limit resets after 24 hours.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 const LONGEST_DAY: Duration = Duration::from_hours(24);
 
@@ -44,8 +44,8 @@ const LIMITS: LimitSettings = LimitSettings {
     queue: 0,
 };
 
-/// Answers, one after the other: a status and lines of headers each, then an empty line. No window opens wider than the
-/// settings say, nor stays shut for longer than is believed.
+/// Answers in sequence: each a status line and header lines, followed by an empty line. No window opens wider than the
+/// settings say, or stays closed longer than the accepted maximum.
 pub(super) fn rate_headers(input: &[u8]) {
     let mut builder = runtime::Builder::new_current_thread();
     let paused = builder.enable_time().start_paused(true).build();
@@ -57,7 +57,7 @@ pub(super) fn rate_headers(input: &[u8]) {
             let Some(permit) = admitted(&gate, &mut begun).await else {
                 break;
             };
-            // Two more end without an answer: one under way meanwhile, and one whose client hangs up at once.
+            // Two more calls end without an answer: one that runs meanwhile, and one whose client hangs up at once.
             let other = admitted(&gate, &mut begun).await;
             drop(admitted(&gate, &mut begun).await);
             advance(TICK).await;
@@ -108,7 +108,7 @@ async fn admitted(gate: &Arc<Gate>, begun: &mut Vec<Instant>) -> Option<Permit> 
     }
 }
 
-/// What a call ends with that is answered by this status and these headers; the caller is told no longer wait either.
+/// The outcome of a call answered with this status and these headers. The caller is told no longer wait either.
 fn ended(status: &[u8], headers: &HeaderMap) -> SlotOutcome {
     let status = StatusCode::from_bytes(status).unwrap_or(StatusCode::OK);
     let secret = SecretString::from(TOKEN);
@@ -123,8 +123,8 @@ fn ended(status: &[u8], headers: &HeaderMap) -> SlotOutcome {
     )
 }
 
-/// HighLevel's answer to a call. An error tells what it may; a success is valid and within the limit in each form, or
-/// refused.
+/// HighLevel's answer to a call. An error tells only what it may. A success is valid and within the limit in each
+/// format, or refused.
 pub(super) fn answers(input: &[u8]) {
     for tool in [LIST, "contacts_get-contact", "contacts_create-contact"].map(tool) {
         for status in [StatusCode::BAD_REQUEST, StatusCode::BAD_GATEWAY] {
@@ -188,7 +188,7 @@ fn shaped(tool: &Tool, body: &str, limit: usize) {
     }
 }
 
-/// A failure is short, and does not give the token back.
+/// A failure is short and does not contain the token.
 fn check_failure(failure: &Failure) {
     let text = failure.text();
     assert!(text.len() < LONGEST_FAILURE, "{} bytes", text.len());

@@ -1,4 +1,4 @@
-//! What must hold of whatever a client sends.
+//! Invariants for every request of a client.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -23,10 +23,10 @@ use test_support::recording::Recording;
 
 const HIGHLEVEL: &str = "https://services.leadconnectorhq.com";
 
-/// Longest refusal, in bytes, beside what it repeats of the arguments.
+/// Longest refusal, in bytes, without the arguments that it repeats.
 const LONGEST_REFUSAL: usize = 16_000;
 
-/// The whole server but for its sockets, before a HighLevel that answers everything.
+/// The whole server except its sockets, in front of a HighLevel that answers every request.
 struct Gateway {
     runtime: Runtime,
     router: Router,
@@ -62,8 +62,8 @@ static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
     }
 });
 
-/// `METHOD TARGET`, lines of headers, an empty line, the body. It is answered soon, in JSON where it has a body, and
-/// reaches HighLevel only as a call that succeeds, under the request's own token.
+/// `METHOD TARGET`, header lines, an empty line, the body. It is answered soon, in JSON if there is a body, and reaches
+/// HighLevel only as a call that succeeds, under the request's own token.
 pub(super) fn router(input: &[u8]) {
     let (lines, body) = parted(input);
     let Some((first, lines)) = lines.split_first() else {
@@ -76,7 +76,7 @@ pub(super) fn router(input: &[u8]) {
         .uri(target.trim_ascii())
         .body(Body::from(body.to_vec()));
     let Ok(mut request) = request else {
-        // hyper lets no such request in.
+        // hyper rejects such a request.
         return;
     };
     *request.headers_mut() = headers(lines);
@@ -123,7 +123,8 @@ fn credential(headers: &HeaderMap) -> Option<String> {
     Some(bearer.split_whitespace().last()?.to_owned())
 }
 
-/// `params` of a `tools/call`; a name that no tool has stands for some tool. Refused, or the request is the tool's.
+/// `params` of a `tools/call`. An unknown name is mapped to some tool. The call is refused, or the request fits the
+/// tool.
 pub(super) fn arguments(input: &[u8]) {
     let Ok(mut call) = serde_json::from_slice::<Value>(input) else {
         return;
@@ -138,8 +139,8 @@ pub(super) fn arguments(input: &[u8]) {
     }
 }
 
-/// `tool argument` and, from the next line on, its value. Refused, or one value of the request; and written into the
-/// path as it is, it makes no other path either.
+/// `tool argument`, and its value from the next line on. The value is refused, or is exactly one value of the request.
+/// If it is written into the path as it is, it makes no other path either.
 pub(super) fn urls(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (which, value) = text.split_once('\n').unwrap_or((&text, ""));

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use highlevel_mcp::catalog;
 use tool::Tool;
 
-/// Lines up to an empty one, and what comes after it.
+/// The lines up to an empty one, and the rest after it.
 pub(super) fn parted(input: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let (mut lines, mut rest) = (Vec::new(), input);
     while !rest.is_empty() {
@@ -20,7 +20,7 @@ pub(super) fn parted(input: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     (lines, rest)
 }
 
-/// Those that are headers.
+/// The lines that are headers.
 pub(super) fn headers(lines: &[&[u8]]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for line in lines {
@@ -36,14 +36,14 @@ pub(super) fn headers(lines: &[&[u8]]) -> HeaderMap {
     headers
 }
 
-/// The tool of this name; any other name stands for one of them.
+/// The tool of this name. Any other name is mapped to some tool.
 pub(super) fn tool(name: &str) -> &'static Tool {
     let named = catalog::TOOLS.iter().find(|tool| tool.is_called(name));
     let tool = named.or_else(|| some(catalog::TOOLS, name));
     tool.expect("a tool")
 }
 
-/// The one that `key` stands for.
+/// The element that `key` is mapped to.
 pub(super) fn some<'a, T>(list: &'a [T], key: &str) -> Option<&'a T> {
     let sum = key.bytes().fold(0_usize, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(byte.into())

@@ -1,4 +1,4 @@
-//! What must hold of whatever a client says where it signs in.
+//! Invariants for every input of a client that signs in.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use oauth::{
@@ -17,8 +17,8 @@ fn issuer() -> Issuer {
     Issuer::parse(ISSUER).expect("an origin")
 }
 
-/// An address that a client named, and, on the next line, the one that it asks for. What is taken is the same up to a
-/// port of this computer, and leads where the person is told.
+/// A registered redirect address and, on the next line, the requested one. An accepted address differs at most in a
+/// port of this computer, and leads to the host that the person is shown.
 pub(super) fn redirects(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (named, asked) = text.split_once('\n').unwrap_or((&text, ""));
@@ -39,7 +39,7 @@ pub(super) fn redirects(input: &[u8]) {
     assert_eq!(named.scheme(), "http");
 }
 
-/// Whether a browser sees in the address what we see in it.
+/// Whether a browser reads the same address as our parser.
 fn leads_there(redirect: &RedirectUri) {
     let url: Url = redirect.as_str().parse().expect("a URL");
     let host = url.host_str().unwrap_or_default();
@@ -57,7 +57,7 @@ fn leads_there(redirect: &RedirectUri) {
     }
 }
 
-/// The id of a client and, from the next line on, what stands there: its document, or its registration.
+/// The id of a client and, from the next line on, its document or its registration.
 pub(super) fn clients(input: &[u8]) {
     let end = input.iter().position(|byte| *byte == b'\n');
     let (id, said) = input.split_at(end.unwrap_or(input.len()));
@@ -86,7 +86,7 @@ fn shows(name: &str, redirects: &[RedirectUri]) {
     redirects.iter().for_each(leads_there);
 }
 
-/// The query of a request for a code. It is refused, or its answer goes to its redirect with its state.
+/// The query of an authorization request. It is refused, or its answer goes to its redirect address with its state.
 pub(super) fn authorize(input: &[u8]) {
     let Ok(query) = ClientQuery::parse(&String::from_utf8_lossy(input)) else {
         return;
@@ -114,7 +114,7 @@ pub(super) fn authorize(input: &[u8]) {
     assert!(pairs.ends_with(&expected), "{pairs:?}");
 }
 
-/// Lines of headers, an empty line, a form. It is refused, or read; no secret is shown.
+/// Header lines, an empty line, a form. It is refused or read. No secret is shown.
 pub(super) fn tokens(input: &[u8]) {
     let (lines, form) = parted(input);
     let headers = headers(&lines);
@@ -134,7 +134,7 @@ pub(super) fn tokens(input: &[u8]) {
     };
     let shown = format!("{request:?}");
     let given = given.expose_secret();
-    // A short one may stand in any word.
+    // A short secret may occur in any word.
     assert!(given.len() < 12 || !shown.contains(given), "{shown}");
 }
 
@@ -146,7 +146,8 @@ fn explains(problem: &OauthProblem) {
     assert!(!description.is_empty() && description.iter().all(fits));
 }
 
-/// The path of an endpoint and, on the next line, what is said of an error. The header is one, and its quotes are ours.
+/// The path of an endpoint and, on the next line, the description of an error. The result is one header, and its only
+/// quotes are ours.
 pub(super) fn challenges(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (path, said) = text.split_once('\n').unwrap_or((&text, ""));

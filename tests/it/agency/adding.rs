@@ -1,4 +1,4 @@
-//! Locations that are added one by one and many at once: what is checked before, and what one bad one costs the others.
+//! Adding locations one by one and many at once: the checks before, and what a bad one costs the others.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -66,7 +66,7 @@ async fn what_could_not_work_is_not_added() {
         let now = std::fs::read_to_string(desk.path("settings.toml")).expect("text");
         assert_eq!(now, before, "{arguments:?}");
     }
-    // The token is of another location: that shows when it is tried, and not before.
+    // The token belongs to another location. Only a trial shows that.
     let third = branch(3);
     let mut untried = add("b03", &third, ["--token-file", &two]);
     untried.push("--no-check");
@@ -220,7 +220,7 @@ async fn a_list_is_imported_row_by_row() {
     assert_eq!(kept, "pit-sandbox-branch-01\n");
     desk.run(&["locations", "test"], 0, "ok\tbranch-two\tBranch 02")
         .await;
-    // Again: nothing is new, and what is there stays.
+    // Again: nothing is new, and the existing ones stay.
     let again = desk
         .run(&["locations", "import", &list], 1, "0 are added")
         .await;
@@ -249,7 +249,7 @@ async fn a_token_of_an_agency_lists_locations_and_their_tokens_are_asked_for() {
         text.contains("Make a private integration in each"),
         "{text}"
     );
-    // What is printed is what is imported, once tokens are filled in.
+    // The printed text can be imported once the tokens are filled in.
     let rows: String = text
         .lines()
         .take_while(|line| line.contains(','))

@@ -1,4 +1,4 @@
-//! The audit file beside the sandbox's own log: one record for every request that changes something.
+//! The audit file compared with the sandbox's own log: one record for every request that changes something.
 
 use serde_json::json;
 use sqlx::ConnectOptions;
@@ -130,7 +130,7 @@ async fn every_write_and_every_refusal_is_written_down() {
 async fn what_cannot_be_written_down_is_not_done() {
     let mut agency = Agency::start(1, "").await;
     let id = contact(&mut agency, OPERATOR, "b01").await;
-    // Another process changes the store, and comes to no end.
+    // Another process begins a change of the store and never ends it.
     let path = agency.server.store().path().map(std::path::Path::to_owned);
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path.expect("a file"));
     let mut held = options.connect().await.expect("a connection");

@@ -1,4 +1,4 @@
-//! An agency's set-up from nothing, by the commands that its operator would type.
+//! An agency's set-up from nothing, by its operator's commands.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -14,7 +14,7 @@ use crate::sandbox::Sandbox;
 use crate::stdio::{Piped, program};
 use test_support::server::client;
 
-/// A folder with a file of settings, rules and tokens, in front of a sandbox.
+/// A folder with settings, rules and token files, in front of a sandbox.
 pub(super) struct Desk {
     sandbox: Sandbox,
     folder: tempfile::TempDir,
@@ -64,13 +64,13 @@ impl Desk {
         program(arguments, &variables)
     }
 
-    /// What a command prints, which has to hold this and end so.
+    /// The output of a command, which has to contain `part` and end with this exit code.
     pub(super) async fn run(&self, arguments: &[&str], code: i32, part: &str) -> String {
         let done = self.command(arguments).output().await.expect("run");
         Self::judge(arguments, &done, code, part)
     }
 
-    /// What a command printed, no token among it.
+    /// The output of a command, which contains no token.
     pub(super) fn judge(arguments: &[&str], done: &Output, code: i32, part: &str) -> String {
         let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
         assert_eq!(done.status.code(), Some(code), "{arguments:?}: {text}");
@@ -446,7 +446,7 @@ async fn stdio_acts_in_the_location_that_it_is_told() {
     std::fs::write(desk.path("settings.toml"), "").expect("written");
     desk.add(1).await;
     desk.add(2).await;
-    // The flags, the argument, and where the call went or what it was told.
+    // The flags, the argument, and the location of the call or its error.
     let cases: [(&[&str], Value, &str); 4] = [
         (&["--location", "b02"], json!({}), "Branch 02"),
         (

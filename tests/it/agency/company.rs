@@ -1,4 +1,4 @@
-//! A company's OAuth token in the settings: its locations are reached by tokens that the server gets itself.
+//! A company's OAuth token in the settings. The server obtains the tokens of its locations itself.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -10,7 +10,7 @@ use test_support::server::{TestServer, client};
 
 const SUMMIT: &str = "locSummitFitness0001";
 
-/// What HighLevel answers when an app is installed for the sandbox's company.
+/// HighLevel's answer to the install of an app for the sandbox's company.
 async fn installed(sandbox: &Sandbox) -> Value {
     let form = [
         ("client_id", "sandbox-client"),
@@ -50,7 +50,7 @@ async fn a_companys_locations_are_reached_by_tokens_of_their_own() {
     let mut server =
         TestServer::start_with(&sandbox.url, &[("HIGHLEVEL_MCP_CONFIG", &config)]).await;
     let call = async |server: &TestServer, tool: &str, arguments: Value| {
-        // On loopback, without a credential: whoever is on this machine may use what the server has.
+        // On loopback, without a credential: every user of this machine may use the server's accounts.
         let headers = [("accept-language", "en")];
         let (text, is_error) = server.call_with(&headers, tool, arguments).await;
         assert!(!is_error, "{tool}: {text}");
@@ -66,7 +66,7 @@ async fn a_companys_locations_are_reached_by_tokens_of_their_own() {
         .iter()
         .filter(|request| request["path"] == "/oauth/locationToken");
     assert_eq!(minted.count(), 2, "each location's token is asked for once");
-    // What only an agency may do takes the company's own token, which no call for a location gets.
+    // The operations of the agency take the company's own token, which no call for a location gets.
     server.path = "/mcp/x/oauth";
     let arguments = json!({"location": "harbor", "appId": "sandbox"});
     let headers = [("accept-language", "en")];
@@ -85,9 +85,9 @@ async fn a_companys_locations_are_reached_by_tokens_of_their_own() {
         .filter_map(|row| row["alias"].as_str())
         .collect();
     assert_eq!(aliases, ["harbor", "summit"]);
-    // What else the company has is for those alone who may act for it.
+    // The company's other locations are only for callers that may act for it.
     assert_eq!(rows.len(), 2, "{told}");
-    // A client that brings its own company token is served the same way.
+    // A client with its own company token is served the same way.
     let bearer = format!("Bearer {}", pair["access_token"].as_str().expect("a token"));
     let headers = [("authorization", bearer.as_str()), ("locationid", SUMMIT)];
     let (text, is_error) = server

@@ -8,7 +8,7 @@ use super::{Agency, contact};
 
 const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 
-/// How many contacts the sandbox was asked to delete.
+/// The number of contacts that the sandbox was asked to delete.
 async fn deleted(agency: &Agency) -> usize {
     let writes = agency.writes().await;
     writes
@@ -33,7 +33,7 @@ async fn a_token_confirms_one_call_once_on_every_surface() {
     for (number, (path, tool, given)) in surfaces.into_iter().enumerate() {
         let id = contact(agency, OPERATOR, "b01").await;
         let asked = agency.call(path, OPERATOR, tool, given(&id, None)).await;
-        // To clients of HighLevel's own server a preview is an error.
+        // A preview is an error for clients of HighLevel's own server.
         let (asked, status) = match asked {
             Ok(asked) => (asked, "status"),
             Err(asked) => (asked, "class"),
@@ -57,7 +57,7 @@ async fn a_token_confirms_one_call_once_on_every_surface() {
             .await;
         let first = first.expect("deleted");
         assert_eq!(deleted(agency).await, number + 1, "{path}");
-        // Again: what came of it, and no second call.
+        // Again: the result, and no second call.
         let again = agency
             .call(path, OPERATOR, tool, given(&id, Some(token)))
             .await;
@@ -173,8 +173,8 @@ async fn a_person_elsewhere_decides() {
     assert_eq!(deleted(agency).await, 1);
 }
 
-/// What a key asked for runs when a person approves it, whether its client comes back or not; of a HighLevel token
-/// nothing is kept, and its client has to.
+/// A key's request runs when a person approves it, whether or not its client comes back. A HighLevel token is not
+/// stored, so its client has to come back.
 #[tokio::test]
 async fn approving_runs_the_call() {
     let rules = "[server]\nconfirm = { destructive = \"human\", write = \"human\" }\n";
@@ -185,7 +185,7 @@ async fn approving_runs_the_call() {
     let all = agency.key("all", None, None);
     let token = "Bearer pit-sandbox-branch-01";
     let tags = |location: Option<&str>| json!({"operation": "contacts_add-tags", "location": location, "arguments": {"tags": ["x"]}});
-    // Who asks where, in which location by argument, and whether it runs by itself.
+    // The caller, the endpoint, the location by argument, and whether it runs by itself.
     let rows = [
         ("/mcp/l/b01", one.as_str(), None, true),
         ("/mcp", &all, Some("b02"), true),
@@ -375,7 +375,7 @@ async fn the_client_asks_its_user_where_it_can() {
     assert_eq!(deleted(&agency).await, 1, "once");
 }
 
-/// The other ways of confirming, and a rule, for a client of the newest protocol: the same as for any other.
+/// The other ways of confirming, and a rule, for a client of the newest protocol: as for any other client.
 #[tokio::test]
 async fn newer_clients_confirm_the_same_way() {
     let cases = [

@@ -1,4 +1,4 @@
-//! Forty locations and forty keys at once: whatever is asked for, no call acts in another's location.
+//! Forty locations and forty keys at once. No call acts in the location of another key, whatever it asks for.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,10 +10,11 @@ use super::{Agency, alias, branch};
 
 const LOCATIONS: usize = 40;
 
-/// Contacts that each key writes by either surface: the sandbox looks through all there are at every write.
+/// Contacts that each key writes on either surface. The number is small because the sandbox searches all of them at
+/// every write.
 const CONTACTS: usize = 50;
 
-/// Calls of all keys together: `AGENCY_FULL=1` makes a million.
+/// Calls of all keys together. `AGENCY_FULL=1` makes a million.
 fn calls() -> usize {
     match std::env::var_os("AGENCY_FULL") {
         Some(_) => 1_000_000,
@@ -21,7 +22,7 @@ fn calls() -> usize {
     }
 }
 
-/// What came of one call of the key of branch `own`.
+/// The result of one call by the key of branch `own`.
 enum Seen {
     Done,
     Refused,
@@ -110,7 +111,7 @@ async fn no_call_acts_in_a_foreign_location() {
     for client in clients.collect::<Vec<_>>() {
         client.await.expect("no failure");
     }
-    // What each location holds in the end was written by its own key.
+    // Everything in a location was written by its own key.
     for number in 1..=LOCATIONS {
         let token = format!("pit-sandbox-branch-{number:02}");
         let target = format!("GET /contacts/?locationId={}&limit=100", branch(number));

@@ -1,11 +1,11 @@
-//! Every command with `--json`: what stands on stdout is JSON, and nothing is asked.
+//! Every command with `--json`: stdout is JSON, and the command asks no questions.
 
 use serde_json::Value;
 
 use super::branch;
 use super::commands::Desk;
 
-/// The JSON that a command prints, an element a line where there are several.
+/// The JSON output of a command, one element for each line.
 async fn json(desk: &Desk, arguments: &[&str], code: i32) -> Vec<Value> {
     let arguments = [arguments, &["--json"]].concat();
     let done = desk.command(&arguments).output().await.expect("run");
@@ -21,14 +21,14 @@ async fn json(desk: &Desk, arguments: &[&str], code: i32) -> Vec<Value> {
     values.collect()
 }
 
-/// The one object that it prints.
+/// The single object in the output.
 async fn object(desk: &Desk, arguments: &[&str], code: i32) -> Value {
     let mut printed = json(desk, arguments, code).await;
     assert_eq!(printed.len(), 1, "{arguments:?}: {printed:?}");
     printed.remove(0)
 }
 
-/// A path below a value, and what stands there.
+/// A path below a value, and the expected value.
 #[track_caller]
 fn check(value: &Value, path: &str, expected: impl Into<Value>) {
     assert_eq!(value.pointer(path), Some(&expected.into()), "{value}");
@@ -80,7 +80,7 @@ async fn an_agency_is_set_up_by_scripts() {
     let key = made["key"].as_str().expect("a key");
     let configuration = made["configuration"].as_str().expect("a configuration");
     assert!(configuration.contains(key), "{made}");
-    // Errors are what they are without it.
+    // Errors are the same as without the flag.
     assert!(
         json(&desk, &["locations", "remove", "b02"], 2)
             .await
@@ -144,7 +144,7 @@ async fn tools_are_listed_and_called_by_scripts() {
     };
     let found = object(&desk, &call("contacts_get-contacts", &["limit=1"]), 0).await;
     assert!(found.is_object(), "{found}");
-    // What is not JSON stands in an object.
+    // A result that is not JSON is wrapped in an object.
     let csv = call(
         "contacts_get-contacts",
         &["limit=1", "output:={\"format\":\"csv\"}"],

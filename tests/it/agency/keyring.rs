@@ -1,4 +1,4 @@
-//! A token in the system's keyring: kept there by a command, read from there by the next.
+//! A token in the system's keyring: stored by one command, read by the next.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use tokio::process::Command;
 use super::branch;
 use super::commands::Desk;
 
-/// Unlocks a keyring of its own, then runs the command that follows.
+/// Unlocks its own keyring, then runs the command that follows.
 const UNLOCKED: &str = "printf secret | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1; exec \"$@\"";
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_token_is_kept_in_the_keyring_and_used_from_there() {
     .await;
 }
 
-/// Runs a command in a session with a keyring that lives in the desk's folder.
+/// Runs a command in a session with a keyring in the desk's folder.
 async fn check(desk: &Desk, arguments: &[&str], stdin: &str, code: i32, part: &str) {
     let home = desk.path("home");
     std::fs::create_dir_all(&home).expect("a home");

@@ -1,4 +1,4 @@
-//! Which location a call acts in, by endpoint, key and argument.
+//! The location of a call, by endpoint, key and argument.
 
 use serde_json::json;
 
@@ -35,7 +35,8 @@ async fn check(
     }
 }
 
-/// No location helps to an operation of the whole agency: that is said at once, not after one was asked for.
+/// No location makes an operation of the whole agency possible. The error says so at once, not after a question for a
+/// location.
 #[tokio::test]
 async fn an_operation_of_the_agency_asks_for_no_location() {
     let mut agency = Agency::start(3, "").await;
@@ -66,13 +67,13 @@ async fn a_call_acts_where_its_connection_says() {
     let of = |number| json!({"location": alias(number)});
     let by_id = |number| json!({"location": branch(number)});
     let argument = |number| json!({"locationId": branch(number)});
-    // A key of one location needs no other word, and takes none.
+    // A key of one location needs no location argument, and accepts no other one.
     check(agency, ("/mcp", &one), json!({}), Ok(1)).await;
     check(agency, ("/mcp", &one), of(1), Ok(1)).await;
     check(agency, ("/mcp", &one), of(2), Err("location")).await;
     check(agency, ("/mcp", &one), argument(2), Err("location")).await;
     check(agency, ("/mcp/l/b01", &one), json!({}), Ok(1)).await;
-    // Of several, the call or the endpoint names one.
+    // With several locations, the call or the endpoint names one.
     check(agency, ("/mcp", &two), json!({}), Err("location")).await;
     check(agency, ("/mcp", &two), of(2), Ok(2)).await;
     check(agency, ("/mcp", &two), by_id(2), Ok(2)).await;
@@ -95,7 +96,7 @@ async fn a_call_acts_where_its_connection_says() {
         Err("location"),
     )
     .await;
-    // An argument may not say otherwise than `location`.
+    // An argument may not contradict `location`.
     let both = json!({"location": "b01", "locationId": branch(2)});
     check(agency, ("/mcp", &two), both, Err("location")).await;
     for key in [&all, OPERATOR] {
@@ -116,7 +117,7 @@ async fn a_call_acts_where_its_connection_says() {
         )
         .await;
     }
-    // A client's own token is bound by the endpoint, and knows none of the server's.
+    // A client's own token is bound by the endpoint, and does not know the server's locations.
     let own = "Bearer pit-sandbox-branch-02";
     check(agency, ("/mcp/l/b02", own), json!({}), Ok(2)).await;
     check(agency, ("/mcp/l/b02", own), argument(1), Err("location")).await;
@@ -127,7 +128,7 @@ async fn a_call_acts_where_its_connection_says() {
     assert!(!told.to_string().contains("b01"), "{told}");
 }
 
-/// Nobody knows which rules hold there, whatever token a call brings; the others go on.
+/// The rules for such a location are unknown, whatever token a call brings. The others go on.
 #[tokio::test]
 async fn a_location_that_the_settings_have_twice_is_nobodys() {
     let twin =
@@ -170,7 +171,7 @@ async fn endpoints_of_others_are_closed() {
     check("/mcp/l/b09", "Bearer nothing", 401).await;
     let keys = state::keys::Keys::new(&agency.server.store());
     keys.revoke("one").wait().expect("revoked");
-    // A revocation by another process is seen within this time.
+    // Another process's revocation is seen within this time.
     tokio::time::sleep(std::time::Duration::from_millis(250)).await;
     check("/mcp/l/b01", &one, 401).await;
 }
@@ -232,7 +233,7 @@ async fn locations_and_rules_are_read_again_while_calls_go_on() {
         .header("authorization", &all)
         .json(&request);
     assert_eq!(reply.send().await.expect("a reply").status().as_u16(), 403);
-    // What cannot be used changes nothing.
+    // An invalid file changes nothing.
     let broken = agency.try_reload("[locations.b09]\nread_only = true\n", &[1, 2]);
     assert!(broken.expect_err("an unknown alias").contains("b09"));
     let (names, _) = agency.listed("/mcp/l/b01", &all).await;

@@ -1,4 +1,4 @@
-//! One server for many sub-accounts: who acts where, what they may do, what is confirmed and written down.
+//! One server for many sub-accounts: the location of each call, its permissions, confirmation and audit.
 
 mod adding;
 mod audit;
@@ -26,7 +26,7 @@ use state::keys::{KeyLocations, Keys};
 use crate::sandbox::Sandbox;
 use test_support::server::TestServer;
 
-/// A server with so many locations of its own, `b01` and so on, in front of a sandbox.
+/// A server with this many locations of its own, `b01` and so on, in front of a sandbox.
 pub(crate) struct Agency {
     pub sandbox: Sandbox,
     pub server: TestServer,
@@ -50,7 +50,7 @@ impl Agency {
         Self::start_with(branches, rules, &[]).await
     }
 
-    /// With variables of the environment beside the usual ones.
+    /// With environment variables besides the usual ones.
     pub(crate) async fn start_with(branches: usize, rules: &str, further: &[(&str, &str)]) -> Self {
         let options = SandboxOptions {
             branches,
@@ -104,7 +104,7 @@ impl Agency {
         TestServer::start_with(&self.sandbox.url, &variables).await
     }
 
-    /// Has the server read other rules and other branches, as SIGHUP does.
+    /// Makes the server read other rules and other branches, as SIGHUP does.
     pub(crate) fn reload(&self, rules: &str, branches: &[usize]) {
         self.try_reload(rules, branches).expect("usable settings");
     }
@@ -137,7 +137,7 @@ impl Agency {
         format!("Bearer {}", key.expose_secret())
     }
 
-    /// A call with this Authorization at this endpoint; `Err` where the tool says error.
+    /// A call with this Authorization header at this endpoint. `Err` if the tool reports an error.
     pub(crate) async fn call(
         &mut self,
         path: &'static str,
@@ -152,7 +152,7 @@ impl Agency {
         if is_error { Err(value) } else { Ok(value) }
     }
 
-    /// The names on the list of this endpoint.
+    /// The names in the list of this endpoint.
     pub(crate) async fn listed(
         &mut self,
         path: &'static str,
@@ -179,7 +179,7 @@ impl Agency {
     }
 }
 
-/// Settings with these branches, a token file each, and the rules.
+/// Writes settings with these branches, a token file for each, and the rules.
 fn write(folder: &tempfile::TempDir, branches: &[usize], rules: &str) {
     let path = |name: &str| folder.path().join(name);
     let mut text = String::new();
@@ -202,7 +202,7 @@ fn write(folder: &tempfile::TempDir, branches: &[usize], rules: &str) {
     std::fs::write(path("rules.toml"), rules).expect("written");
 }
 
-/// A contact of a branch, by a read that its key may do.
+/// A contact of a branch, found by a read that the key may make.
 pub(crate) async fn contact(agency: &mut Agency, authorization: &str, location: &str) -> String {
     let arguments = json!({"location": location, "limit": 1});
     let found = agency

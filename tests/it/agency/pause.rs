@@ -8,7 +8,7 @@ use super::{Agency, contact};
 
 const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 
-/// What a write in that branch is told; empty where it is done.
+/// The message for a write in that branch; empty if it succeeds.
 async fn tag(agency: &mut Agency, path: &'static str, contact: &str) -> String {
     let tags = json!({"contactId": contact, "tags": ["x"]});
     let done = agency.call(path, OPERATOR, "contacts_add-tags", tags).await;
@@ -36,7 +36,7 @@ async fn what_is_paused_reads_and_does_nothing_else() {
         contact(agency, OPERATOR, "b01").await,
         contact(agency, OPERATOR, "b02").await,
     ];
-    // What is paused, and what is said of a write in each branch and by /readyz.
+    // What is paused, whether a write in each branch is refused, and the answer of /readyz.
     let cases: [(Option<Option<&str>>, [bool; 2], &str); 4] = [
         (None, [false, false], "ok"),
         (Some(Some("b01")), [true, false], "paused"),

@@ -1,4 +1,5 @@
-//! What commands print: lists in a pipe and as JSON, empty ones, calls that wait and what came of them, and whether a server runs.
+//! The output of commands: lists in a pipe and as JSON, empty lists, waiting calls and their results, and whether a
+//! server runs.
 
 use std::process::Stdio;
 
@@ -10,7 +11,7 @@ use super::commands::{Desk, call};
 
 const TOOL: &str = "contacts_delete-contact";
 
-/// What a command prints, and what it says beside.
+/// Stdout and stderr of a command.
 async fn run(desk: &Desk, arguments: &[&str], code: i32) -> (String, String) {
     let done = desk.command(arguments).output().await.expect("run");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -33,7 +34,7 @@ async fn json_lines(desk: &Desk, arguments: &[&str]) -> Vec<Value> {
 
 async fn desk() -> Desk {
     let desk = Desk::new().await;
-    // Nobody is waited for: a test decides by itself.
+    // No call waits for a person: the test decides by itself.
     let settings = "[approvals]\nwait_ms = 0\n";
     std::fs::write(desk.path("settings.toml"), settings).expect("written");
     desk.add(1).await;
@@ -118,7 +119,7 @@ async fn rules_that_name_unknown_locations_are_told() {
     let desk = desk().await;
     let send = "conversations_send-a-new-message";
     let explain = |location| ["policy", "explain", send, "--location", location];
-    // Without a file of rules what the settings hold calls to is explained.
+    // Without a rules file, it explains the rules from the settings.
     let (printed, said) = run(&desk, &explain("b01"), 0).await;
     assert!(
         printed.contains("policy.sends_per_hour") && said.is_empty(),
@@ -143,7 +144,7 @@ async fn rules_that_name_unknown_locations_are_told() {
     std::fs::write(&file, "[locations.b01]\ndeny = [\"effect:send\"]\n").expect("written");
     let checked = json_lines(&desk, &["policy", "check", &file]).await;
     assert_eq!(checked[0]["is_valid"], true);
-    // Without any location in the settings the file alone counts.
+    // Without any location in the settings, only the file counts.
     std::fs::write(desk.path("settings.toml"), "").expect("written");
     run(&desk, &["policy", "check", &file], 0).await;
     run(&desk, &with_file, 0).await;

@@ -1,4 +1,4 @@
-//! Each kind of rule over MCP: what it denies is on no list, found by no search, and called by no surface.
+//! Each kind of rule over MCP. A denied operation is in no list, found by no search, and called by no surface.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ async fn what_is_denied_is_not_listed_not_found_and_not_called() {
     let gone = agency.key("gone", None, Some("no-such-policy"));
     let id = contact(agency, OPERATOR, "b01").await;
     let tags = json!({"contactId": id, "tags": ["x"]});
-    // Who, where, the tool, its arguments, whether it is shown there, and the rule that denies it.
+    // The caller, the endpoint, the tool, its arguments, whether it is listed there, and the rule that denies it.
     let cases: [(&str, &str, &'static str, &str, Value, &str); 5] = [
         (
             OPERATOR,
@@ -76,7 +76,7 @@ async fn what_is_denied_is_not_listed_not_found_and_not_called() {
             refused.contains("\"refused\"") && refused.contains(rule),
             "{place}: {refused}"
         );
-        // Every call tool says which rule, and none which other tool would be the right one.
+        // Every call tool names the rule, and none suggests another tool.
         let mut rules = 0;
         for call in ["call_read", "call_write", "call_send", "call_destructive"] {
             for dry_run in [false, true] {
@@ -99,7 +99,7 @@ async fn what_is_denied_is_not_listed_not_found_and_not_called() {
             .expect_err("a refusal");
         assert_eq!(agency.sandbox.requests().await.len(), before, "{place}");
     }
-    // Elsewhere it is as it was.
+    // Other locations are unchanged.
     let other = contact(agency, OPERATOR, "b02").await;
     let tags = json!({"contactId": other, "tags": ["x"]});
     let told = agency
@@ -150,7 +150,7 @@ async fn arguments_caps_and_quiet_hours_hold_over_the_wire() {
         "{refused}"
     );
     assert_eq!(agency.writes().await.len(), 2);
-    // Another location has a count of its own; a call that is never sent takes no place.
+    // Another location has its own count. A call that is never sent is not counted.
     let other = contact(agency, OPERATOR, "b02").await;
     for _ in 0..3 {
         agency
@@ -193,7 +193,7 @@ async fn arguments_caps_and_quiet_hours_hold_over_the_wire() {
     assert_eq!(agency.writes().await.len(), 4);
 }
 
-/// Every operation by each surface that reaches all of them, where nothing is allowed.
+/// Every operation, on each surface that reaches all of them, while nothing is allowed.
 #[tokio::test]
 async fn no_surface_calls_what_is_not_allowed() {
     let mut agency = Agency::start(1, "[server]\nallow = []\n").await;

@@ -1,4 +1,4 @@
-//! How much is read and shown of what is added up, and what is said of the rest.
+//! Limits on the rows that are read and shown for aggregates, and the message about the rest.
 
 use serde_json::{Map, Value, json};
 use test_support::recording::json;
@@ -8,7 +8,7 @@ use crate::lists::{LongList, needed, none, paged, serve_each, tool};
 
 const SEARCH: &str = "contacts_search-contacts-advanced";
 
-/// Every list is counted to its end without being asked for all pages.
+/// Every list is counted to its end without a request for all pages.
 #[tokio::test]
 async fn every_list_is_counted_to_its_end() {
     let list = LongList {
@@ -96,7 +96,7 @@ async fn figures_of_a_part_say_so() {
     check(json!({"sum": "n"}), 300, "A further page failed").await;
 }
 
-/// HighLevel's own count is taken where nothing else is asked for.
+/// HighLevel's own count is used if nothing else is requested.
 #[tokio::test]
 async fn rows_that_highlevel_counts_are_not_read() {
     let list = LongList {

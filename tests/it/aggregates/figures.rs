@@ -48,7 +48,7 @@ async fn revenue_is_added_up_by_the_months_of_the_location() {
             if list.starts_with("/payments/transactions") && zone.starts_with("/locations/") && end.contains("offset=5")),
         "{asked:?}"
     );
-    // Who groups by no date asks for no zone.
+    // Without a group by date, no time zone is needed.
     read(
         &server,
         TRANSACTIONS,
@@ -100,7 +100,7 @@ async fn amounts_of_several_currencies_are_not_added_up() {
     );
     let warning = answer["_warnings"][0].as_str().expect("a warning");
     assert!(warning.contains("EUR, USD"), "{warning}");
-    // Who groups by it knows.
+    // A caller that groups by a field knows it.
     let answer = figures(
         TRANSACTIONS,
         rows.clone(),
@@ -177,7 +177,7 @@ async fn contacts_are_counted() {
         answer,
         json!({"count": 0, "sum(age)": 0, "looked_at": 1, "matched": 0})
     );
-    // Each value of a list counts, and what is missing has a group.
+    // Each value of a list counts, and missing values have their own group.
     let answer = figures(CONTACTS, rows, json!({"groupBy": "tags"})).await;
     assert_eq!(
         groups(&answer),

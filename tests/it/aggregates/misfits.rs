@@ -1,4 +1,4 @@
-//! What fits no row is an error with its remedy, and nothing is read for it that need not be.
+//! An argument that fits no row is an error with a remedy, and causes no unnecessary reads.
 
 use serde_json::{Map, Value, json};
 use test_support::recording::json;
@@ -16,7 +16,7 @@ fn filter(field: &str, op: &str, value: Value) -> Value {
     json!({"filter": {"field": field, "op": op, "value": value}})
 }
 
-/// Each is a mistake of the caller's; so many requests leave before it is told.
+/// Each is a mistake of the caller's. The number is that of the requests sent before the error.
 #[tokio::test]
 async fn what_cannot_match_is_an_error() {
     let before = 0;
@@ -120,7 +120,7 @@ async fn what_cannot_match_is_an_error() {
     }
 }
 
-/// What the documents do not know is known once a row has it.
+/// A field that the documents do not describe is known once a row has it.
 #[tokio::test]
 async fn what_any_row_has_is_a_field() {
     let rows = json!([{"id": "a"}, {"id": "b", "unheardOf": {"n": 3}}]);
@@ -147,7 +147,7 @@ async fn rows_that_are_no_objects_have_one_field() {
     );
 }
 
-/// Nothing is added up of what writes, and of what has no list; what was written is answered whatever was to be shown.
+/// Writes and operations without a list are not added up. A completed write is answered whatever `output` asked for.
 #[tokio::test]
 async fn only_reads_of_lists_are_added_up() {
     let (highlevel, server) =
@@ -188,7 +188,7 @@ async fn only_reads_of_lists_are_added_up() {
     }
 }
 
-/// A date alone is that day where the location is.
+/// A date without a time is that day in the location's time zone.
 #[tokio::test]
 async fn a_day_is_one_of_the_location() {
     let row = |id: &str, at: &str| json!({"_id": id, "amount": 1, "createdAt": at});

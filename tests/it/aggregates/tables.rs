@@ -54,7 +54,7 @@ async fn the_rows_of_all_items_are_one_table() {
             .contains("no such thing"),
         "{notes}"
     );
-    // Figures and single records are rows, too.
+    // Figures and single records are rows too.
     let good = json!([{"query": "ann"}, {"query": "bob"}]);
     let (blocks, _) = call(
         &server,

@@ -1,4 +1,4 @@
-//! What `clear` names is emptied, by every surface of ours, and nothing else is.
+//! `clear` empties the fields that it names, on every surface of ours, and no others.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ async fn a_null_empties_nothing_and_clear_does() {
         .as_object()
         .expect("properties")
         .keys();
-    // A client that fills every property there is.
+    // A client that fills in every existing property.
     let mut every: Map<String, Value> = names.map(|name| (name.clone(), Value::Null)).collect();
     every.insert("contactId".to_owned(), json!("c"));
     every.insert("city".to_owned(), json!("Rome"));
@@ -50,7 +50,7 @@ async fn a_null_empties_nothing_and_clear_does() {
             json!({"operation": UPDATE, "arguments": {"city": "Rome"}, "items": [{"contactId": "c", "clear": ["email"]}]}),
             both.clone(),
         ),
-        // As HighLevel's own servers have it.
+        // As on HighLevel's own servers.
         ("/mcp/legacy", UPDATE, legacy, both.clone()),
         ("/mcp/compat", "execute_operation", compat, both),
     ];
@@ -107,7 +107,7 @@ async fn what_is_emptied_is_shown_confirmed_and_held_to_rules() {
         is_error && text.contains("email must be a text that starts with"),
         "{text}"
     );
-    // A preview shows what is emptied, and its token is good for nothing else.
+    // A preview shows the emptied fields, and its token is valid for nothing else.
     let phone = json!({"contactId": "c", "clear": ["phone"]});
     let (text, _) = server.call(UPDATE, phone.clone()).await;
     let preview: Value = serde_json::from_str(&text).expect("JSON");

@@ -1,4 +1,4 @@
-//! What HighLevel's documents say in two ways, as it leaves.
+//! Parts that HighLevel's documents describe in two ways, as they are sent.
 
 use serde_json::{Value, json};
 use test_support::recording::Recording;
@@ -12,7 +12,7 @@ struct Row {
     tool: &'static str,
     given: Value,
     target: &'static str,
-    /// Null where there is none.
+    /// Null if there is none.
     body: Value,
 }
 

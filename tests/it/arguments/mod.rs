@@ -1,5 +1,4 @@
-//! Arguments over the protocol: what is ours is held to the same rules as what is an operation's, and what leaves is what
-//! was meant.
+//! Arguments over the protocol: ours follow the same rules as those of operations, and the request is what was meant.
 
 mod clearing;
 mod documents;
@@ -10,7 +9,7 @@ use serde_json::Value;
 use test_support::recording::{RecordedRequest, Recording};
 use test_support::server::{TestServer, UNCONFIRMED, VOUCHED};
 
-/// A server whose caller is known and confirms nothing, and what it sends to.
+/// A server whose caller is known and confirms nothing, and the HighLevel that it sends to.
 async fn stack() -> (Recording, TestServer) {
     let highlevel = Recording::always(200, r#"{"contact":{"id":"c"}}"#).await;
     let mut server = TestServer::start_with(&highlevel.url, &[UNCONFIRMED, VOUCHED]).await;
@@ -18,7 +17,7 @@ async fn stack() -> (Recording, TestServer) {
     (highlevel, server)
 }
 
-/// The one request among `recorded` that is not the trial of a token.
+/// The only request among `recorded` that is not the trial of a token.
 #[track_caller]
 fn only(recorded: Vec<RecordedRequest>, what: &str) -> RecordedRequest {
     let [one] = <[RecordedRequest; 1]>::try_from(recorded)

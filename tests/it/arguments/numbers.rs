@@ -1,4 +1,4 @@
-//! Numbers leave with the digits that they were given with, or not at all.
+//! Numbers are sent with exactly the given digits, or not at all.
 
 use serde_json::Value;
 use test_support::server::KEY;
@@ -14,7 +14,7 @@ async fn no_digit_is_lost_in_silence() {
     let in_call = |arguments: String| {
         format!(r#"{{"operation":"contacts_update-contact","arguments":{arguments}}}"#)
     };
-    // `None` where it is refused.
+    // `None` if it is refused.
     let rows = [
         ("9007199254740993", Some("9007199254740993")),
         ("18446744073709551615", Some("18446744073709551615")),

@@ -1,10 +1,10 @@
-//! Every argument of ours: a wrong type, a null, its JSON text, an unknown name, and no word of the parser's in an error.
+//! Every argument of ours: a wrong type, a null, its JSON text, an unknown name, and no text of the parser in an error.
 
 use serde_json::{Value, json};
 
 use super::{only, stack};
 
-/// What serde says of a value that it cannot read.
+/// serde's messages about a value that it cannot read.
 const PARSER_WORDS: [&str; 8] = [
     "invalid type",
     "invalid value",
@@ -16,7 +16,7 @@ const PARSER_WORDS: [&str; 8] = [
     " line ",
 ];
 
-/// One tool of ours with arguments that pass.
+/// One tool of ours with arguments that are accepted.
 struct OwnTool {
     path: &'static str,
     tool: &'static str,
@@ -177,7 +177,7 @@ async fn a_null_is_as_good_as_nothing() {
                 continue;
             }
             let answer = server.call(tool, with(base(), argument, Value::Null)).await;
-            // An `output` of its own shows a row by other fields, nulls in it do not.
+            // An `output` of its own shows a row by other fields; nulls in it do not.
             let same = answer == usual || argument.starts_with("output.") && !answer.1;
             assert!(same, "{tool} {argument}: {answer:?} is not {usual:?}");
             assert_eq!(highlevel.take().len(), sent.len(), "{tool} {argument}");

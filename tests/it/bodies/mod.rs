@@ -1,4 +1,5 @@
-//! What clients get of answers that are no plain JSON object: cut texts, odd numbers, files, nothing, lists of writes.
+//! Clients' replies for answers that are not plain JSON objects: cut texts, odd numbers, files, empty bodies, lists of
+//! writes.
 
 mod files;
 mod objects;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use test_support::recording::Recording;
 use test_support::server::{TestServer, UNCONFIRMED, VOUCHED};
 
-/// Where a tool is listed by its own name.
+/// The endpoint that lists every tool by its own name.
 const PLAIN: &str = "/mcp/x/all";
 const CALLS: &str = "/mcp/orchestrator";
 const LEGACY: &str = "/mcp/legacy";
@@ -20,13 +21,13 @@ const COMPAT: &str = "/mcp/compat";
 const READ: &str = "contacts_get-contact";
 const LIST: &str = "contacts_get-contacts";
 const WRITE: &str = "contacts_create-contact";
-/// Their documents describe a success without a body.
+/// The document of this operation describes a success without a body.
 const EMPTY_READ: &str = "conversations_get-all-custom-subtypes";
 const EMPTY_WRITE: &str = "conversations_update-custom-subtype";
 const RECORDING: &str = "conversations_get-message-recording";
 const TRANSCRIPT: &str = "conversations_download-message-transcription";
 
-/// A server before a HighLevel that answers everything in this way.
+/// A server in front of a HighLevel that answers every request in this way.
 async fn before(
     status: u16,
     content_type: Option<&'static str>,
@@ -34,7 +35,7 @@ async fn before(
 ) -> (TestServer, Recording) {
     let body = body.into();
     let highlevel = Recording::start(move |_| response(status, content_type, body.clone())).await;
-    // What is about bodies is not about fences.
+    // These tests are about bodies, not about fences.
     let unmarked = ("HIGHLEVEL_MCP_TOOLS_MARK_STRANGERS_TEXT", "off");
     let settings = [UNCONFIRMED, VOUCHED, unmarked];
     let server = TestServer::start_with(&highlevel.url, &settings).await;
@@ -62,7 +63,7 @@ fn arguments(tool: &str) -> Value {
     }
 }
 
-/// Calls an operation on one of the surfaces; the content blocks, and whether it is an error.
+/// Calls an operation on one of the surfaces. Returns the content blocks, and whether it is an error.
 async fn called(
     server: &mut TestServer,
     path: &'static str,
@@ -100,7 +101,7 @@ async fn called(
     (content.clone(), result["isError"] == true)
 }
 
-/// The text of an answer that has a second text block at most, of what is said beside CSV.
+/// The text of an answer whose only other text block may be the note besides CSV.
 fn only_text((content, is_error): (Vec<Value>, bool)) -> (String, bool) {
     let is_text = |block: &&Value| block["type"] == "text";
     let [block, beside @ ..] = content.as_slice() else {

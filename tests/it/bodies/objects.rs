@@ -1,4 +1,4 @@
-//! Answers without a body, and the object that the answer to a write is.
+//! Answers without a body, and the object that answers a write.
 
 use highlevel_mcp::catalog::TOOLS;
 use serde_json::json;
@@ -55,7 +55,7 @@ async fn nothing_is_an_answer_where_the_document_or_the_status_says_so() {
     }
 }
 
-/// A list whose rows a table names, is due, whatever its document leaves out.
+/// A list with a table of its rows always has a body, whatever its document omits.
 #[test]
 fn the_tools_that_may_answer_nothing_are_those_of_the_documents() {
     let documented = TOOLS.iter().filter(|tool| tool.answer_media.is_none());
@@ -112,7 +112,7 @@ async fn the_answer_to_a_write_is_an_object_on_every_surface() {
     }
 }
 
-/// The same without a location: the form does not depend on what is known of one.
+/// The same without a location: the form does not depend on a known location.
 #[tokio::test]
 async fn the_answer_to_a_write_without_a_location_is_an_object() {
     let highlevel = Recording::start(|_| answer(200, "[true]")).await;

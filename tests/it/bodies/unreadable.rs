@@ -1,4 +1,4 @@
-//! Texts and numbers that parsers refuse or change: they hide nothing of an answer and keep their digits.
+//! Texts and numbers that parsers refuse or change. They hide nothing of an answer and keep their digits.
 
 use serde_json::json;
 
@@ -153,7 +153,7 @@ async fn numbers_keep_their_digits_on_every_surface() {
         let (text, is_error) = only_text(called(&mut server, CALLS, LIST, Some(output)).await);
         assert!(!is_error, "{text}");
         let quote = if format == "json" { "\"" } else { "" };
-        // CSV for spreadsheets, where it still is: a number is a number.
+        // CSV for spreadsheets, while it is the format: a number is a number.
         check(&text, format, &|index, number| {
             format!("c{index}{quote}{between}{number}{end}")
         });

@@ -1,4 +1,4 @@
-//! From a key that is made to a client's call by it: what is printed for the client is what it runs.
+//! From a new key to a client's call with it. The client runs exactly the printed command.
 
 use std::process::Stdio;
 
@@ -12,7 +12,7 @@ use test_support::recording::Recording;
 const SETTINGS: &str = "[locations.acme]\nlocation_id = \"L1\"\ntoken = { env = \"ACME\" }\n\
     [locations.bright]\nlocation_id = \"L2\"\ntoken = { env = \"BRIGHT\" }\n";
 
-/// The settings of an agency of two locations, in a folder of their own.
+/// The settings of an agency with two locations, in a folder of their own.
 struct Settings {
     folder: tempfile::TempDir,
     variables: Vec<(&'static str, String)>,
@@ -44,7 +44,7 @@ impl Settings {
         program(arguments, &variables)
     }
 
-    /// Exit code, stdout and stderr.
+    /// Runs the program. Returns exit code, stdout and stderr.
     async fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         let done = self.program(arguments).output().await.expect("run");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -93,7 +93,7 @@ async fn what_is_printed_for_claude_desktop_runs_by_the_key() {
         .env("HIGHLEVEL_TOKEN", key)
         .env("HIGHLEVEL_MCP_STATE_FOLDER", settings.folder.path())
         .kill_on_drop(true);
-    // A running server knows of a key within 0.2 seconds.
+    // A running server learns of a key within 0.2 seconds.
     tokio::time::sleep(std::time::Duration::from_millis(400)).await;
     let mut client = Piped::start(command).await;
     let answer = client
@@ -105,7 +105,7 @@ async fn what_is_printed_for_claude_desktop_runs_by_the_key() {
     let request = requests.last().expect("a request");
     assert_eq!(request.header("authorization"), Some("Bearer pit-acme"));
 
-    // Once it is revoked the client hears so, and is not asked to sign in.
+    // After the revocation the client is told so, and is not asked to sign in.
     let (status, _, stderr) = settings.run(&["keys", "revoke", "desk"]).await;
     assert_eq!(status, Some(0), "{stderr}");
     tokio::time::sleep(std::time::Duration::from_millis(400)).await;
@@ -129,7 +129,7 @@ async fn a_key_is_made_for_several_locations_and_a_slip_names_the_nearest() {
     assert!(stderr.contains(hint) && !stderr.contains(key), "{stderr}");
     let (_, list, _) = settings.run(&["keys", "list"]).await;
     assert!(list.contains("acme, bright"), "{list}");
-    // The hint's command is one that runs.
+    // The command in the hint works.
     let (status, stdout, stderr) = settings.run(&["connect", "codex", "--key", key]).await;
     assert_eq!(status, Some(0), "{stderr}");
     assert!(stdout.contains(key), "{stdout}");
@@ -156,7 +156,7 @@ async fn a_key_is_made_for_several_locations_and_a_slip_names_the_nearest() {
     assert_eq!(list.lines().count(), 1, "a refusal makes no key: {list}");
 }
 
-/// What holds a key has no account of its own.
+/// The holder of a key has no account of its own.
 #[tokio::test]
 async fn stdio_alone_says_where_a_key_goes() {
     let key = [("HIGHLEVEL_TOKEN", "hlk_a_canary")];

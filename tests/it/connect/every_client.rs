@@ -1,4 +1,4 @@
-//! Every client by every way in: what it is told, what is written for it, and what never is.
+//! Every client with every credential: the printed text, the written file, and what neither contains.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use super::{ACCOUNT, check, run};
 const KEY: &str = "hlk_abc_canary";
 const URL: &str = "http://127.0.0.1:8100/mcp";
 
-/// What of a client's text is looked for, by how it gets in; nothing: it is refused.
+/// Parts of a client's text, by its credential. No parts means that it is refused.
 struct ClientRow {
     client: &'static str,
     /// With a HighLevel token in the environment, and a location.
@@ -239,7 +239,7 @@ const CLIENTS: [ClientRow; 17] = [
     },
 ];
 
-/// What is printed, client by client and by every way in, has what it needs and no secret that the environment holds.
+/// The output for every client and every credential has what the client needs, and no secret from the environment.
 #[tokio::test]
 async fn every_client_is_told_what_it_needs_by_every_way_in() {
     let key = [("HIGHLEVEL_TOKEN", KEY), ACCOUNT[1]];
@@ -293,7 +293,7 @@ async fn every_client_is_told_what_it_needs_by_every_way_in() {
     }
 }
 
-/// A key that is given stands where the client reads it, so that what is printed works as it is.
+/// A given key is placed where the client reads it, so that the output works as it is.
 #[tokio::test]
 async fn a_key_that_is_given_is_in_what_is_printed_and_written() {
     let folder = tempfile::tempdir().expect("a folder");

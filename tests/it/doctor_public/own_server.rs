@@ -10,7 +10,7 @@ use crate::stdio::program;
 use test_support::recording::{RecordedRequest, Recording};
 use test_support::server::{TestServer, client};
 
-/// Our own server behind a proxy. One that does not pass `Host` on asks it for the address that it knows it by.
+/// Our own server behind a proxy. A proxy that does not pass on `Host` uses the address by which it knows the server.
 async fn behind_a_proxy(passes_host: bool) -> (Recording, TestServer) {
     let upstream = Arc::new(OnceLock::<String>::new());
     let shared = Arc::clone(&upstream);
@@ -33,7 +33,7 @@ async fn pass_on(request: RecordedRequest, upstream: &str, passes_host: bool) ->
     }
     let url = format!("{upstream}{}", request.target);
     let passed = client().request(request.method, url).headers(headers);
-    // A redirect is the client's to follow.
+    // A redirect is for the client to follow.
     let answer = passed.body(request.body).send().await.expect("an answer");
     let mut response = Response::new(Body::empty());
     *response.status_mut() = answer.status();
@@ -50,7 +50,7 @@ async fn our_own_server_has_no_fault_behind_a_proxy_that_passes_everything_on() 
     let done = done.await.expect("run");
     let report = String::from_utf8_lossy(&done.stdout).replace('\t', " ");
     assert_eq!(done.status.code(), Some(0), "{report}");
-    // Web pages of others may not call a server of this machine.
+    // Web pages of other origins may not call a server of this machine.
     let others = report.lines().filter(|line| !line.starts_with("ok "));
     let others: Vec<&str> = others.collect();
     assert!(

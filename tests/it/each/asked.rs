@@ -1,4 +1,4 @@
-//! Rows that a person decides about: elsewhere, or at the client.
+//! Rows that a person decides about, in the server's own pages or at the client.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn a_person_sees_the_rows_and_approving_runs_them() {
     let approvals = Approvals::new(&agency.server.store());
     let key = agency.key("one", None, None);
     let token = "Bearer pit-sandbox-branch-01";
-    // Who asks, and whether it runs without them.
+    // The caller, and whether it runs without them.
     for (who, alone) in [(key.as_str(), true), (OPERATOR, true), (token, false)] {
         let before = tagged(agency).await;
         let asked = agency.call("/mcp/l/b01", who, "call_write", tag()).await;
@@ -85,7 +85,7 @@ async fn a_person_sees_the_rows_and_approving_runs_them() {
     assert_eq!(tagged(agency).await, before);
 }
 
-/// A rule that came after the preview holds for what is yet to go.
+/// A rule that was added after the preview applies to the rows that are not sent yet.
 #[tokio::test]
 async fn rows_are_judged_by_the_rules_of_their_moment() {
     let mut agency = Agency::start(1, "").await;
@@ -166,7 +166,7 @@ async fn the_user_of_the_client_is_asked_about_all_rows_at_once() {
     let answer = |action: &str| json!({"requestState": state, "inputResponses": {"confirm": {"action": action, "content": {}}}});
     let no = modern(&agency, &given, answer("decline")).await;
     assert_eq!(no["isError"], true, "{no}");
-    // A confirm alone is no yes of the user's.
+    // A confirm token alone is not the user's consent.
     let alone = modern(&agency, &json!({"confirm": state}), json!({})).await;
     assert_eq!(alone["isError"], true, "{alone}");
     assert_eq!(tagged(&agency).await, 0);

@@ -1,4 +1,4 @@
-//! What is previewed runs by its confirm alone; a batch tells equal errors once, and is an error where nothing was done.
+//! A preview runs by its confirm token alone. A batch reports equal errors once, and is an error if nothing was done.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ async fn one_call_and_a_batch_run_by_their_confirm_alone() {
         let (done, is_error) = stack.call(tool, confirm.clone()).await;
         assert!(!is_error, "{done}");
         assert_eq!(stack.writes().len(), calls, "{tool}");
-        // With its arguments it is the same call, and was made.
+        // With its arguments it is the same call, and was already made.
         let mut whole = given;
         whole["confirm"] = confirm["confirm"].clone();
         for again in [confirm, whole] {

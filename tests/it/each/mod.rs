@@ -1,4 +1,4 @@
-//! Writes for the rows of a read: what is shown, what is sent, and what becomes of it when a client or server is lost.
+//! Writes for the rows of a read: what is shown and sent, and the result if a client or a server is lost.
 
 mod asked;
 mod batches;
@@ -14,13 +14,13 @@ const TAG: &str = "contacts_add-tags";
 const FIND: &str = "contacts_search-contacts-advanced";
 const SEND: &str = "conversations_send-a-new-message";
 
-/// HighLevel with these contacts, in pages, and what was written there.
+/// HighLevel with these contacts, in pages, and the writes to them.
 struct Contacts {
     highlevel: Recording,
     server: TestServer,
 }
 
-/// A contact of this number.
+/// The contact with this number.
 fn contact(number: usize) -> Value {
     json!({"id": format!("c{number}"), "firstName": "Ada", "lastName": format!("Number {number}"), "tags": ["vip"]})
 }
@@ -45,7 +45,7 @@ impl Contacts {
         Self::start_with(all, &[], |_| None).await
     }
 
-    /// What `write` answers nothing to is done.
+    /// A write succeeds if `write` gives no answer for it.
     async fn start_with(
         all: Vec<Value>,
         variables: &[(&str, &str)],
@@ -73,7 +73,7 @@ impl Contacts {
         (serde_json::from_str(&text).expect("JSON"), is_error)
     }
 
-    /// A preview, and its confirm.
+    /// A preview, and its confirm token.
     async fn preview(&self, tool: &str, arguments: Value) -> (Value, Value) {
         let (asked, is_error) = self.call(tool, arguments).await;
         assert!(!is_error, "{asked}");
@@ -83,7 +83,7 @@ impl Contacts {
         (asked, confirm)
     }
 
-    /// The writes since this was asked last: method, path and body.
+    /// The writes since the last call of this function: method, path and body.
     fn writes(&self) -> Vec<String> {
         let seen = self.highlevel.take();
         let writes = seen
@@ -112,7 +112,7 @@ fn tag(more: Value) -> Value {
 async fn the_rows_are_shown_first_and_a_confirm_alone_writes_them() {
     let mut all = contacts(130);
     all[1]["tags"] = json!([]);
-    // Twice the same, and one without an id.
+    // One contact twice, and one without an id.
     all[3] = all[2].clone();
     all[4].as_object_mut().expect("an object").remove("id");
     let stack = Contacts::start(all).await;
@@ -156,7 +156,7 @@ async fn the_rows_are_shown_first_and_a_confirm_alone_writes_them() {
     assert_eq!(writes.len(), 127);
     assert_eq!(writes[0], r#"POST /contacts/c1/tags {"tags":["x"]}"#);
     assert_eq!(writes[1], r#"POST /contacts/c3/tags {"tags":["x"]}"#);
-    // Again: what came of it, and nothing is sent.
+    // Again: the result, and nothing is sent.
     let (again, _) = stack.call("call_write", confirm).await;
     assert_eq!(again, done);
     assert_eq!(stack.writes(), Vec::<String>::new());
@@ -194,12 +194,12 @@ async fn a_confirm_belongs_to_its_caller_tool_and_connection() {
     assert_eq!(stack.writes(), Vec::<String>::new());
     let (unknown, is_error) = stack.call("call_write", json!({"confirm": "1.a.b"})).await;
     assert!(is_error && unknown["class"] == "refused", "{unknown}");
-    // Nor is what was shown run under another operation's name.
+    // The shown rows do not run under another operation's name either.
     let mut other = confirm.clone();
     other["operation"] = json!("contacts_remove-tags");
     let (told, is_error) = stack.call("call_write", other).await;
     assert!(is_error, "{told}");
-    // Neither hindered the right one.
+    // Neither attempt blocked the right one.
     let (done, _) = stack.call("call_write", confirm).await;
     assert_eq!(done["done"], 3, "{done}");
 }
@@ -284,7 +284,7 @@ async fn what_cannot_be_a_write_for_rows_is_refused_before_anything_is_sent() {
         !is_error && none["what"] == "Nothing to do: none of 3 rows matches.",
         "{none}"
     );
-    // A secret of a row is masked, and what answers show in its place is written nowhere.
+    // A secret in a row is masked, and its replacement in answers is never written.
     let mut note = tag(json!({"bind": {"body": "password"}}));
     note["operation"] = json!("contacts_create-note");
     note["arguments"] = json!({});
@@ -382,7 +382,7 @@ async fn what_is_gone_is_skipped_and_equal_failures_are_told_once() {
     );
     assert!(failures[0].to_string().contains("tags are wrong"), "{done}");
     assert_eq!(stack.writes().len(), 5);
-    // What HighLevel refused is known, and not sent again.
+    // HighLevel's refusal is stored, and the row is not sent again.
     let (again, _) = stack.call("call_write", confirm).await;
     assert_eq!(again, done);
     assert_eq!(stack.writes(), Vec::<String>::new());

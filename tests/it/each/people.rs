@@ -1,4 +1,4 @@
-//! Previews say who: names beside ids, for one call and for many, on every surface.
+//! Previews show people: names beside ids, for one call and for many, on every surface.
 
 use serde_json::{Value, json};
 
@@ -90,7 +90,7 @@ async fn a_preview_names_what_it_is_about() {
     assert!(highlevel.take().iter().all(|one| one.method == "GET"));
 }
 
-/// What cannot be read is shown by its id.
+/// A record that cannot be read is shown by its id.
 #[tokio::test]
 async fn a_name_that_cannot_be_read_hinders_no_preview() {
     let (highlevel, server) = serve(false).await;
@@ -111,7 +111,7 @@ async fn a_name_that_cannot_be_read_hinders_no_preview() {
     );
 }
 
-/// Rules over the caller hold for these reads too.
+/// The caller's rules apply to these reads too.
 #[tokio::test]
 async fn names_are_read_under_the_rules() {
     let highlevel = Recording::start(|request| match record(request) {
@@ -134,7 +134,7 @@ async fn names_are_read_under_the_rules() {
     assert!(highlevel.take().is_empty());
 }
 
-/// A preview is no error, but to clients of HighLevel's own servers, who take for done what is none.
+/// A preview is not an error, except for clients of HighLevel's own servers, which would take it for a completed write.
 #[tokio::test]
 async fn a_preview_is_an_error_to_those_who_know_no_such_answer() {
     let (highlevel, mut server) = serve(true).await;

@@ -1,4 +1,4 @@
-//! Runs that were cut: by a client that left, by a server that stopped. What ran is not run again.
+//! Interrupted runs: the client left, or the server stopped. Rows that ran are not run again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use test_support::server::{TestServer, VOUCHED};
 
 use super::{SEND, contacts, page, tag};
 
-/// HighLevel whose answer to the write of one contact waits until it is let go.
+/// HighLevel that holds its answer to the write of one contact until it is released.
 async fn slow(held: &'static str, gate: Arc<Semaphore>) -> Recording {
     let all = Arc::new(contacts(6));
     Recording::start_async(move |request| {
@@ -46,7 +46,7 @@ async fn call(server: &TestServer, arguments: &Value) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// How often each contact was written.
+/// The number of writes of each contact.
 fn count_writes(highlevel: &Recording) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for request in highlevel.take() {
@@ -75,7 +75,7 @@ async fn another_server_on_the_store_goes_on_where_one_was_lost() {
     let lost = timeout(Duration::from_millis(800), call(&first, &confirm)).await;
     assert!(lost.is_err());
     let second = serve(&highlevel, &folder).await;
-    // It is under way there; whoever repeats waits for it, and nobody sends it again.
+    // The row is running there. A repeated call waits for it, and the row is not sent again.
     let (done, ()) = tokio::join!(call(&second, &confirm), async {
         sleep(Duration::from_millis(500)).await;
         gate.add_permits(1);
@@ -84,19 +84,19 @@ async fn another_server_on_the_store_goes_on_where_one_was_lost() {
     assert_eq!(count_writes(&highlevel), each_once());
     first.stop().await;
     second.stop().await;
-    // After a restart it is known still.
+    // It is still known after a restart.
     let third = serve(&highlevel, &folder).await;
     assert_eq!(call(&third, &confirm).await, done);
     assert!(count_writes(&highlevel).is_empty());
 }
 
-/// A row that a process was about to send when it died may have happened: it is named, and not sent again.
+/// A row that a process was about to send when it died may have been sent. It is reported, and not sent again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_of_a_process_that_died_is_unknown() {
     let folder = tempfile::tempdir().expect("a folder");
     let gate = Arc::new(Semaphore::new(0));
     let highlevel = slow("/c3/", gate).await;
-    // Served on a runtime of its own, which ends as a killed process does: without a word.
+    // Served on its own runtime, which ends without notice, as a killed process does.
     let url = highlevel.url.clone();
     let state = folder.path().to_owned();
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -134,7 +134,7 @@ async fn a_row_of_a_process_that_died_is_unknown() {
     assert_eq!(count_writes(&highlevel), each_once());
 }
 
-/// A batch whose client left while its first item was under way may have sent it: its confirm is used up.
+/// A batch whose client left during its first item may have sent it. Its confirm token is used up.
 #[tokio::test]
 async fn a_batch_that_broke_off_is_not_sent_again() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -150,7 +150,7 @@ async fn a_batch_that_broke_off_is_not_sent_again() {
     let confirm = json!({"confirm": asked["confirm"]});
     let first = server.call("call_send", confirm.clone());
     assert!(timeout(Duration::from_millis(800), first).await.is_err());
-    // Not before the server has seen that the client left.
+    // Not before the server has noticed that the client left.
     let begun = Instant::now();
     let again = loop {
         let (again, is_error) = server.call("call_send", confirm.clone()).await;

@@ -1,4 +1,4 @@
-//! Clients as they were recorded: what each sends from its handshake to the answer of its user.
+//! Recorded clients: what each sends from its handshake to its user's answer.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{Asked, ELICIT, Events, HttpClient, text};
 use test_support::server::KEY;
 
-/// What one client sends; the answers get the id of the question.
+/// The messages of one client. The answers get the id of the question.
 #[derive(Deserialize)]
 struct RecordedClient {
     client: String,
@@ -25,7 +25,7 @@ fn recorded() -> Vec<RecordedClient> {
 }
 
 impl RecordedClient {
-    /// From the handshake to the result: whether the user was asked as every client can show it.
+    /// From the handshake to the result: whether the user was asked in a form that every client can show.
     async fn check(&self, asked: &Asked, answer: &Value, done: bool, told: &str) {
         let name = &self.client;
         let mut client = HttpClient::new(&asked.server.url);
@@ -60,7 +60,7 @@ impl RecordedClient {
             let status = post(&client, frame).await.expect("an answer").status();
             assert!(status.is_success(), "{name}: {frame}");
         }
-        // A client opens a stream of its own, and goes on where there is none.
+        // A client opens a stream of its own, and goes on if there is none.
         let listens = client.http.get(&client.url);
         let listens = listens.header("authorization", client.token).send().await;
         assert_eq!(listens.expect("an answer").status().as_u16(), 405);
@@ -112,7 +112,7 @@ async fn recorded_clients_ask_their_users() {
     }
 }
 
-/// What an answer comes to, in words.
+/// The result of an answer, in words.
 #[tokio::test]
 async fn an_answer_that_is_no_yes_sends_nothing_and_says_why() {
     let asked = Asked::start(ELICIT).await;
@@ -132,8 +132,8 @@ async fn an_answer_that_is_no_yes_sends_nothing_and_says_why() {
     assert_eq!(asked.writes(), 0);
 }
 
-/// A batch is one question; then it tells of its progress on the same stream, where the client asked for that. Its long answer
-/// is written whole either way.
+/// A batch is one question. It then reports its progress on the same stream if the client asked for that. Its long
+/// answer is written whole in both cases.
 #[tokio::test]
 async fn a_batch_is_asked_about_once_and_tells_of_its_progress() {
     const ITEMS: usize = 24;
@@ -168,7 +168,7 @@ async fn a_batch_is_asked_about_once_and_tells_of_its_progress() {
     }
 }
 
-/// The rows that a read chose are one question, and exactly those are written once it is answered.
+/// The rows of a read are one question, and exactly those are written once it is answered.
 #[tokio::test]
 async fn rows_of_a_read_are_asked_about_once() {
     let asked = Asked::start(ELICIT).await;
@@ -188,7 +188,7 @@ async fn rows_of_a_read_are_asked_about_once() {
     }
 }
 
-/// Who cannot be asked is held to what the rules have for them.
+/// A client that cannot be asked gets what the rules name for it.
 #[tokio::test]
 async fn a_client_that_cannot_ask_gets_what_the_rules_name_instead() {
     let rows = [
@@ -209,7 +209,7 @@ async fn a_client_that_cannot_ask_gets_what_the_rules_name_instead() {
         let asked = Asked::start(&rules).await;
         let answer: Value = asked.client().tag().await.json().await.expect("JSON");
         let (found, is_error) = text(&answer);
-        // A preview is no error.
+        // A preview is not an error.
         assert_eq!(is_error, mode == "elicit", "{mode}: {found}");
         assert!(found.contains(told), "{mode}: {found}");
         let found: Value = serde_json::from_str(&found).expect("JSON");
@@ -226,7 +226,7 @@ async fn a_client_that_cannot_ask_gets_what_the_rules_name_instead() {
             assert!(!text(&done.json().await.expect("JSON")).1);
             assert_eq!(asked.writes(), 1);
         }
-        // One that can is asked, and nothing else.
+        // A client that can be asked is asked, and nothing else.
         let client = asked.client().greeted().await;
         let (events, id) = Events::question(client.tag().await).await;
         client.answer(&id, "decline").await;

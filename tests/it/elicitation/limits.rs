@@ -1,4 +1,4 @@
-//! What a call that waits for its person holds, and what ends the wait.
+//! The resources of a call that waits for its person, and the events that end the wait.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn a_caller_has_a_few_questions_and_one_that_left_makes_room() {
     drop(Events::question(other.tag().await).await);
     let (left, id) = open.pop().expect("a question");
     drop(left);
-    // The server hears of it when it next looks at the connection.
+    // The server notices it at its next look at the connection.
     let mut again = client.tag().await;
     for _ in 0..100 {
         if again.headers()["content-type"] == "text/event-stream" {
@@ -64,7 +64,7 @@ async fn a_caller_has_a_few_questions_and_one_that_left_makes_room() {
     assert_eq!(asked.writes(), 0, "its client has left");
 }
 
-/// A connection may be silent for less time than a person thinks.
+/// A connection may be silent for less time than a person needs to think.
 #[tokio::test]
 async fn signs_of_life_keep_the_connection() {
     let idle = [("HIGHLEVEL_MCP_SERVER_IDLE_TIMEOUT_MS", "1000")];
@@ -106,7 +106,7 @@ async fn a_server_that_stops_ends_the_wait_in_words() {
     assert_eq!(highlevel.writes(), 0);
 }
 
-/// Clients wait for a minute, where nothing tells them to wait longer.
+/// Clients wait for a minute if nothing tells them to wait longer.
 #[tokio::test]
 async fn a_call_that_its_client_gave_up_is_not_made_by_a_late_yes() {
     let asked = Asked::start(ELICIT).await;
@@ -116,7 +116,7 @@ async fn a_call_that_its_client_gave_up_is_not_made_by_a_late_yes() {
     let other = other.greeted().await;
     let give_up = |call: Value| json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": call}});
     let (events, id) = Events::question(client.tag().await).await;
-    // Another's call of the same id, and another call, end nothing.
+    // Another client's call of the same id, and another call, end nothing.
     for (who, call) in [(&other, json!(7)), (&client, json!("7"))] {
         assert_eq!(who.post(&give_up(call)).await.status().as_u16(), 202);
     }
@@ -132,7 +132,7 @@ async fn a_call_that_its_client_gave_up_is_not_made_by_a_late_yes() {
     assert_eq!(asked.writes(), 1);
 }
 
-/// What was agreed to is judged as it is when it goes.
+/// An approved call is checked again at the time it is sent.
 #[tokio::test]
 async fn a_pause_in_the_meantime_holds() {
     let asked = Asked::start(ELICIT).await;

@@ -1,4 +1,4 @@
-//! Calls that ask the person at their client while they wait, for clients of the versions before 2026-07-28.
+//! Calls that ask the person at their client during the call, for clients of the versions before 2026-07-28.
 
 mod clients;
 mod limits;
@@ -22,7 +22,7 @@ use test_support::server::{KEY, TestServer, VOUCHED};
 /// Every write is asked about.
 const ELICIT: &str = "[server]\nconfirm = { write = \"elicit\" }\n";
 
-/// Nothing that comes takes longer.
+/// The longest wait for anything.
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// A server under rules, and the HighLevel behind it.
@@ -87,7 +87,7 @@ impl Asked {
         HttpClient::new(&self.server.url)
     }
 
-    /// How many writes reached HighLevel.
+    /// The number of writes that reached HighLevel.
     fn writes(&self) -> usize {
         self.highlevel.writes()
     }
@@ -121,7 +121,7 @@ impl HttpClient {
         }
     }
 
-    /// Shakes hands as a client that shows forms.
+    /// Performs the handshake as a client that shows forms.
     async fn greeted(mut self) -> Self {
         let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {"form": {}}},
             "clientInfo": {"name": "t", "version": "1"}});
@@ -167,7 +167,7 @@ impl HttpClient {
         self.post(&call).await
     }
 
-    /// What the person did with the question of this id; the status.
+    /// Sends the person's action for the question of this id. Returns the status.
     async fn answer(&self, id: &Value, action: &str) -> u16 {
         let frame =
             json!({"jsonrpc": "2.0", "id": id, "result": {"action": action, "content": {}}});
@@ -179,7 +179,7 @@ impl HttpClient {
 struct Events {
     answer: Response,
     read: String,
-    /// Lines that say nothing but that the server lives.
+    /// Lines that only show that the server lives.
     signs: usize,
 }
 
@@ -187,7 +187,7 @@ impl Events {
     fn new(answer: Response) -> Self {
         let media = answer.headers()["content-type"].to_str().expect("text");
         assert_eq!(media, "text/event-stream");
-        // A proxy that collects answers would show the question when it is too late.
+        // A proxy that buffers answers would show the question too late.
         assert_eq!(answer.headers()["x-accel-buffering"], "no");
         Self {
             answer,
@@ -196,7 +196,7 @@ impl Events {
         }
     }
 
-    /// The question that a call of this answer asks, and its id.
+    /// The question in the answer to a call, and its id.
     async fn question(answer: Response) -> (Self, Value) {
         let mut events = Self::new(answer);
         let question = events.next().await.expect("a question");

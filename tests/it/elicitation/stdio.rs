@@ -12,7 +12,7 @@ use super::{ELICIT, LONGEST, text};
 use crate::stdio::program;
 use test_support::recording::Recording;
 
-/// A client that started the program, and declares what it is told to.
+/// A client that started the program and declares the given capabilities.
 struct StdioClient {
     highlevel: Recording,
     child: Child,
@@ -120,7 +120,7 @@ async fn the_answer_of_the_user_decides() {
     for (number, (mut answer, told, writes)) in rows.into_iter().enumerate() {
         client.tag(json!(number)).await;
         let question = client.question().await;
-        // Others go on meanwhile, under any id: that of the question, too.
+        // Other calls go on meanwhile, under any id, including that of the question.
         let id = question["id"].clone();
         client
             .call(
@@ -162,14 +162,14 @@ async fn a_client_that_shows_no_forms_is_not_asked() {
         let mut client = StdioClient::start(&rules, capabilities).await;
         client.tag(json!(1)).await;
         let (found, is_error) = text(&client.next().await.expect("an answer"));
-        // A preview is no error.
+        // A preview is not an error.
         assert_eq!(is_error, mode == "elicit", "{mode}: {found}");
         assert!(found.contains(told), "{found}");
         assert_eq!(client.highlevel.writes(), 0);
     }
 }
 
-/// Nobody is left to answer: the call ends in words, and the program at once.
+/// Nobody is left to answer. The call ends with a message, and the program ends at once.
 #[tokio::test]
 async fn a_client_that_leaves_ends_its_questions() {
     let mut client = StdioClient::start(ELICIT, json!({"elicitation": {"form": {}}})).await;

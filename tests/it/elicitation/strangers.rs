@@ -1,4 +1,4 @@
-//! Who may answer a question, and what a session is worth.
+//! The clients that may answer a question, and the value of a session.
 
 use serde_json::{Value, json};
 
@@ -27,16 +27,16 @@ async fn only_whoever_was_asked_answers_and_once() {
     client.answer(&id, "decline").await;
     client.answer(&id, "accept").await;
     assert!(events.result().await.0.contains("said no"));
-    // Too late, for nobody waits.
+    // Too late: no call waits for it.
     assert_eq!(client.answer(&id, "accept").await, 202);
     assert_eq!(asked.writes(), 0);
-    // The other's question is as it was.
+    // The other client's question is unchanged.
     other.answer(&other_id, "accept").await;
     assert!(!others.result().await.1);
     assert_eq!(asked.writes(), 1);
 }
 
-/// The question needs no session to be answered: whoever was asked is known by their credential.
+/// An answer needs no session: the credential identifies the client that was asked.
 #[tokio::test]
 async fn another_process_on_the_store_takes_the_answer() {
     let asked = Asked::start(ELICIT).await;
@@ -50,7 +50,7 @@ async fn another_process_on_the_store_takes_the_answer() {
         events.result().await;
         assert_eq!(asked.writes(), writes, "{action}");
     }
-    // Its session is known there, too.
+    // Its session is known there too.
     let (events, id) = Events::question(there.tag().await).await;
     client.answer(&id, "decline").await;
     assert!(events.result().await.0.contains("said no"));
@@ -81,14 +81,14 @@ async fn a_session_that_is_not_ones_own_is_none() {
             text(&answer).0.contains("this client cannot ask"),
             "{answer}"
         );
-        // Everything else is as without a session.
+        // Everything else works as without a session.
         let read = client.call("contacts_get-contact", json!({"contactId": "c1"}));
         assert!(!text(&read.await.json().await.expect("JSON")).1);
     }
     assert_eq!(asked.writes(), 0);
 }
 
-/// Sessions are for those whose users can be asked, and they stay stateless all the same.
+/// Sessions are for clients whose users can be asked. Those clients stay stateless all the same.
 #[tokio::test]
 async fn a_session_is_handed_out_where_it_says_something() {
     let asked = Asked::start(ELICIT).await;

@@ -1,4 +1,4 @@
-//! Locations and companies that nobody names: known of the token, or asked of HighLevel.
+//! Locations and companies without an argument: taken from the token, or requested from HighLevel.
 
 use ::sandbox::{COMPANY, LOCATION};
 use base64::Engine;
@@ -42,7 +42,7 @@ async fn the_location_of_a_token_of_one_location_is_filled_in_on_every_surface()
         let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}"));
         assert!(answer.to_string().contains(LOCATION), "{path}: {answer}");
     }
-    // HighLevel was asked once which locations there are.
+    // HighLevel was asked once for the list of locations.
     assert_eq!(visitors.seen("/locations/search").await, 1);
 }
 
@@ -85,7 +85,7 @@ async fn the_agencys_own_id_is_filled_in() {
     assert_eq!(shown["request"]["body"]["companyId"], COMPANY, "{shown}");
 }
 
-/// A token that says this of itself.
+/// A token with these claims.
 fn jwt(claims: &Value) -> String {
     format!(
         "Bearer e30.{}.x",
@@ -112,7 +112,7 @@ async fn what_a_token_says_or_proved_is_enough() {
     assert!(!is_error, "{text}");
     let targets: Vec<String> = highlevel.take().into_iter().map(|one| one.target).collect();
     assert_eq!(targets, ["/contacts/?locationId=L7"]);
-    // A private integration's token says nothing of itself, and this one may not list locations.
+    // A private integration's token has no claims, and this one may not list locations.
     let headers = [("authorization", "Bearer pit-quiet")];
     let call = async |arguments: Value| {
         let answered = server
@@ -132,7 +132,7 @@ async fn what_a_token_says_or_proved_is_enough() {
     let ((text, is_error), targets) = call(json!({})).await;
     assert!(!is_error, "{text}");
     assert_eq!(targets, ["/contacts/?locationId=L8"]);
-    // Let into a second location, it is of neither alone.
+    // With access to a second location, the token is no longer of one location alone.
     call(json!({"locationId": "L9"})).await;
     let ((text, is_error), _) = call(json!({})).await;
     assert!(is_error && text.contains("locationId is missing"), "{text}");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::sandbox::Sandbox;
 use test_support::server::TestServer;
 
-/// A server without an account of its own before a sandbox, for clients with tokens of their own.
+/// A server without an account of its own in front of a sandbox, for clients with their own tokens.
 pub(crate) struct Visitors {
     pub sandbox: Sandbox,
     pub server: TestServer,
@@ -23,7 +23,7 @@ impl Visitors {
         Self { sandbox, server }
     }
 
-    /// A call at this endpoint with this token; `Err` where the tool says error.
+    /// A call at this endpoint with this token. `Err` if the tool reports an error.
     pub(crate) async fn call(
         &mut self,
         path: &'static str,
@@ -39,7 +39,7 @@ impl Visitors {
         if is_error { Err(value) } else { Ok(value) }
     }
 
-    /// How many requests for this path the sandbox saw.
+    /// The number of requests for this path that the sandbox saw.
     pub(crate) async fn seen(&self, path: &str) -> usize {
         let requests = self.sandbox.requests().await;
         requests.iter().filter(|one| one["path"] == path).count()

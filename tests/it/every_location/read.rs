@@ -1,4 +1,4 @@
-//! `output.locations`: a row for each location, each by a call of its own.
+//! `output.locations`: one row for each location, each by its own call.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::agency::{Agency, alias, branch};
 
 const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 
-/// A read of contacts, one of each location that `locations` means.
+/// A read of contacts, one of each location that `locations` selects.
 fn contacts(locations: Value) -> Value {
     json!({
         "operation": "contacts_get-contacts",
@@ -15,7 +15,7 @@ fn contacts(locations: Value) -> Value {
     })
 }
 
-/// The ids of the rows' locations, and of those whose contacts they hold.
+/// The ids of the rows' locations, and the ids of the locations of their contacts.
 fn places(answer: &Value) -> Vec<(String, String)> {
     let rows = answer["locations"].as_array().expect("rows");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -64,7 +64,7 @@ async fn every_location_of_the_key_is_read_and_no_other() {
         )
         .await;
     assert_eq!(places(&seen.expect("an answer")), pairs(&[1, 3]));
-    // Named one by one, by alias or id, on a tool's own `output` too; one that the key does not open fails by itself.
+    // Named one by one, by alias or id, also in a tool's own `output`. A location outside the key fails by itself.
     let mut arguments = json!({"limit": 1});
     let names = json!([branch(3), "b02", "b01", "b03"]);
     arguments["output"] = json!({"fields": ["id", "locationId"], "locations": names});
@@ -104,7 +104,7 @@ async fn a_location_that_fails_ends_no_other_and_what_rules_deny_is_not_asked() 
         branch(3)
     );
     assert_eq!((&answer["failed"], reads(&agency).await), (&json!(1), 2));
-    // Nothing but failures is one.
+    // If all fail, the read is an error.
     let refused = agency
         .call("/mcp", OPERATOR, "call_read", contacts(json!(["b02"])))
         .await;
@@ -121,7 +121,7 @@ async fn a_hundred_locations_are_read_and_the_others_by_a_call_more() {
     assert_eq!(first["locations"].as_array().map(Vec::len), Some(100));
     assert_eq!(first["_cut"]["shown"], 100);
     assert_eq!(first["_cut"]["of"], 103);
-    // By alias, as they stand in the settings: b100 to b103 come before b11.
+    // By alias, in the order of the settings: b100 to b103 come before b11.
     let next = first["_cut"]["next"].as_str().expect("a way on");
     assert!(
         next.contains("[\"b97..\"] for the 3 that are left"),

@@ -86,7 +86,7 @@ async fn a_token_of_one_location_reads_that_one() {
     let rows = answer["locations"].as_array().expect("rows");
     let ids: Vec<&Value> = rows.iter().map(|row| &row["location"]["id"]).collect();
     assert_eq!(ids, ["locSummitFitness0001"], "{answer}");
-    // A scope that such a token lacks can be given to it.
+    // A scope that such a token lacks can be added to it.
     let asked = json!({"contactId": "c", "tags": ["x"]});
     let refused = visitors
         .call(
@@ -119,7 +119,7 @@ async fn configured_locations_are_read_though_the_servers_own_token_is_an_agency
         ("HIGHLEVEL_TOKEN", AGENCY),
     ];
     let server = TestServer::start_with(&sandbox.url, &variables).await;
-    // On loopback, without a credential: whoever is on this machine may use what the server has.
+    // On loopback, without a credential: every user of this machine may use the server's accounts.
     let headers = [("accept-language", "en")];
     let asked = deals(json!(["*"]));
     let (text, is_error) = server.call_with(&headers, "call_read", asked).await;
