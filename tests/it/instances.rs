@@ -1,4 +1,4 @@
-//! Three servers on one database: what one of them did, allowed or stopped holds at the others.
+//! Three servers on one database. An action, a permission or a stop at one of them holds at the others.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 const KEY: &str = r#"[{"env": "STORE_KEY"}]"#;
 
-/// The longest that anything takes to be known, and much more.
+/// The longest wait until a change is known everywhere, and much more.
 const LONGEST: Duration = Duration::from_secs(20);
 
 struct Fleet {
@@ -19,7 +19,7 @@ struct Fleet {
 }
 
 impl Fleet {
-    /// On the database at `url`.
+    /// A fleet on the database at `url`.
     async fn start(url: &str, further: &[(&str, &str)]) -> Self {
         let highlevel = Recording::start(|request| match request.method.as_str() {
             "GET" => answer(
@@ -45,13 +45,13 @@ impl Fleet {
         }
     }
 
-    /// How many requests left that change something.
+    /// The number of requests sent that change something.
     fn writes(&self) -> usize {
         self.highlevel.count(|request| request.method != "GET")
     }
 }
 
-/// A call by the orchestrator's tool at one of them: what it says, and whether that is an error.
+/// A call of the orchestrator's tool at one of them. Returns its text, and whether it is an error.
 async fn call(
     instance: &mut TestServer,
     tool: &str,
@@ -74,7 +74,7 @@ async fn what_one_instance_did_the_others_know() {
         return;
     };
     let mut fleet = Fleet::start(database.url(), &[VOUCHED]).await;
-    // One key, one request; the others answer what the first was answered.
+    // One key, one request; the other servers return the first answer.
     let tags = json!({"contactId": "c1", "tags": ["a"]});
     let keyed = json!({"idempotencyKey": "k"});
     let mut answers = Vec::new();
@@ -93,7 +93,7 @@ async fn what_one_instance_did_the_others_know() {
     assert!(answers.iter().all(|(_, is_error)| !is_error), "{answers:?}");
     assert_eq!(fleet.writes(), 1, "{answers:?}");
     assert!(answers[2].0["_repeated"].is_string(), "{answers:?}");
-    // What one previews another runs, once.
+    // A preview of one server runs on another, once.
     let contact = json!({"contactId": "c1"});
     let operation = "contacts_delete-contact";
     let first = &mut fleet.instances[0];
@@ -112,7 +112,7 @@ async fn what_one_instance_did_the_others_know() {
         call(instance, "call_destructive", operation, contact, confirm).await;
         assert_eq!(fleet.writes(), 2, "at {index}");
     }
-    // What is stopped at one is stopped.
+    // A stop at one server holds at all.
     let pauses = fleet.instances[2].pipeline.controls().pauses.clone();
     let paused = pauses.pause(None, Some("wrong texts")).await;
     paused.expect("paused");
@@ -163,7 +163,7 @@ async fn a_token_that_one_instance_saw_accepted_is_accepted_at_all() {
     assert!(!is_error);
     let before = fleet.highlevel.seen().len();
     let since = Instant::now();
-    // A token that is new is tried by a read before it writes: at last there is none.
+    // A new token is tried by a read before it writes, until no read is left.
     loop {
         assert!(since.elapsed() < LONGEST, "it stays new");
         sleep(Duration::from_millis(500)).await;
@@ -214,7 +214,7 @@ async fn without_the_database_reads_go_on_for_a_while_and_nothing_is_written() {
     let instance = &mut fleet.instances[0];
     let (read, is_error) = call(instance, "call_read", reading, contact.clone(), json!({})).await;
     assert!(!is_error, "{read}");
-    // Not even where nothing would be written down.
+    // Not even if nothing would be audited.
     let (refused, is_error) = call(instance, "call_write", writing, tags.clone(), json!({})).await;
     assert!(is_error, "{refused}");
     assert_eq!(fleet.writes(), before);

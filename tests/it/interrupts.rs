@@ -1,4 +1,4 @@
-//! Ctrl-C at a terminal ends whatever runs there; `nohup` keeps a server that outlives its terminal.
+//! Ctrl-C at a terminal ends every command there. `nohup` keeps a server that outlives its terminal.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::login::Elsewhere;
 use crate::sandbox::Sandbox;
 use crate::serve::OnTerminal;
 
-/// So long an end may take on a machine that has other things to do.
+/// The longest time to the end on a busy machine.
 const SOON: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +22,7 @@ async fn whatever_waits_ends_by_ctrl_c_with_code_130() {
     let (elsewhere, _) = Elsewhere::default().start().await;
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().to_str().expect("UTF-8");
-    // A store that `logs` and `audit` can look at.
+    // A store for `logs` and `audit` to show.
     let made = [
         "keys",
         "create",
@@ -38,7 +38,7 @@ async fn whatever_waits_ends_by_ctrl_c_with_code_130() {
         ("HIGHLEVEL_TOKEN", ::sandbox::TOKEN),
         ("HIGHLEVEL_LOCATION_ID", ::sandbox::LOCATION),
         ("HIGHLEVEL_MCP_UPSTREAM_BASE_URL", slow.url.as_str()),
-        // What is waited for is said where a cursor can be moved.
+        // A wait is shown only on a terminal that can move its cursor.
         ("TERM", "xterm-256color"),
     ];
     let login = ["login", "--url", &elsewhere.url, "--no-browser"];
@@ -78,7 +78,7 @@ async fn whatever_waits_ends_by_ctrl_c_with_code_130() {
     for (arguments, variables, part) in rows {
         let mut program = OnTerminal::start(arguments, variables);
         match part {
-            // It says nothing by which one could know.
+            // It prints nothing that shows its start.
             "" => std::thread::sleep(Duration::from_millis(700)),
             part => drop(program.until_part(part)),
         }
@@ -89,7 +89,7 @@ async fn whatever_waits_ends_by_ctrl_c_with_code_130() {
     }
 }
 
-/// A first Ctrl-C lets calls under way end; a second does not.
+/// A first Ctrl-C lets running calls finish; a second does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_ctrl_c_cuts_off_calls_under_way() {
     let slow = Sandbox::start(SandboxOptions {

@@ -1,4 +1,4 @@
-//! One line a tool for those who review effects, and which documented answers hold secrets.
+//! One line for each tool for reviewers of effects, and the documented answers that contain secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,8 +10,8 @@ use highlevel_mcp::catalog::masking::is_secret_name;
 use serde_json::Value;
 use tool::{Role, Tool, V3Variant};
 
-/// Every tool whose documented answer holds secrets, and their names. The value of each is masked. An import that
-/// adds one fails here: where the answer is nothing but the secret, leave the operation out by name; else add it.
+/// Every tool with secrets in its documented answer, and their names. Each value is masked. If an import adds one, this
+/// fails: omit the operation by name if its answer is only the secret, and add it here otherwise.
 const SECRETS: [(&str, &str); 7] = [
     ("voice-ai_create-action", "authenticationValue"),
     ("voice-ai_get-action", "authenticationValue"),
@@ -22,7 +22,7 @@ const SECRETS: [(&str, &str); 7] = [
     ("voice-ai_update-action", "authenticationValue"),
 ];
 
-/// Methods and paths that HighLevel documents and no tool has, for their answers are tokens.
+/// Methods and paths that HighLevel documents and no tool has, because their answers are tokens.
 const LEFT_OUT: [&str; 2] = ["POST /oauth/token", "POST /oauth/locationToken"];
 
 /// The reasons of `openapi/tools`, by document and operation.
@@ -39,7 +39,7 @@ static REASONS: LazyLock<BTreeMap<(String, String), String>> = LazyLock::new(|| 
     reasons
 });
 
-/// The names of the secrets in the documented answers, by method and path; older documents and v3 together.
+/// The names of the secrets in the documented answers, by method and path, of older documents and v3 together.
 static ANSWERS: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(|| {
     let mut answers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for folder in ["openapi/highlevel", "openapi/highlevel/v3"] {
@@ -73,7 +73,7 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Method and path with the names of its parameters erased.
+/// Method and path without the names of its parameters.
 fn key(method: &str, path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment {
         name if name.starts_with('{') => "{}",
@@ -156,7 +156,7 @@ fn no_tool_answers_with_a_token() {
     }
 }
 
-/// A rule binds twins together: each names the other, and both do the same.
+/// Rules treat twins as one: each names the other, and both do the same.
 #[test]
 fn twins_name_each_other_and_do_the_same() {
     let mut pairs = 0;
@@ -180,7 +180,7 @@ fn twins_name_each_other_and_do_the_same() {
     assert!(pairs >= 28, "{pairs}");
 }
 
-/// What a login, an account or a consent depends on is never confirmed by the agent alone.
+/// The agent alone never confirms a change of a login, an account or a consent.
 #[test]
 fn a_person_is_asked_where_access_is_given_away() {
     let asking = TOOLS.iter().filter(|tool| tool.asks_person);
@@ -200,7 +200,7 @@ fn a_person_is_asked_where_access_is_given_away() {
     );
 }
 
-/// What clients begin with: without a proof here a token would count under itself for long.
+/// Clients begin with these reads. Without a proof here, a token would long be counted under itself.
 #[test]
 fn the_first_reads_of_most_clients_prove_the_location() {
     for name in [
@@ -218,7 +218,7 @@ fn the_first_reads_of_most_clients_prove_the_location() {
     }
 }
 
-/// What a new token is tried by before it writes.
+/// The reads that try a new token before it writes.
 #[test]
 fn the_reads_that_a_new_token_is_tried_by_are_tools() {
     for path in ["/locations/{locationId}", "/locations/search"] {
@@ -227,8 +227,8 @@ fn the_reads_that_a_new_token_is_tried_by_are_tools() {
     }
 }
 
-/// What a reviewer wants to know of a tool: name, effect and what goes with it, request, version, paging, tenants,
-/// token, cost, twins, secrets in the answer, title, reason.
+/// A tool's facts for a reviewer: name, effect and its marks, request, version, paging, tenants, token, cost, twins,
+/// secrets in the answer, title, reason.
 pub(crate) fn line(tool: &Tool, cost: usize) -> String {
     let flags = [
         (tool.bulk, "bulk"),

@@ -1,6 +1,6 @@
-//! What clients see: a snapshot per tool and an inventory for reviewers, and rules over all tools.
+//! The tools as clients see them: a snapshot for each tool, an inventory for reviewers, and rules over all tools.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test --test it listing` writes them anew.
+//! `UPDATE_SNAPSHOTS=1 cargo test --test it listing` writes the snapshots again.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::inventory;
 
-/// Most tokens (o200k_base) that the list of each surface may cost.
+/// Most tokens (o200k_base) of each surface's list.
 const MOST_TOKENS: [(&str, usize); 8] = [
     ("", 5_400),
     ("official", 4_400),
@@ -51,7 +51,7 @@ fn the_tools_are_those_of_the_snapshots() {
     let mut files = vec![];
     let one = Endpoint::parse("official").expect("an endpoint");
     for tool in TOOLS {
-        // By itself, for a list of all shows no titles.
+        // Alone, because a list of all tools shows no titles.
         let alone = Toolset::with_tool(tool.name).expect("a tool");
         let endpoint = Endpoint {
             surfaces: vec![Arc::new(Official::new(alone))],
@@ -97,8 +97,7 @@ fn every_surface_costs_at_most_its_budget() {
     assert!(over.is_empty(), "{over:#?}");
 }
 
-/// The same list, whenever and however often it is made.
-/// Over builds too: what any build lists is held to the digests that are kept.
+/// The list is the same at every time, and in every build: it is compared with the stored digests.
 #[test]
 fn a_list_is_always_the_same_bytes() {
     let mut digests = String::new();
@@ -155,7 +154,7 @@ fn the_official_tools_are_the_21_by_their_exact_names() {
     );
 }
 
-/// What known clients refuse; one of them refuses the whole request for one bad tool.
+/// Schemas that known clients refuse. One of them refuses the whole request for one bad tool.
 #[test]
 fn every_tool_is_one_that_every_client_takes() {
     for tool in listed("all") {
@@ -222,8 +221,7 @@ fn walk(schema: &Value, tool: &str) {
     }
 }
 
-/// The hints as a client reads them, defaults of the specification filled in:
-/// read-only, destructive, idempotent, open world.
+/// The hints as a client reads them, with the specification's defaults: read-only, destructive, idempotent, open world.
 #[test]
 fn hints_say_what_the_effect_is() {
     let hint = |tool: &Value, name: &str, default: bool| {
@@ -256,7 +254,7 @@ fn hints_say_what_the_effect_is() {
     }
 }
 
-/// Clients do not agree on what stands for a hint that is absent: on short lists every one is said.
+/// Clients disagree on the meaning of an absent hint, so short lists give every hint.
 #[test]
 fn short_lists_say_every_hint_and_what_most_arguments_mean() {
     for tool in listed("") {
@@ -282,7 +280,7 @@ fn short_lists_say_every_hint_and_what_most_arguments_mean() {
     }
 }
 
-/// What the list shows is never more than the check takes: every shown property is checked too, `clear` by code.
+/// The list never shows more than the check accepts: every shown property is checked too, `clear` by code.
 #[test]
 fn the_shown_schema_and_the_check_name_the_same_arguments() {
     for tool in TOOLS {

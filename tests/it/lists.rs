@@ -1,4 +1,4 @@
-//! Lists: where they end, how they go on, and what an answer says of what it lacks.
+//! Lists: their ends, their continuation, and the note about missing rows.
 
 mod beside;
 mod deep;
@@ -19,7 +19,7 @@ use tool::{Effect, PagingStyle, Tool};
 
 use crate::sandbox::every::arguments;
 
-/// Settings under which every read is called, agencies' too, and as often as a test likes.
+/// Settings under which every read can be called, including the agency's, and without a limit on calls.
 const SETTINGS: [(&str, &str); 4] = [
     VOUCHED,
     ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY_AGENCY", "true"),
@@ -27,16 +27,16 @@ const SETTINGS: [(&str, &str); 4] = [
     ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_DAY", "10000000"),
 ];
 
-/// What cursors count from, so that none looks like a number of rows.
+/// Cursors start at this number, so that none looks like a number of rows.
 const CURSORS_FROM: usize = 1_000_000;
 
-/// A list at HighLevel that any of its lists may be.
+/// A list at HighLevel that stands for any of its lists.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LongList {
     pub(crate) rows: usize,
-    /// Most rows of a page, whatever is asked for.
+    /// Most rows of a page, whatever the request asks for.
     pub(crate) most: usize,
-    /// Its answers say how many rows there are, and whether more follow.
+    /// Whether its answers give the number of rows and whether more follow.
     pub(crate) tells: bool,
 }
 
@@ -52,7 +52,7 @@ fn lists() -> impl Iterator<Item = &'static Tool> {
         .filter(|tool| !tool.paging.rows.is_empty() || tool.paging.style != PagingStyle::None)
 }
 
-/// Every list that goes on.
+/// Every list with more than one page.
 pub(crate) fn paged() -> Vec<&'static Tool> {
     let paged = TOOLS.iter().filter(|tool| {
         tool.effect == Effect::Read
@@ -61,11 +61,11 @@ pub(crate) fn paged() -> Vec<&'static Tool> {
     paged.collect()
 }
 
-/// What a call of `tool` needs, without its pages.
+/// The required arguments of `tool`, without those of its pages.
 pub(crate) fn needed(tool: &Tool) -> Map<String, Value> {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("JSON");
     let mut required = schema["required"].as_array().cloned().unwrap_or_default();
-    // Of several of which one must be given the first.
+    // If one of several must be given, the first is.
     let choices = schema["allOf"].as_array().into_iter().flatten();
     required.extend(choices.filter_map(|choice| choice.pointer("/anyOf/0/required/0").cloned()));
     let paging = &tool.paging;
@@ -147,7 +147,7 @@ impl LongList {
     }
 }
 
-/// The value of one argument as it travelled.
+/// The value of one argument as sent.
 fn given(tool: &Tool, request: &RecordedRequest, name: &str) -> Option<Value> {
     let argument = tool.arguments.iter().find(|one| one.name == name)?;
     let query = request
@@ -171,7 +171,7 @@ fn number(value: &Value) -> Option<usize> {
         .or(text)
 }
 
-/// A cursor behind the row `last`, of the type that its argument takes.
+/// A cursor behind the row `last`, of the type of its argument.
 fn cursor(tool: &Tool, argument: &str, last: usize) -> Value {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("JSON");
     let kind = &schema["properties"][argument]["type"];
@@ -182,7 +182,7 @@ fn cursor(tool: &Tool, argument: &str, last: usize) -> Value {
     }
 }
 
-/// Sets what stands at `path`; numbers are places of a list of one.
+/// Sets the value at `path`. Numbers are indices of a list with one element.
 fn put(into: &mut Value, path: &[&str], value: Value) {
     match path.split_first() {
         None => *into = value,
@@ -201,7 +201,7 @@ fn put(into: &mut Value, path: &[&str], value: Value) {
     }
 }
 
-/// A HighLevel whose one list is this one, and the server in front of it.
+/// A HighLevel with only this list, and the server in front of it.
 pub(crate) async fn serve(
     settings: &[(&str, &str)],
     answer: impl Fn(&RecordedRequest) -> Response + Send + Sync + 'static,
@@ -213,7 +213,7 @@ pub(crate) async fn serve(
     (highlevel, server)
 }
 
-/// The list that is asked for; one server stands before all of them, one after the other.
+/// The tool under test. One server serves all of them in turn.
 #[derive(Clone)]
 pub(crate) struct Asked(Arc<Mutex<&'static Tool>>);
 
@@ -223,7 +223,7 @@ impl Asked {
     }
 }
 
-/// A HighLevel that answers for whatever tool is asked for, and the server in front of it.
+/// A HighLevel that answers for the tool under test, and the server in front of it.
 pub(crate) async fn serve_each(
     settings: &[(&str, &str)],
     answer: impl Fn(&'static Tool, &RecordedRequest) -> Value + Send + Sync + 'static,
@@ -280,7 +280,7 @@ pub(crate) async fn read(
     serde_json::from_str(&blocks[0]).expect("JSON")
 }
 
-/// The rows of an answer, by their number.
+/// The numbers of an answer's rows.
 fn numbers(tool: &Tool, answer: &Value) -> Vec<usize> {
     let name = tool.paging.rows.last().copied().unwrap_or("rows");
     let rows = answer[name].as_array();
@@ -288,7 +288,7 @@ fn numbers(tool: &Tool, answer: &Value) -> Vec<usize> {
     rows.iter().filter_map(|row| number(&row["n"])).collect()
 }
 
-/// Fails with every fault there is.
+/// Panics with all faults, if there are any.
 pub(crate) fn none(faults: &[String]) {
     let mut all = String::new();
     for fault in faults {

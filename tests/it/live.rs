@@ -1,4 +1,5 @@
-//! `doctor --live-report`: what it calls, that it leaves nothing behind, and that no value of an account leaves with it.
+//! `doctor --live-report`: the calls it makes, that it leaves nothing behind, and that its report contains no value of
+//! the account.
 
 use std::fs;
 use std::process::Output;
@@ -12,7 +13,7 @@ use crate::sandbox::Sandbox;
 use crate::stdio::program;
 use test_support::recording::{RecordedRequest, Recording, json as answer};
 
-/// Runs it on `url`; the report, empty where there is none.
+/// Runs it on `url`. Returns the report, empty if there is none.
 async fn report(url: &str, more: &[&str], state: &str) -> (Output, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("report.md");
@@ -57,7 +58,7 @@ async fn the_sandbox_is_reported_on_and_keeps_nothing() {
         assert!(call["headers"]["content-type"].is_null(), "{call}");
     }
     assert_eq!(calls.len(), 24 + 7, "{text}");
-    // It went the usual way: limits are told, and what changed something is in the audit.
+    // It used the usual pipeline: limits are reported, and changes are in the audit.
     assert_eq!(calls[0]["headers"]["x-ratelimit-max"], "100");
     assert!(
         calls[0]["headers"]
@@ -82,7 +83,7 @@ async fn the_sandbox_is_reported_on_and_keeps_nothing() {
     ] {
         assert!(!text.contains(value), "{value} is in {text}");
     }
-    // What was made is gone.
+    // Everything it created is deleted.
     let requests = sandbox.requests().await;
     let count = |method: &str, start: &str| {
         let fits = |one: &&Value| {
@@ -113,7 +114,7 @@ async fn nobody_is_changed_unasked() {
     assert_eq!((text.as_str(), highlevel.take().len()), ("", 0));
 }
 
-/// A contact that is made, and trouble with everything that follows.
+/// A contact is created, and every later request fails.
 async fn check_cleanup(
     made: (u16, &'static str),
     listed: &'static str,
@@ -194,7 +195,7 @@ async fn the_contact_is_deleted_whatever_happens() {
     check_cleanup((201, made), "{}", (500, "{}"), 1).await;
 }
 
-/// Makes answers as documented, each value of which is to be found nowhere.
+/// Makes documented answers with values that may be found nowhere.
 #[derive(Default)]
 struct Canaries {
     texts: Vec<String>,
@@ -215,7 +216,7 @@ impl Canaries {
                 let mut fields: Map<String, Value> = members
                     .map(|(name, member)| ((*name).to_owned(), self.value(member)))
                     .collect();
-                // A map by something of the account, in every way that such a name looks.
+                // A map keyed by a value of the account, in every form of such a name.
                 let key = format!("canaryKey{}", self.texts.len());
                 self.texts.push(key.clone());
                 fields.insert(key, self.text());
@@ -244,7 +245,7 @@ impl Canaries {
     }
 }
 
-/// The path template that a request is of.
+/// The path template of a request.
 fn template(request: &RecordedRequest) -> Option<&'static str> {
     let path = request.target.split('?').next()?;
     let segments: Vec<&str> = path.split('/').collect();
@@ -308,7 +309,7 @@ async fn no_value_of_the_account_is_in_the_report() {
         ]) {
             assert!(!text.contains(value), "{value} is in {text}");
         }
-        // Names that the documents know are there.
+        // Names from the documents are there.
         assert!(
             text.contains("assignedTo") && text.contains("GET /contacts/{contactId}"),
             "{text}"

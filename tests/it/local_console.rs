@@ -1,4 +1,5 @@
-//! The console of a server that only its own machine reaches, without OAuth; and what browsers see at addresses of programs.
+//! The console of a server that is reachable only from its own machine, without OAuth; and what browsers see at the
+//! addresses of programs.
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response};
@@ -14,7 +15,7 @@ const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*
 const NOBODY: &str = "http://127.0.0.1:9";
 
 fn browser() -> Client {
-    // It installs what TLS needs.
+    // It installs the TLS provider.
     drop(client());
     let http = Client::builder().redirect(Policy::none());
     http.build().expect("a client")
@@ -88,7 +89,7 @@ async fn whoever_has_the_link_signs_in_and_nothing_of_oauth_is_there() {
         "an operator's menu: {home}"
     );
     assert_eq!(get(&server, "/console", &[]).await.status(), 401);
-    // Neither a name that leads here nor a proxy's request is of this machine.
+    // A name that was rebound to this machine and a proxied request do not count as local.
     for (name, value, status) in [
         ("host", "evil.example", 403),
         ("x-forwarded-for", "203.0.113.7", 404),
@@ -202,7 +203,7 @@ async fn browsers_get_pages_where_programs_get_what_they_always_got() {
             assert_eq!(kind, "application/json", "{method} {path}");
         }
     }
-    // A program that sends its token is one, whatever it takes.
+    // A client that sends its token counts as a program, whatever it accepts.
     let bearer = get(&server, "/mcp", &[("authorization", "Bearer pit-test")]).await;
     let kind = bearer.headers().get("content-type");
     assert!(

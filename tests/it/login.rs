@@ -1,4 +1,4 @@
-//! `login`, `stdio --url` and `logout` against a server elsewhere: what they ask of it, and that no login is lost.
+//! `login`, `stdio --url` and `logout` against a remote server: their requests, and that no login is lost.
 
 mod highlevel;
 
@@ -19,15 +19,15 @@ use crate::stdio::{Piped, program};
 use test_support::recording::{RecordedRequest, Recording, json as answer};
 use test_support::server::client;
 
-/// What the server elsewhere does beside the usual.
+/// The state of the remote server.
 #[derive(Default)]
 pub(crate) struct Elsewhere {
-    /// Of the access tokens that it gave, the newest is good.
+    /// Only the newest access token that it issued is valid.
     generation: AtomicUsize,
-    /// How long it says that they are good, in seconds.
+    /// The stated lifetime of its tokens, in seconds.
     lasts: i64,
     is_static: bool,
-    /// It gives no tokens for refresh tokens, with this status.
+    /// The status with which it refuses refresh tokens.
     refuses: AtomicUsize,
     other_issuer: bool,
 }
@@ -130,13 +130,13 @@ impl Elsewhere {
     }
 }
 
-/// The program with a state folder of its own.
+/// The program with its own state folder.
 fn own(state: &tempfile::TempDir, arguments: &[&str]) -> Command {
     let folder = state.path().to_str().expect("UTF-8");
     program(arguments, &[("HIGHLEVEL_MCP_STATE_FOLDER", folder)])
 }
 
-/// The address that it prints; it goes on.
+/// The address that it prints. The program keeps running.
 async fn page(child: &mut Child) -> (reqwest::Url, Vec<String>) {
     let stderr = child.stderr.take().expect("stderr");
     let mut lines = BufReader::new(stderr).lines();
@@ -164,7 +164,7 @@ async fn sign_in(state: &tempfile::TempDir, server: &Recording) {
     let mut child = piped.spawn().expect("started");
     let (page, _) = page(&mut child).await;
     let (redirect, asked) = (query(&page, "redirect_uri"), query(&page, "state"));
-    // A page of somebody else's asks first, and is no answer.
+    // A page of another site asks first, and does not count as the answer.
     let foreign = client()
         .get(format!("{redirect}?code=hlc_evil&state=other"))
         .send()
@@ -212,7 +212,7 @@ async fn a_login_is_by_pkce_and_for_this_server_alone() {
             .expect("text")
             .starts_with("http://127.0.0.1:")
     );
-    // Nothing of it is in the store in clear.
+    // The store contains none of it in plain text.
     for entry in std::fs::read_dir(state.path()).expect("a folder") {
         let bytes = std::fs::read(entry.expect("an entry").path()).unwrap_or_default();
         let has = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
@@ -392,7 +392,7 @@ async fn a_token_that_the_server_takes_no_more_is_renewed_once_by_all_processes(
     for _ in 0..3 {
         clients.push(Piped::start(own(&state, &["stdio", "--url", &server.url])).await);
     }
-    // The server forgets the access token; the refresh token is still good.
+    // The server forgets the access token; the refresh token is still valid.
     elsewhere.generation.fetch_add(1, Ordering::SeqCst);
     server.take();
     for client in &mut clients {
@@ -421,7 +421,7 @@ async fn a_token_near_its_end_is_renewed_before_it_is_used() {
     .start()
     .await;
     sign_in(&state, &server).await;
-    // What is still good is used while the server gives no other.
+    // A token that is still valid is used while the server issues no other.
     elsewhere.refuses.store(503, Ordering::SeqCst);
     let mut client = Piped::start(own(&state, &["stdio", "--url", &server.url])).await;
     let found = client.call("contacts_get-contact", json!({})).await;
@@ -459,7 +459,7 @@ async fn a_connection_that_was_ended_says_what_to_do() {
         error.contains("ended by its owner") && error.contains("login --url"),
         "{error}"
     );
-    // Signing in again mends it while the program runs.
+    // Signing in again repairs it while the program runs.
     elsewhere.refuses.store(0, Ordering::SeqCst);
     sign_in(&state, &server).await;
     let found = client.call("contacts_get-contact", json!({})).await;

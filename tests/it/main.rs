@@ -1,4 +1,4 @@
-//! Tests over the real protocol: a client, the server on a free port, and a HighLevel that records.
+//! Tests over the real protocol: a client, the server on a free port, and a recording HighLevel.
 
 #![expect(
     clippy::expect_used,
@@ -63,7 +63,7 @@ mod usage;
 mod versions;
 mod windows;
 
-/// What generated code names.
+/// The names that generated code uses.
 mod catalog {
     pub(crate) use highlevel_mcp::catalog::prepare;
 }

@@ -1,4 +1,5 @@
-//! Whatever people give by a file, stdin or the environment is read without the marks and line ends around it.
+//! Text that people give by a file, stdin or the environment is read without byte order marks and surrounding line
+//! ends.
 
 use std::fs;
 use std::path::Path;
@@ -13,12 +14,12 @@ use crate::stdio::program;
 
 const READ: &str = "locations_get-location";
 
-/// As an editor or shell of Windows leaves it.
+/// As a Windows editor or shell writes it.
 fn marked(text: &str) -> String {
     format!("\u{feff}{text}\r\n")
 }
 
-/// Windows PowerShell writes this by `>`.
+/// The encoding of `>` in Windows PowerShell.
 fn utf16(text: &str) -> Vec<u8> {
     marked(text)
         .encode_utf16()
@@ -26,7 +27,7 @@ fn utf16(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// One command, which must end so and print this.
+/// One command, which must end with this code and print this.
 async fn check(arguments: &[&str], variables: &[(&str, &str)], stdin: &[u8], part: &str) {
     let mut child = program(arguments, variables)
         .stdin(Stdio::piped())
@@ -35,7 +36,7 @@ async fn check(arguments: &[&str], variables: &[(&str, &str)], stdin: &[u8], par
         .spawn()
         .expect("started");
     let mut pipe = child.stdin.take().expect("stdin");
-    // What does not read its stdin may end before this.
+    // A command that does not read its stdin may end before this.
     let _ = pipe.write_all(stdin).await;
     drop(pipe);
     let done = child.wait_with_output().await.expect("ended");
@@ -119,11 +120,11 @@ async fn every_file_and_stdin_may_have_a_mark() {
     );
 }
 
-/// Every reader goes through `config::text`, so that one rule holds for all.
+/// Every reader uses `config::text`, so that one rule holds for all.
 #[test]
 fn nothing_else_reads_text_that_people_write() {
-    // A yes or no, or an address, at the terminal; whether there is one; frames, which have rules of their own; a picture; a file to upload; what
-    // the system and a server of ours write.
+    // The exceptions: a yes or no, or an address, at the terminal; the check for a terminal; frames, which have their
+    // own rules; a picture; a file to upload; text that the system and our servers write.
     let others = [
         "src/config/text.rs",
         "src/cli/call/arguments.rs",

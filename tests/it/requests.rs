@@ -1,4 +1,5 @@
-//! Each tool sends exactly the request that HighLevel takes: one row a tool, and what it must not send.
+//! Each tool sends exactly the request that HighLevel accepts: one row for each tool, and requests that it must not
+//! send.
 
 use highlevel_mcp::catalog::TOOLS;
 use serde_json::{Map, Value, json};
@@ -7,7 +8,7 @@ use tool::{Effect, Place, Tool};
 use test_support::recording::Recording;
 use test_support::server::{KEY, LOCATION, TOKEN, TestServer, VOUCHED};
 
-/// Tool, arguments, then method, path with query, `Version` and body of the request that leaves.
+/// Tool and arguments, then method, path with query, `Version` and body of the request that is sent.
 type Row = (
     &'static str,
     Value,
@@ -199,7 +200,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// The query with its pairs sorted: their order means nothing to HighLevel.
+/// The query with its pairs sorted, since HighLevel ignores their order.
 fn sorted(target: &str) -> String {
     let Some((path, query)) = target.split_once('?') else {
         return target.to_owned();
@@ -265,7 +266,7 @@ async fn every_tool_sends_exactly_its_request() {
     }
 }
 
-/// HighLevel's own server takes `path_contactId`, `query_limit`, `body_tags`: the same request leaves.
+/// HighLevel's own server takes `path_contactId`, `query_limit`, `body_tags`. The same request is sent.
 #[tokio::test]
 async fn prefixed_names_send_the_same_request() {
     let highlevel = Recording::always(200, r#"{"ok": true}"#).await;
@@ -289,7 +290,7 @@ async fn prefixed_names_send_the_same_request() {
 }
 
 fn prefixed(tool: &Tool, name: &str) -> String {
-    // It is ours, and stands nowhere in the request.
+    // The argument is ours, and is not part of the request.
     if name == "clear" {
         return name.to_owned();
     }
@@ -304,8 +305,8 @@ fn prefixed(tool: &Tool, name: &str) -> String {
     (*alias).to_owned()
 }
 
-/// What would change the path, encoded or not, is refused before anything is sent, in every path
-/// parameter of every official tool.
+/// A value that would change the path, encoded or not, is refused before anything is sent, in every path parameter of
+/// every official tool.
 #[tokio::test]
 async fn nothing_but_an_id_reaches_a_path() {
     let strings = [
@@ -357,7 +358,7 @@ async fn nothing_but_an_id_reaches_a_path() {
             }
         }
     }
-    // Where a location's id is empty, HighLevel is asked which ones the token reaches.
+    // With an empty location id, HighLevel is asked for the locations of the token.
     assert_eq!(highlevel.count(|one| one.path() != "/locations/search"), 0);
     // `tests/gateway/injection.rs` does the same for every operation, without a server.
     assert_eq!(tried, strings.len() * 12);

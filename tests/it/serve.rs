@@ -1,4 +1,4 @@
-//! `serve` on a terminal and without one: what it says at its start, its lines, and what ends it.
+//! `serve` on a terminal and without one: its messages at the start, its log lines, and what ends it.
 
 use std::io::{Read, Write};
 use std::process::Stdio;
@@ -18,7 +18,7 @@ use test_support::server::client;
 
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// Reads JSON lines of a log until one has this in it.
+/// Reads JSON lines of a log until one contains `part`.
 async fn logged(log: &mut Lines<BufReader<ChildStderr>>, part: &str) -> String {
     loop {
         let line = timeout(LONGEST, log.next_line()).await.expect("in time");
@@ -29,7 +29,7 @@ async fn logged(log: &mut Lines<BufReader<ChildStderr>>, part: &str) -> String {
     }
 }
 
-/// The program on a terminal of 80 columns, which is its own.
+/// The program on its own terminal of 80 columns.
 pub(crate) struct OnTerminal {
     master: Box<dyn MasterPty + Send>,
     keyboard: Box<dyn Write + Send>,
@@ -45,7 +45,7 @@ impl OnTerminal {
         Self::run(env!("CARGO_BIN_EXE_highlevel-mcp"), arguments, variables)
     }
 
-    /// The same of any program.
+    /// The same for any program.
     pub(crate) fn run(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let size = PtySize {
             rows: 24,
@@ -86,12 +86,12 @@ impl OnTerminal {
         }
     }
 
-    /// Reads until `part` was printed, and to the end of its line; everything so far.
+    /// Reads until `part` was printed and its line ended. Returns all output so far.
     pub(crate) fn until(&mut self, part: &str) -> String {
         self.until_seen(part, |rest| rest.contains('\n'))
     }
 
-    /// The same of a line that goes on, such as a question.
+    /// The same for a line that has not ended, such as a question.
     pub(crate) fn until_part(&mut self, part: &str) -> String {
         self.until_seen(part, |_| true)
     }
@@ -114,7 +114,7 @@ impl OnTerminal {
         self.keyboard.write_all(b"\x03").expect("pressed");
     }
 
-    /// Closes the window. What goes on in it is told so.
+    /// Closes the window. The programs in it get a hangup.
     pub(crate) fn close(self) {
         let Self {
             master,
@@ -124,7 +124,7 @@ impl OnTerminal {
             mut child,
             ..
         } = self;
-        // The reader has it open, too, and ends at the next letter that nobody takes.
+        // The reader also holds it open, and ends at the next letter that it cannot pass on.
         drop(output);
         keyboard.write_all(b"\n").expect("pressed");
         reader.join().expect("it ends");
@@ -144,7 +144,7 @@ impl OnTerminal {
         Pid::from_raw(pid.try_into().expect("a pid")).expect("a pid")
     }
 
-    /// Presses Ctrl-C. How long it takes to its end, and the code that a shell has of that.
+    /// Presses Ctrl-C. Returns the time to the program's end, and its exit code in a shell.
     pub(crate) fn interrupt(mut self) -> (Duration, u32) {
         self.press_ctrl_c();
         let begun = Instant::now();
@@ -179,7 +179,7 @@ pub(crate) async fn call(
     reply.text().await.expect("text")
 }
 
-/// Lines as they are on the screen, without colours.
+/// The lines as on the screen, without colors.
 pub(crate) fn lines(text: &str) -> Vec<String> {
     let mut parts = text.split("\u{1b}[");
     let first = parts.next().unwrap_or_default().to_owned();
@@ -200,7 +200,7 @@ pub(crate) fn assert_fits(text: &str) {
 fn a_closed_window_ends_the_server() {
     let mut server = OnTerminal::start(&["serve", "--listen", "127.0.0.1:0"], &[]);
     server.url();
-    // A hangup while the window is there reads the settings again, as always.
+    // A hangup while the window is open reloads the settings, as always.
     kill_process(server.pid(), Signal::HUP).expect("sent");
     server.until("read locations and rules again");
     let pid = server.pid();
@@ -212,7 +212,7 @@ fn a_closed_window_ends_the_server() {
         mut child,
         ..
     } = server;
-    // The reader has the window open, and ends at the next line that nobody takes.
+    // The reader holds the window open, and ends at the next line that it cannot pass on.
     drop(output);
     kill_process(pid, Signal::HUP).expect("sent");
     reader.join().expect("it ends");
@@ -260,7 +260,7 @@ async fn an_interrupt_ends_it_at_once() {
     let mut server = OnTerminal::start(&["serve", "--sandbox", "--listen", "127.0.0.1:0"], &[]);
     let url = server.url();
     server.until("The answer is in");
-    // A connection at rest, which a balancer's drain would wait for.
+    // An idle connection, for which a balancer's drain would wait.
     let http = client();
     call(&http, &url, "locations_get-location", json!({})).await;
     let (took, code) = server.interrupt();
@@ -378,7 +378,7 @@ async fn the_first_screen_of_a_sandbox_fits_and_its_lines_are_short() {
     assert!(!text.contains("ErrorData"), "{text}");
 }
 
-/// What is refused, previewed or waits for a person has its line and its count, like what is sent.
+/// A call that is refused, previewed or waiting for a person has its line and its count, like a sent one.
 #[tokio::test]
 async fn calls_that_are_not_sent_are_in_the_log_and_counted() {
     let folder = tempfile::tempdir().expect("a folder");

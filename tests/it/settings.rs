@@ -1,11 +1,12 @@
-//! `config`: which file is found and taken, what is in force and where it comes from, and what is told of mistakes.
+//! `config`: the file that is found and used, the effective settings and their sources, and the messages about
+//! mistakes.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::stdio::program;
 
-/// A home and a folder that commands are started in.
+/// A home, and a folder in which commands are started.
 struct Home {
     root: tempfile::TempDir,
 }
@@ -32,7 +33,7 @@ impl Home {
         path
     }
 
-    /// What a command says that is started in the folder `here`.
+    /// The output of a command that is started in the folder `here`.
     async fn run(&self, arguments: &[&str], further: &[(&str, &str)], code: i32) -> String {
         let home = self.path("home");
         let mut variables = vec![("HOME", home.as_str())];
@@ -109,7 +110,7 @@ async fn a_file_that_others_may_write_is_not_taken() {
         .await;
     set_mode(Path::new(&here), 0o644);
     home.run(&["config", "check"], &[], 0).await;
-    // Nor is one that has the user's token sent to somebody else's address.
+    // A file that sends the user's token to another address is not used either.
     let text = "[log]\nlevel = \"warn\"\n[upstream]\nbase_url = \"https://evil.example\"\n";
     home.write("here/highlevel-mcp.toml", text);
     let call = ["call", "locations_get-location"];
@@ -161,7 +162,7 @@ async fn what_is_in_force_is_shown_with_its_source_and_without_secrets() {
     let listen = listen.next().expect("server.listen");
     assert_eq!(listen["from"], "HIGHLEVEL_MCP_SERVER_LISTEN");
     let defaults = include_str!("../../config.default.toml");
-    // `show --defaults` is an older name of it, which no help has.
+    // `show --defaults` is an older name for it, which no help text mentions.
     for command in [
         vec!["config", "defaults"],
         vec!["config", "show", "--defaults"],

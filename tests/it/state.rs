@@ -1,4 +1,5 @@
-//! What outlives the process, by the commands about it: info, backup, rekey, the audit, and a server that keeps nothing.
+//! Data that outlives the process, by the commands about it: info, backup, rekey, the audit, and a server that stores
+//! nothing.
 
 use std::process::Output;
 
@@ -10,7 +11,7 @@ use test_support::recording::{Recording, json as answer};
 
 use crate::stdio::program;
 
-/// A folder, and what commands in it are told.
+/// A folder, and the environment of the commands in it.
 struct Desk {
     folder: TempDir,
     variables: Vec<(String, String)>,
@@ -31,7 +32,7 @@ impl Desk {
         path.to_str().expect("UTF-8").to_owned()
     }
 
-    /// A command on the state in `state`, a folder whose name is not plain.
+    /// A command on the state in `state`, a folder with special characters in its name.
     async fn output(&self, arguments: &[&str]) -> Output {
         let mut variables = vec![("HIGHLEVEL_MCP_STATE_FOLDER", "a state #1/100%")];
         let own = self.variables.iter();
@@ -41,7 +42,7 @@ impl Desk {
         command.output().await.expect("run")
     }
 
-    /// What it prints; fails where it ends in another way or does not say that.
+    /// Its output. Panics if it ends with another code or without `part`.
     async fn run(&self, arguments: &[&str], code: i32, part: &str) -> String {
         let done = self.output(arguments).await;
         let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
@@ -61,7 +62,7 @@ async fn highlevel() -> Recording {
     Recording::start(|_| answer(200, r#"{"tags":["x"]}"#)).await
 }
 
-/// What is done in the sandbox stands in its own file, and what is done at one HighLevel in no other's.
+/// Actions in the sandbox have their own file, and actions at one HighLevel are in no other's.
 #[tokio::test]
 async fn the_audit_of_one_upstream_is_not_anothers() {
     let highlevel = highlevel().await;
@@ -119,7 +120,7 @@ async fn a_store_is_looked_at_copied_and_sealed_anew() {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
 
-    // A new key is put first, everything is sealed anew, and the old one goes.
+    // A new key is put first, everything is sealed again, and the old key is removed.
     let old = desk.folder.path().join("a state #1/100%/store.key");
     let moved = desk.path("old.key");
     std::fs::rename(&old, &moved).expect("moved");
@@ -164,7 +165,7 @@ async fn a_store_is_looked_at_copied_and_sealed_anew() {
     run(&["keys", "list"], 2, "32 bytes in base64").await;
 }
 
-/// The changes of the old file that stand beside it never get into the copy.
+/// Changes beside the old file never get into the copy.
 #[tokio::test]
 async fn a_copy_takes_the_place_of_a_store_that_nobody_uses() {
     let desk = Desk::new(&[]);
@@ -192,7 +193,7 @@ async fn a_copy_takes_the_place_of_a_store_that_nobody_uses() {
     desk.run(&restore, 2, "is in use by another process").await;
     desk.run(&["keys", "list"], 0, "second").await;
     drop(server);
-    // As a server leaves it that was killed.
+    // As a killed server leaves it.
     let file = folder.join("services.leadconnectorhq.com.db");
     let (beside, kept) = (file.with_extension("db-wal"), desk.path("kept-wal"));
     let server = open();
@@ -208,7 +209,7 @@ async fn a_copy_takes_the_place_of_a_store_that_nobody_uses() {
         !list.contains("second") && !list.contains("third"),
         "{list}"
     );
-    // A damaged copy, and what is none, change nothing.
+    // A damaged copy, and a file that is not a copy, change nothing.
     let mut bytes = std::fs::read(&copy).expect("read");
     let middle = bytes.len() / 2;
     bytes[middle..].fill(7);
@@ -221,7 +222,7 @@ async fn a_copy_takes_the_place_of_a_store_that_nobody_uses() {
     let output = desk.output(&["state", "restore", &none]).await;
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     desk.run(&["keys", "list"], 0, "first").await;
-    // A store that somebody emptied is not taken for a new one.
+    // An emptied store is not taken for a new one.
     std::fs::write(&file, "").expect("emptied");
     std::fs::copy(&kept, &beside).expect("put back");
     desk.run(&["keys", "list"], 2, "is empty or gone").await;
@@ -229,7 +230,7 @@ async fn a_copy_takes_the_place_of_a_store_that_nobody_uses() {
     desk.run(&["keys", "list"], 0, "first").await;
 }
 
-/// A command that made an empty store would stop, show or copy nothing, and say that all is well.
+/// A command that created an empty store would stop, show or copy nothing, and report success.
 #[tokio::test]
 async fn no_command_makes_a_store_but_the_first_key() {
     let desk = Desk::new(&[]);
@@ -254,8 +255,7 @@ async fn no_command_makes_a_store_but_the_first_key() {
         .await;
 }
 
-/// Without a place to write, what is read is read, and what changes something is refused unless nobody wants it written
-/// down.
+/// Without a place to write, reads work, and changes are refused unless the audit is off.
 #[tokio::test]
 async fn a_server_that_keeps_nothing_reads() {
     let highlevel = highlevel().await;
@@ -298,7 +298,7 @@ async fn a_server_that_keeps_nothing_reads() {
     desk.run(&["doctor", "--sandbox"], 0, "sandbox.db").await;
 }
 
-/// Where nothing can be written, it is said how calls are made all the same; a sandbox needs no folder that nobody chose.
+/// If nothing can be written, the error says how calls are still possible. A sandbox needs no folder unless one is set.
 #[tokio::test]
 async fn a_folder_that_cannot_be_made_leads_on() {
     let highlevel = highlevel().await;

@@ -8,7 +8,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use test_support::recording::Recording;
 
-/// The program without what the environment of the tests may hold.
+/// The program without the environment variables of the tests.
 pub(crate) fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"));
     command
@@ -36,7 +36,7 @@ pub(crate) struct Piped {
 }
 
 impl Piped {
-    /// Starts the program and shakes hands.
+    /// Starts the program and performs the handshake.
     pub(crate) async fn start(mut command: Command) -> Self {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = piped.stderr(Stdio::piped()).spawn().expect("started");
@@ -55,7 +55,7 @@ impl Piped {
         client
     }
 
-    /// A request; what comes is read by `next`.
+    /// Sends a request. Its answer is read by `next`.
     pub(crate) async fn send(&mut self, method: &str, params: Value) {
         self.write(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
             .await;
@@ -311,7 +311,7 @@ async fn serve_says_where_it_listens_and_stops_on_sigterm() {
     assert!(ended.expect("in time").expect("an end").success());
 }
 
-/// A client that asks for it is told how far a batch is; stdio carries what stateless HTTP cannot.
+/// A client that asks for it gets the progress of a batch. stdio carries notifications that stateless HTTP cannot.
 #[tokio::test]
 async fn a_batch_tells_how_far_it_is() {
     let highlevel = Recording::always(200, r#"{"tags":["a"]}"#).await;

@@ -1,4 +1,4 @@
-//! What stands beside a list in HighLevel's answer stands beside the rows that are shown.
+//! Members beside a list in HighLevel's answer are also shown beside the rows.
 
 use serde_json::{Value, json};
 use test_support::recording::json;
@@ -86,7 +86,8 @@ async fn what_only_leads_from_page_to_page_is_not_repeated() {
     assert_eq!(whole["extra"], json!({}), "{whole}");
 }
 
-/// Of two pages what the later one has; what HighLevel calls as we do by its path; what is large only when it is named.
+/// Of two pages, the later value wins. A member with one of our names is shown under its path. A large member is shown
+/// only when it is named.
 #[tokio::test]
 async fn members_of_several_pages_are_joined() {
     let large = json!([{"id": "f", "name": "x".repeat(5_000)}]);
@@ -122,7 +123,7 @@ async fn members_of_several_pages_are_joined() {
     assert!(answer["_cut"].is_null(), "{answer}");
 }
 
-/// What stands beside the rows takes their room away: it goes where not one row would be left.
+/// Members beside the rows take up their space. A member is left out if not one row would be left.
 #[tokio::test]
 async fn members_that_fill_an_answer_are_left_out() {
     async fn check(bytes: usize, is_left_out: bool) {

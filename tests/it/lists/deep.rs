@@ -1,4 +1,4 @@
-//! Searches whose page numbers end at 10,000 rows go on by the last row.
+//! Searches whose page numbers end at 10,000 rows continue by the last row.
 
 use serde_json::{Map, Value, json};
 use test_support::recording::json;
@@ -60,7 +60,7 @@ async fn all_rows_are_read_across_ten_thousand() {
                 .is_some_and(|cursor| !cursor.is_empty());
             let is_right = match index {
                 0 | 1 => !is_deep && body["page"] == json!(99 + index),
-                // The document of objects demands a page, whatever is sent beside it.
+                // The document of objects requires a page, whatever else is sent.
                 _ => {
                     is_deep
                         && (body["page"].is_null()
@@ -75,7 +75,7 @@ async fn all_rows_are_read_across_ten_thousand() {
     none(&faults);
 }
 
-/// One call after the other, each with what the last one said.
+/// Call after call, each with the `next` of the one before.
 #[tokio::test]
 async fn what_is_said_to_come_next_leads_across_ten_thousand() {
     for tool in searches() {

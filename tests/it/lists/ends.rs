@@ -1,4 +1,4 @@
-//! A list ends where HighLevel says so, at an empty page, or with a word where pages repeat.
+//! A list ends when HighLevel says so, at an empty page, or with a note if pages repeat.
 
 use serde_json::{Map, Value, json};
 use test_support::recording::{RecordedRequest, json};
@@ -6,7 +6,7 @@ use test_support::recording::{RecordedRequest, json};
 use super::{LongList, needed, none, number, numbers, paged, read, serve, serve_each, tool};
 use tool::{PagingStyle, Tool};
 
-/// HighLevel gives 50 rows a page where 100 are asked for: all of them come, told or not.
+/// HighLevel returns 50 rows a page if 100 are requested. All rows come, whether or not it gives a total.
 #[tokio::test]
 async fn a_short_page_ends_no_list() {
     let mut faults = Vec::new();
@@ -37,7 +37,7 @@ async fn a_short_page_ends_no_list() {
     none(&faults);
 }
 
-/// One page that is not the last says what follows; the last says nothing.
+/// A page that is not the last says what follows; the last one does not.
 #[tokio::test]
 async fn one_page_leads_to_the_next() {
     struct Case {
@@ -62,7 +62,7 @@ async fn one_page_leads_to_the_next() {
     const SURE: &str = "One page was read.";
     const MAYBE: &str = "One page was read. There may be more.";
     let cases = [
-        // A total as a text, and one that is smaller than what was seen.
+        // A total as text, and a total smaller than the rows seen.
         Case {
             tool: "payments_list-transactions",
             arguments: json!({"limit": 100}),
@@ -84,7 +84,7 @@ async fn one_page_leads_to_the_next() {
             next: json!({"offset": 20}),
             why: MAYBE,
         },
-        // Nothing is told: a page as short as HighLevel's own may be short for its own reasons.
+        // Without a total: a page as short as HighLevel's own may be short for other reasons.
         Case {
             tool: "businesses_get-businesses-by-location",
             arguments: json!({"limit": 100}),
@@ -141,7 +141,7 @@ async fn one_page_leads_to_the_next() {
             next: Value::Null,
             why: "",
         },
-        // Contradictions: more without a way to it, and a flag against a count.
+        // Contradictions: more rows without a cursor, and a flag against a count.
         Case {
             tool: "conversations_get-messages",
             arguments: json!({"conversationId": "c"}),
@@ -176,7 +176,7 @@ async fn one_page_leads_to_the_next() {
     }
 }
 
-/// Cursors A, B, A, B, and places that HighLevel does not look at.
+/// Cursors A, B, A, B, and offsets that HighLevel ignores.
 #[tokio::test]
 async fn pages_that_come_again_end_a_list_with_a_word() {
     let mut faults = Vec::new();
@@ -187,7 +187,7 @@ async fn pages_that_come_again_end_a_list_with_a_word() {
     };
     let (highlevel, server, asked) = serve_each(&[], move |tool, request| {
         let is_second = started(tool, request);
-        // The second page has the cursor of the first; where places count, it is the first.
+        // The second page has the cursor of the first. With offsets, it is the first page again.
         if is_second && !tool.paging.next.is_empty() {
             second(tool, &list)
         } else if is_second {

@@ -1,4 +1,4 @@
-//! Rows as JSON, table and CSV, whatever they are.
+//! Rows as JSON, table and CSV, whatever their type.
 
 use serde_json::{Map, Value, json};
 use test_support::recording::json;
@@ -38,7 +38,7 @@ async fn csv_is_that_of_the_rfc() {
         "id,contactName,phone,email\r\nc1,'=1+1,'+15550600001,a@example.com\r\nc2,\"O'Neil, \"\"Ann\"\"\nx\",5,'@b\r\n",
     )
     .await;
-    // The apostrophe is for CSV alone.
+    // The apostrophe is only for CSV.
     let table = json!({"format": "table", "fields": ["id", "phone"], "spreadsheetSafe": true});
     let table = read_blocks(&server, "contacts_get-contacts", &Map::new(), &table).await;
     assert_eq!(table.expect("rows"), ["id|phone\nc1|+15550600001\nc2|5\n"]);
@@ -80,7 +80,7 @@ async fn what_is_said_beside_csv_is_a_block_of_its_own() {
         .expect("a line")
         .trim_start_matches("# ");
     assert_eq!(serde_json::from_str::<Value>(last).expect("JSON"), notes);
-    // In a batch it stands beside the rows, too, with its item.
+    // In a batch it is also beside the rows, with its item.
     let params = json!({"name": "call_read", "arguments": {"operation": name, "items": [{}], "output": output}});
     let reply = server.rpc("tools/call", params).await;
     let block = |index: usize| reply["result"]["content"][index]["text"].as_str();
@@ -91,7 +91,7 @@ async fn what_is_said_beside_csv_is_a_block_of_its_own() {
     assert_eq!(beside, json!({"notes": [notes]}));
 }
 
-/// Texts, numbers and lists for rows are shown as they are, by every list.
+/// Rows that are texts, numbers or lists are shown as they are, by every list.
 #[tokio::test]
 async fn rows_that_are_no_objects_are_values() {
     let mut faults = Vec::new();

@@ -1,4 +1,4 @@
-//! What an answer lacks is said in one form, with how to get it, and leading on leaves no row out.
+//! Missing parts of an answer are reported in one form, with the way to get them, and the continuation skips no row.
 
 use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
@@ -6,8 +6,8 @@ use test_support::recording::json;
 
 use super::{LongList, needed, none, numbers, paged, read, serve, serve_each, tool};
 
-/// Every list in small answers: what `next` leads to follows on the last row that was shown, over all rows, or the
-/// answer says that it cannot.
+/// Every list in small answers: over all rows, `next` leads to the row after the last shown one, or the answer says
+/// that it cannot.
 #[tokio::test]
 async fn next_leaves_no_row_out() {
     let mut faults = Vec::new();
@@ -235,7 +235,7 @@ async fn long_texts_are_cut_and_said_so() {
     assert_eq!(named["_cut"], expected);
 }
 
-/// What a tool without `output` answers is cut in the same form.
+/// The answer of a tool without `output` is cut in the same form.
 #[tokio::test]
 async fn a_whole_answer_is_cut_in_the_same_form() {
     let settings = [("HIGHLEVEL_MCP_TOOLS_MAX_ANSWER_BYTES", "4000")];

@@ -1,9 +1,9 @@
-//! The summary of every list shows the record's id, who it is about and how much.
+//! The summary of every list shows the record's id, its person and its amount.
 
 use super::{lists, none};
 use tool::Tool;
 
-/// Groups of documented fields of which a summary shows one, and those that it shows whenever they are documented.
+/// Groups of documented fields: a summary shows one of each group, and all of the others whenever they are documented.
 const ANY: [&[&str]; 3] = [
     &["id", "_id"],
     &[
@@ -61,7 +61,7 @@ fn every_list_shows_what_tells_its_rows_apart() {
     none(&faults);
 }
 
-/// Their documents do not say what a row has.
+/// The documents of these lists do not describe their rows.
 #[test]
 fn messages_and_invoices_show_what_their_own_hints_need() {
     let check = |name: &str, fields: &[&str]| {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{parse, tool};
 use tool::{Arguments, Place, Tool, V3Variant, Values};
 
-/// The request of `tool` with these arguments, by the names that it shows.
+/// The request of `tool` with these arguments, by their advertised names.
 fn request(tool: &Tool, given: Value) -> Arguments {
     let mut arguments = Arguments::default();
     let mut body = Map::new();
@@ -30,7 +30,7 @@ fn request(tool: &Tool, given: Value) -> Arguments {
     arguments
 }
 
-/// `rule` is what the call breaks, empty where it may be made.
+/// `rule` is the rule that the call breaks; empty if it may be made.
 fn check(rules: &str, name: &str, given: Value, rule: &str) {
     let text = format!("[server]\narguments = [{rules}]");
     let policy = parse(&text).expect(rules);
@@ -230,7 +230,7 @@ fn lists_and_fields_inside_are_held_too() {
         r#""customFields[].id" required"#,
     );
     check(required, SEARCH, json!({}), "");
-    // Only those that have the field can be asked to give it.
+    // Only tools with the field can be required to give it.
     let attachments =
         r#"{ tools = ["invoices_*"], argument = "items[].attachments", required = true }"#;
     let given = json!({"items": [{"name": "a"}]});
@@ -274,7 +274,7 @@ fn lists_and_fields_inside_are_held_too() {
     );
 }
 
-/// A field that two versions of an operation call differently is held in both.
+/// A field with two names in two versions of an operation is checked in both.
 #[test]
 fn a_field_is_held_by_the_name_of_either_version() {
     let older = tool(CREATE);

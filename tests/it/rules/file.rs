@@ -1,4 +1,4 @@
-//! Files of rules and all that is wrong with them.
+//! Rules files and all their possible faults.
 
 use std::path::Path;
 
@@ -280,7 +280,7 @@ fn rules_about_arguments_must_bind_something() {
         "tools = [\"contacts_add-tags\"], argument = \"tags.name\", required = true",
         " argument: none of the tools has an argument tags.name, nor any field there",
     );
-    // Of these two tools one says nothing of what is inside, and the other does.
+    // Of these two tools, one does not describe what is inside, and the other does.
     let templates = "\"invoices_create-estimate-template\"";
     let field = |tools: &str, name: &str| {
         format!("tools = [{tools}], argument = \"items[].{name}\", required = true")

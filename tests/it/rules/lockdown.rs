@@ -1,4 +1,4 @@
-//! What is asked of a call whose caller read what other people wrote, minutes after it.
+//! The confirmation of a call whose caller read other people's text minutes before.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use policy::Mode;
 
 use super::{DELETE, SEND, TAGS, parse, tool};
 
-/// What a call in location acme by the key front-desk is asked so many seconds after the read.
+/// The confirmation of a call in location acme by the key front-desk, `seconds` after the read.
 #[track_caller]
 fn check(rules: &str, name: &str, seconds: u64, mode: Mode, rule: &str) {
     let policy = parse(rules).expect(rules);
@@ -45,13 +45,13 @@ fn the_strictest_of_all_rules_holds() {
     let lockdown =
         "[locations.acme] lockdown: what other people wrote was read less than a minute ago";
     check(&human, DELETE, 0, Mode::Human, lockdown);
-    // Of two sections each as long as it says.
+    // Each of two sections holds for its own time.
     let both = "[server]\nlockdown = { minutes = 5, confirm = \"refuse\" }\n".to_owned() + &human;
     let server = "[server] lockdown: what other people wrote was read 4 minutes ago";
     check(&both, TAGS, 299, Mode::Refuse, server);
     let acme = "[locations.acme] lockdown: what other people wrote was read 5 minutes ago";
     check(&both, TAGS, 300, Mode::Human, acme);
-    // A token is given to the agent itself: where the client asks its user, it goes on doing so.
+    // A token is given to the agent itself. A client that asks its user keeps doing so.
     let elicit = format!("[server]\nconfirm = {{ write = \"elicit\" }}\n{ACME}");
     let rule = "[server] confirm write = \"elicit\"";
     check(&elicit, TAGS, 0, Mode::Elicit, rule);

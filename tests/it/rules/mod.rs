@@ -1,4 +1,4 @@
-//! What sections let through together, rows of one tool each, and one explanation as it is printed.
+//! The combined effect of sections, in rows of one tool each, and one explanation as printed.
 
 mod arguments;
 mod file;
@@ -19,7 +19,7 @@ fn parse(text: &str) -> Result<Policy, PolicyErrors> {
     Policy::parse(text, "policy.toml", TOOLS)
 }
 
-/// A tool of the catalogue.
+/// A tool of the catalog.
 pub(crate) fn tool(name: &str) -> &'static Tool {
     let mut tools = TOOLS.iter();
     tools.find(|tool| tool.name == name).expect(name)
@@ -33,7 +33,7 @@ const INVOICE: &str = "invoices_send-invoice";
 const BULK_READ: &str = "conversations_export-messages-by-location";
 const BULK: &str = "contacts_bulk-set-business";
 
-/// `rule` hides the tool in location acme with the policy front-desk; nothing does where it is empty.
+/// `rule` hides the tool in location acme under the policy front-desk. Empty if nothing hides it.
 fn check_shown(rules: &str, name: &str, rule: &str) {
     let policy = parse(rules).expect(rules);
     let over = policy.over(Some("acme"), Some("front-desk"));
@@ -69,7 +69,7 @@ fn a_tool_must_pass_every_section() {
     check_shown(bulk, TAGS, "");
     let elsewhere = "[locations.other]\nread_only = true\n[policies.back-office]\nread_only = true\n[policies.front-desk]";
     check_shown(elsewhere, DELETE, "");
-    // An alias is the tool.
+    // An alias counts as the tool.
     let alias = "[server]\ndeny = [\"calendars_disable-group\"]\n[policies.front-desk]";
     let group = TOOLS
         .iter()
@@ -105,7 +105,7 @@ fn check_confirmed(rules: &str, name: &str, mode: Mode, rule: &str) {
     assert_eq!(found, (mode, rule.to_owned()), "{rules}: {name}");
 }
 
-/// Each kind of client is held to the strictest that any section has for it.
+/// Each kind of client gets the strictest mode that any section has for it.
 #[test]
 fn a_client_that_cannot_ask_is_held_to_what_the_rules_have_for_it() {
     let rows = [
@@ -182,7 +182,7 @@ fn the_strictest_confirmation_wins() {
         Mode::Elicit,
         "[server] confirm write = \"elicit\"",
     );
-    // A key takes nothing off the default.
+    // A key does not lower the default.
     let loose = "[locations.acme]\nconfirm = { money = \"off\" }\n[policies.front-desk]\nconfirm = { send = \"refuse\" }";
     check_confirmed(loose, INVOICE, Mode::Token, "the default for money");
     check_confirmed(
@@ -228,7 +228,7 @@ fn a_call_counts_under_every_cap_of_its_classes() {
     );
 }
 
-/// Everything that the file takes is enforced.
+/// Every cap that the file accepts is enforced.
 #[test]
 fn a_cap_of_any_class_counts() {
     for class in Class::ALL {
@@ -248,7 +248,7 @@ fn a_cap_of_any_class_counts() {
     }
 }
 
-/// The default cap and the size of a batch that is previewed, for a send in location acme by the key front-desk.
+/// The default cap and the size of a previewed batch, for a send in location acme by the key front-desk.
 #[track_caller]
 fn check_defaults(rules: &str, defaults: [u32; 2], caps: &[&str], preview_above: Option<usize>) {
     let [sends_per_hour, preview_above_setting] = defaults;

@@ -1,4 +1,4 @@
-//! The rules that people choose when they connect a client, over every tool.
+//! The built-in rules that people choose when they connect a client, over every tool.
 
 use policy::{BuiltInRules, Class, MOST_NAMED, Mode, NamedRules, Policy, PolicyDefaults};
 use tool::Effect;
@@ -32,12 +32,12 @@ fn what_is_chosen_lets_through_what_it_says() {
             };
             let expected = if asks_person { Mode::Human } else { usual };
             assert_eq!(over.confirmation(tool, false).0, expected, "{place}");
-            // Two at once are more than either alone.
+            // Two at once are stricter than either alone.
             let many = over.confirmation_of_many(tool, 2, false);
             let asks_of_many = matches!(rules, BuiltInRules::AskFirst | BuiltInRules::Everyday);
             assert_eq!(many.is_some(), asks_of_many && !is_read, "{place}");
             assert_eq!(over.confirmation_of_many(tool, 1, false), None, "{place}");
-            // What it chose for itself is no rule of the operator's.
+            // The caller's own choice is not a rule of the operator.
             let operators = usual >= Mode::Human;
             assert_eq!(over.operator_asks_person(tool, false), operators, "{place}");
         }
@@ -66,7 +66,7 @@ fn all_that_are_named_hold_and_too_many_let_nothing_through() {
             vec![built_in(BuiltInRules::ReadOnly), everything.clone()],
             [true, false, false],
         ),
-        // A section of the file is never one that is built in.
+        // A section of the file never stands for a built-in one.
         (vec![section("everything")], [false; 3]),
         (vec![everything.clone(); MOST_NAMED], [true, true, true]),
         (vec![everything; MOST_NAMED + 1], [false; 3]),
@@ -78,7 +78,7 @@ fn all_that_are_named_hold_and_too_many_let_nothing_through() {
     }
 }
 
-/// What a caller chose takes nothing off what the settings hold every call to, and counts its own calls alone.
+/// A caller's choice loosens none of the settings' defaults, and counts its own calls alone.
 #[test]
 fn a_chosen_cap_stands_beside_the_usual_one() {
     let policy = Policy::default().with_defaults(PolicyDefaults {
@@ -95,7 +95,7 @@ fn a_chosen_cap_stands_beside_the_usual_one() {
     assert_eq!(found, [(30, true, false), (50, true, true)]);
 }
 
-/// Only what nobody but the caller's own rules asks about may be decided by whoever connected it.
+/// The person who connected the caller may decide only what nothing but the caller's own rules asks about.
 #[test]
 fn what_the_operator_asks_about_is_told_from_what_the_caller_chose() {
     let ask_first = built_in(BuiltInRules::AskFirst);

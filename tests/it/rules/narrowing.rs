@@ -1,11 +1,11 @@
-//! Rules that are added to others, over every pair of them and every tool: nothing passes that did not pass before.
+//! Rules added to others, over every pair of them and every tool: nothing passes that did not pass before.
 
 use policy::{BuiltInRules, Mode, NamedRules, PolicyDefaults};
 
 use super::parse;
 use highlevel_mcp::catalog::TOOLS;
 
-/// Sections that loosen whatever a section can, and some that do not.
+/// Sections that loosen everything a section can, and some that do not.
 const RULES: &str = r#"
 [policies.loose]
 allow = ["*"]
@@ -75,7 +75,7 @@ fn rules_beside_others_take_away_and_give_nothing() {
     assert_eq!(pairs, 8 * 7);
 }
 
-/// What the one section is left out for.
+/// The reason why one section is left out.
 #[test]
 fn a_section_that_caps_sends_would_lift_the_usual_cap() {
     let policy = parse(RULES).expect("rules").with_defaults(PolicyDefaults {

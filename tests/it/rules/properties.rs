@@ -1,4 +1,4 @@
-//! Of rules made at random: what one section denies nothing brings back, and more sections let less through.
+//! Random rules: nothing brings back what one section denies, and more sections let less through.
 
 use super::parse;
 use fastrand::Rng;
@@ -36,7 +36,7 @@ const CONSTRAINTS: [&str; 6] = [
     "{ tools = [\"*\"], argument = \"locationId\", required = true }",
 ];
 
-/// What a section denies, and its text.
+/// The denials of a section, and its text.
 struct Made {
     deny: Vec<&'static str>,
     text: String,
@@ -48,7 +48,7 @@ fn some<'a>(random: &mut Rng, from: &[&'a str], most: usize) -> Vec<&'a str> {
 }
 
 fn section(random: &mut Rng, place: &str) -> Made {
-    // `*` denied leaves nothing to look at.
+    // A denied `*` leaves nothing to check.
     let deny = some(random, &SELECTORS[..13], 2);
     let mut text = format!("[{place}]\ndeny = {deny:?}\n");
     if random.u8(0..3) == 0 {
@@ -88,7 +88,7 @@ fn section(random: &mut Rng, place: &str) -> Made {
     Made { deny, text }
 }
 
-/// The meaning of a selector once more, by other means.
+/// The meaning of a selector, implemented a second time.
 fn selects(selector: &str, tool: &Tool) -> bool {
     match selector.split_once(':') {
         Some(("effect", "bulk")) => tool.bulk,
@@ -196,7 +196,7 @@ fn more_sections_let_less_through() {
     );
 }
 
-/// Rules are made for a tool and hold for whichever version of it is called.
+/// Rules are made for a tool and hold for every version of it.
 #[test]
 fn every_variant_of_a_tool_is_under_the_same_rules() {
     let (mut variants, mut renamed) = (0, Vec::new());
@@ -218,7 +218,7 @@ fn every_variant_of_a_tool_is_under_the_same_rules() {
         );
     }
     assert!(variants > 50, "{variants}");
-    // Its pages are told apart by other arguments in v3.
+    // Its v3 version has other arguments for pages.
     assert_eq!(
         renamed,
         [
@@ -228,7 +228,7 @@ fn every_variant_of_a_tool_is_under_the_same_rules() {
     );
 }
 
-/// A section of the store, under which no token is asked for.
+/// A section in the store, under which no token is asked for.
 fn stored_section(random: &mut Rng) -> String {
     let made = section(random, "policies.x").text;
     let lines = made.lines().skip(1);
@@ -239,8 +239,8 @@ fn stored_section(random: &mut Rng) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Whoever writes a section into the store opens nothing that the file does not: not a tool, not a call without a
-/// question, not more of them.
+/// A section written into the store allows nothing that the file does not: no tool, no call without a question, and not
+/// more calls.
 #[test]
 fn a_section_of_the_store_lets_nothing_more_through() {
     let mut random = Rng::with_seed(34);
@@ -291,7 +291,7 @@ fn a_section_of_the_store_lets_nothing_more_through() {
                     };
                     for (after, before) in asked(&after).into_iter().zip(asked(&before)) {
                         assert!(after >= before, "{}", told());
-                        // A token that the assistant gives itself never stands for a question to a person.
+                        // A token that the assistant gives itself never replaces a question to a person.
                         let is_person = before == Some(policy::Mode::Elicit);
                         assert!(
                             !is_person || after != Some(policy::Mode::Token),

@@ -1,11 +1,11 @@
-//! Quiet hours by clocks that are put forward and back, rows of one moment each.
+//! Quiet hours across clock changes, in rows of one moment each.
 
 use jiff::Timestamp;
 
 use super::{parse, tool};
 use tool::Arguments;
 
-/// What a call that sends at `now` is told: nothing, or when it may come back (`never` where that is not known).
+/// The result for a send at `now`: empty, or the time when it may come back (`never` if that is unknown).
 fn check(rules: &str, now: &str, expected: &str) {
     let policy = parse(rules).expect(rules);
     let over = policy.over(Some("acme"), None);
@@ -56,16 +56,16 @@ fn clocks_that_are_put_forward_and_back_are_followed() {
     let night = "[server]\nquiet = { from = \"20:00\", to = \"08:00\", zone = \"Europe/Berlin\" }";
     check(night, "2026-03-28T19:00:00Z", "2026-03-29T06:00:00Z");
     check(night, "2026-10-24T18:00:00Z", "2026-10-25T07:00:00Z");
-    // 02:30 is left out on 29 March: the clock goes from 02:00 to 03:00, and the quiet is over.
+    // 02:30 does not exist on 29 March: the clock goes from 02:00 to 03:00, and the quiet hours are over.
     let early = "[server]\nquiet = { from = \"20:00\", to = \"02:30\", zone = \"Europe/Berlin\" }";
     check(early, "2026-03-29T00:30:00Z", "2026-03-29T01:00:00Z");
     check(early, "2026-03-29T01:00:00Z", "");
-    // 02:00 to 03:00 comes twice on 25 October, each time by the clock.
+    // 02:00 to 03:00 occurs twice on 25 October, each time by the clock.
     check(early, "2026-10-25T00:15:00Z", "2026-10-25T00:30:00Z");
     check(early, "2026-10-25T00:45:00Z", "");
     check(early, "2026-10-25T01:15:00Z", "2026-10-25T01:30:00Z");
     check(early, "2026-10-25T01:30:00Z", "");
-    // In Egypt midnight itself is left out.
+    // In Egypt midnight itself does not exist.
     let cairo = "[server]\nquiet = { days = [\"thu\"], zone = \"Africa/Cairo\" }";
     check(cairo, "2026-04-23T12:00:00Z", "2026-04-23T22:00:00Z");
     let cairo = "[server]\nquiet = { from = \"20:00\", to = \"00:00\", zone = \"Africa/Cairo\" }";

@@ -1,4 +1,5 @@
-//! What `tools scopes --app` prints for a Marketplace app: HighLevel would let it have that, and the guide for agencies says it.
+//! The output of `tools scopes --app` for a Marketplace app: HighLevel would grant these scopes, and the guide for
+//! agencies names them.
 
 use std::process::Command;
 

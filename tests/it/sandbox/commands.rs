@@ -18,7 +18,7 @@ async fn run(arguments: &[&str], stdin: &str) -> Output {
         .spawn()
         .expect("started");
     let mut pipe = child.stdin.take().expect("stdin");
-    // What does not read its stdin may end before this.
+    // A command that does not read its stdin may end before this.
     let _ = pipe.write_all(stdin.as_bytes()).await;
     drop(pipe);
     child.wait_with_output().await.expect("ended")
@@ -152,7 +152,7 @@ async fn a_dry_run_shows_the_request_and_sends_nothing() {
         ("HIGHLEVEL_TOKEN", "pit-1"),
         ("HIGHLEVEL_LOCATION_ID", "L0"),
     ];
-    // Nobody answers there: a request that left would fail.
+    // Nobody answers there, so any request would fail.
     let nobody = ["--dry-run", "--base-url", "http://127.0.0.1:1"];
     let arguments = [&["call", "contacts_add-tags", tags][..], &nobody].concat();
     let done = program(&arguments, &environment)

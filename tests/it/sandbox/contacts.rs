@@ -1,4 +1,4 @@
-//! Contacts: what is taken of one and how it is kept, and the filters of the search.
+//! Contacts: the accepted fields and how they are stored, and the filters of the search.
 
 use ::sandbox::{LOCATION, SandboxOptions, TOKEN};
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ async fn a_phone_is_kept_in_e164_and_an_email_is_one_contacts() {
     }
 }
 
-/// A search of one filter: status, and the total or the message.
+/// A search with one filter: status, and the total or the message.
 async fn search(sandbox: &Sandbox, filter: Value) -> (u16, Value) {
     let body = json!({"locationId": LOCATION, "pageLimit": 5, "filters": [filter]});
     let (status, _, found) = sandbox
@@ -211,7 +211,7 @@ async fn filters_find_who_they_describe() {
         total.as_u64().expect("a total")
     };
     let all = 220;
-    // A filter and another that finds exactly the rest.
+    // A filter, and another that finds exactly the rest.
     let halves = [
         (
             is("phone", "not_exists", Value::Null),
@@ -248,7 +248,7 @@ async fn filters_find_who_they_describe() {
         let (some, rest) = (total(some.clone()).await, total(rest).await);
         assert_eq!((some, some + rest), (expected, all));
     }
-    // A custom field by another key than its id finds nothing.
+    // A custom field by a key other than its id finds nothing.
     assert_eq!(
         total(is("customFields.Budget", "eq", json!("250"))).await,
         0
@@ -270,7 +270,7 @@ async fn filters_find_who_they_describe() {
     let deals = format!("GET /opportunities/search?location_id={LOCATION}&status=open&limit=1");
     assert_eq!(ok(&sandbox, &deals, None).await["meta"]["total"], open);
 
-    // Who is put into a workflow is found by it.
+    // A contact that is put into a workflow is found by it.
     let workflows = format!("GET /workflows/?locationId={LOCATION}");
     let workflows = ok(&sandbox, &workflows, None).await;
     let names: Vec<&str> = list(&workflows, "/workflows")

@@ -1,4 +1,4 @@
-//! What the lists of the official tools cost a model's context through the orchestrator, for 20 rows.
+//! The cost of the official tools' lists in a model's context through the orchestrator, for 20 rows.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Stack, list, text};
 use crate::listing::tokens;
 
-/// Rows that the figures are for; a list with fewer or more is reckoned up or down to them.
+/// The figures are for this many rows. A list with fewer or more is scaled to it.
 const ROWS: usize = 20;
 
 /// Most tokens (o200k_base) of the median list and of the longest, by form.
@@ -17,7 +17,7 @@ const MOST: [(&str, usize, usize); 3] = [
     ("csv", 760, 1_330),
 ];
 
-/// As short as people write them; the sandbox's own are alike.
+/// As short as people write them; the sandbox's own are similar.
 const TITLES: [&str; 5] = [
     "Call back",
     "Send the quote",
@@ -124,7 +124,7 @@ async fn lists_fit_a_context() {
             let lists = counted.as_object().into_iter().flatten();
             let rows = lists.filter_map(|(_, list)| list["rows"].as_array()).next();
             let rows = rows.map_or(0, |rows| match *operation {
-                // A pipeline is as long as its stages are many: they are what is counted.
+                // The length of a pipeline depends on its stages, so these are counted.
                 "opportunities_get-pipelines" => rows
                     .iter()
                     .filter_map(|row| row[2].as_array())
@@ -152,7 +152,7 @@ async fn lists_fit_a_context() {
     assert!(over.is_empty(), "{over:#?}");
 }
 
-/// A call that must succeed; at HighLevel's limit it waits as long as the answer says.
+/// A call that must succeed. At HighLevel's limit it waits as long as the answer says.
 async fn patiently(stack: &Stack, tool: &str, arguments: Value) -> Value {
     loop {
         match stack.try_call(tool, arguments.clone()).await {

@@ -1,5 +1,5 @@
-//! Every operation once, with arguments made from its own schema: the request that leaves is one that
-//! the sandbox's own reading of the documents lets in.
+//! Every operation once, with arguments made from its own schema. The sandbox's own reading of the documents must
+//! accept the request.
 
 use ::sandbox::{COMPANY, LOCATION, SandboxOptions};
 use highlevel_mcp::catalog::TOOLS;
@@ -9,13 +9,13 @@ use tool::{DateForm, Place, Role, Rule, Tool};
 use super::Sandbox;
 use test_support::server::{KEY, TestServer, UNCONFIRMED, VOUCHED};
 
-/// Setting under which operations of the agency are called, too.
+/// A setting that allows calls of the agency's operations.
 const AGENCY: (&str, &str) = ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY_AGENCY", "true");
 
-/// Deepest objects that are filled in; what is required deeper is there all the same.
+/// Deepest objects whose optional members are filled in. Required members are always there.
 const DEEPEST: usize = 3;
 
-/// For patterns that digits do not match.
+/// Texts for patterns that digits do not match.
 const TEXTS: [&str; 8] = [
     "America/New_York",
     "+15550000000",
@@ -27,7 +27,7 @@ const TEXTS: [&str; 8] = [
     "image/png",
 ];
 
-/// Values that no schema says: ids of the sandbox, and words that the document has in its prose only.
+/// Values that no schema gives: ids of the sandbox, and words that only the document's prose has.
 const SPECIAL: [(&str, &str, &str); 5] = [
     (
         "conversations_add-an-inbound-message",
@@ -45,11 +45,11 @@ fn sample(schema: &Value, depth: usize) -> Value {
     if let Some(first) = schema.pointer("/enum/0") {
         return first.clone();
     }
-    // A list that travels as one text.
+    // A list that is sent as one text.
     if let Some(first) = schema.pointer("/items/enum/0") {
         return json!([first]);
     }
-    // Fields beside branches are all fields there are, and the branches say which must be given.
+    // The fields beside the branches are all the fields, and the branches say which are required.
     let branch = schema
         .pointer("/anyOf/0")
         .or_else(|| schema.pointer("/allOf/0"));
@@ -140,7 +140,7 @@ pub(crate) fn arguments(tool: &Tool) -> Map<String, Value> {
         };
         arguments.insert(argument.name.to_owned(), value);
     }
-    // Of arguments that exclude each other the first.
+    // Of arguments that exclude each other, the first.
     for choice in schema["allOf"].as_array().into_iter().flatten() {
         let names = choice.pointer("/not/required").and_then(Value::as_array);
         for name in names
@@ -204,7 +204,7 @@ fn set(value: &mut Value, steps: &[&str], own: &str) {
     }
 }
 
-/// Tokens of each class, for HighLevel takes no single one everywhere.
+/// Tokens of each class, since HighLevel accepts none everywhere.
 async fn tokens(sandbox: &Sandbox) -> Vec<String> {
     let mut tokens = vec![
         "pit-sandbox-harbor".to_owned(),
@@ -225,11 +225,11 @@ async fn tokens(sandbox: &Sandbox) -> Vec<String> {
     tokens
 }
 
-/// What a request is told that the validator let in, though there may be no such record.
+/// Whether an answer shows that the validator accepted the request, even if the record does not exist.
 fn is_let_in(status: u64, error: &Value) -> bool {
     match status {
         200..=299 => true,
-        // The routes say what they do not have; only the router says that there is nothing of the sort.
+        // The routes report missing records; only the router reports a missing route.
         400 | 404 => !error["message"]
             .as_str()
             .is_some_and(|text| text.starts_with("Cannot ")),
@@ -248,7 +248,7 @@ async fn every_operation_is_called_and_let_in() {
         let deleted = index.checked_sub(1).and_then(|last| TOOLS.get(last));
         let deleted = deleted.is_some_and(|last| last.name == "locations_delete-location");
         if index % 40 == 0 || deleted {
-            // Neither the limits nor the writes of those before are this test's matter.
+            // This test is not about the limits or writes of earlier requests.
             super::answer(
                 sandbox
                     .http
@@ -317,7 +317,7 @@ fn missing(tool: &Tool, given: &Map<String, Value>, request: &Value) -> Vec<Stri
         .filter(|argument| given.contains_key(argument.name))
         .filter(|argument| match argument.place {
             Place::Query => !names.iter().any(|name| name == argument.wire_name),
-            // What is not JSON the log keeps as text.
+            // The log keeps a body that is not JSON as text.
             Place::Body => body.is_some_and(|body| !body.contains_key(argument.wire_name)),
             Place::Path | Place::Header | Place::WholeBody => false,
         })

@@ -1,4 +1,4 @@
-//! Invoices: their items and sums, text-to-pay, payments by hand, and what can no longer be changed.
+//! Invoices: their items and sums, text-to-pay, manual payments, and changes that are no longer possible.
 
 use ::sandbox::{LOCATION, SandboxOptions};
 use serde_json::{Value, json};

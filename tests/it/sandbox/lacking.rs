@@ -1,4 +1,4 @@
-//! Search says so where no operation does what is asked for, and lists the nearest as such.
+//! Search says so if no operation does what is asked for, and lists the nearest ones as such.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What was made is in the lists: files, blog posts, social posts, links, campaigns, users, locations.
+//! New records appear in the lists: files, blog posts, social posts, links, campaigns, users, locations.
 
 use ::sandbox::{COMPANY, LOCATION, SandboxOptions, TOKEN};
 use serde_json::{Value, json};
@@ -138,7 +138,7 @@ async fn a_blog_post_is_listed_and_takes_its_address() {
     };
     assert_eq!(posts("DRAFT").await["blogs"][0]["_id"], *id);
     let update = format!("PUT /blogs/posts/{id}");
-    // docs#105: archiving is answered with a 200 and does nothing.
+    // docs#105: archiving is answered with a 200 and has no effect.
     for (status, expected) in [("PUBLISHED", "PUBLISHED"), ("ARCHIVED", "PUBLISHED")] {
         let changed = ok(&sandbox, &update, Some(post(status, "tea"))).await;
         assert_eq!(changed["updatedBlogPost"]["status"], expected);

@@ -13,7 +13,7 @@ pub(crate) const SUMMIT: &str = "locSummitFitness0001";
 const CEDAR: &str = "locCedarLegal0000001";
 const SCOPES: &str = "contacts.readonly contacts.write";
 
-/// An app that returns to `REDIRECT`.
+/// An app that redirects to `REDIRECT`.
 pub(crate) fn options() -> MarketplaceOptions {
     MarketplaceOptions {
         redirects: vec![REDIRECT.to_owned()],
@@ -29,7 +29,7 @@ pub(crate) async fn start(marketplace: MarketplaceOptions) -> Sandbox {
     Sandbox::start(options).await
 }
 
-/// What the app's link asks for, with other values in place of the usual ones; empty ones are left out.
+/// The parameters of the app's link, with some values replaced. A parameter with an empty value is left out.
 pub(crate) fn asked(others: &[(&str, &str)]) -> Vec<(String, String)> {
     let usual = [
         ("response_type", "code"),
@@ -55,7 +55,7 @@ fn form(fields: &[(String, String)]) -> String {
     form.extend_pairs(fields).finish()
 }
 
-/// Sends the form of the page with what a person chose; where the browser goes, or what the page says.
+/// Sends the form of the page with a person's choice. Returns the address of the redirect, or the text of the page.
 pub(crate) async fn choose(
     sandbox: &Sandbox,
     mut fields: Vec<(String, String)>,
@@ -83,7 +83,7 @@ fn value(url: &url::Url, name: &str) -> Option<String> {
     found.map(|(_, value)| value.into_owned())
 }
 
-/// The code for what a person chose.
+/// The code for a person's choice.
 pub(crate) async fn code(sandbox: &Sandbox, chosen: &[(&str, &str)]) -> String {
     let back = choose(sandbox, asked(&[]), chosen)
         .await
@@ -115,7 +115,7 @@ pub(crate) async fn redeem(sandbox: &Sandbox, code: &str) -> Value {
     pair
 }
 
-/// A location's token of a company's.
+/// Exchanges a company's token for a location's.
 pub(crate) async fn exchange(sandbox: &Sandbox, company: &Value, location: &str) -> (u16, Value) {
     let request = client()
         .post(format!("{}/oauth/locationToken", sandbox.url))
@@ -299,7 +299,7 @@ async fn a_code_serves_its_client_once() {
     let none = "Authorization code not found";
     let client = "Invalid client credentials!";
     let with = |name, value| [("code", code.as_str()), (name, value)];
-    // The code is looked at first.
+    // The code is checked first.
     check(
         &sandbox,
         &[("code", "none"), ("client_secret", "wrong")],
@@ -447,7 +447,7 @@ async fn an_install_reaches_its_locations_until_it_ends() {
     let summit = text(&summit, "/access_token");
     let contacts = format!("GET /contacts/?locationId={SUMMIT}");
     assert_eq!(sandbox.send(&contacts, summit, None).await.0, 200);
-    // What was not asked for is not there.
+    // A scope that was not requested is not granted.
     let calendars = format!("GET /calendars/?locationId={SUMMIT}");
     assert_eq!(sandbox.send(&calendars, summit, None).await.0, 401);
 

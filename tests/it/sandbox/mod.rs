@@ -30,7 +30,7 @@ use tokio::time::timeout;
 
 use test_support::server::{TestServer, client};
 
-/// A sandbox on a free port, until the test ends.
+/// A sandbox on a free port. It ends with the test.
 pub(crate) struct Sandbox {
     pub url: String,
     http: reqwest::Client,
@@ -45,14 +45,14 @@ impl Sandbox {
         Self { url, http }
     }
 
-    /// Why it does not start; `None` where it does.
+    /// The error if it does not start; `None` if it does.
     pub(crate) async fn refusal(options: SandboxOptions) -> Option<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let served = timeout(Duration::from_millis(300), serve(listener, options)).await;
         Some(served.ok()?.expect_err("refused").to_string())
     }
 
-    /// A request such as `GET /contacts/x`; status, headers and answer.
+    /// Sends a request such as `GET /contacts/x`. Returns status, headers and answer.
     pub(crate) async fn send(
         &self,
         request: &str,
@@ -72,7 +72,7 @@ impl Sandbox {
         answer(request).await
     }
 
-    /// A company's OAuth token, as HighLevel gives it when an app is installed.
+    /// A company's OAuth token, as HighLevel issues it when an app is installed.
     pub(crate) async fn company_token(&self) -> String {
         let form = "client_id=sandbox-client&client_secret=sandbox-secret&grant_type=authorization_code&code=sandbox-code-company";
         let request = self.http.post(format!("{}/oauth/token", self.url));
@@ -81,7 +81,7 @@ impl Sandbox {
         text(&pair, "/access_token").to_owned()
     }
 
-    /// The requests so far, as the sandbox saw them.
+    /// The requests that the sandbox has seen.
     pub(crate) async fn requests(&self) -> Vec<Value> {
         let request = self.http.get(format!("{}/__sandbox/requests", self.url));
         let (_, _, log) = answer(request).await;
@@ -121,7 +121,7 @@ impl Stack {
         Self::start_with(&[]).await
     }
 
-    /// With variables of the server's environment.
+    /// With variables in the server's environment.
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::start(SandboxOptions::default()).await;
         let server = TestServer::start_with(&sandbox.url, variables).await;

@@ -1,4 +1,4 @@
-//! Each of the 21 against the sandbox, which judges every request by the imported documents.
+//! Each of the 21 official tools against the sandbox, which checks every request by the imported documents.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::{Stack, list, text};
 
-/// Each tool's arguments, with ids that the sandbox holds.
+/// Each tool's arguments, with ids of the sandbox.
 async fn calls(stack: &Stack) -> Vec<(&'static str, Value)> {
     let contacts = stack
         .call("contacts_get-contacts", json!({"limit": 100}))
         .await;
-    // Every third contact has a conversation, and no do-not-disturb stands in the first ones.
+    // Every third contact has a conversation, and none of the first ones has do-not-disturb.
     let contact = text(&contacts, "/contacts/0/id");
     let conversations = stack.call(
         "conversations_search-conversation",

@@ -1,4 +1,4 @@
-//! The small list: search, the call tools, batches, keys, pages, filters, and the forms of others.
+//! The small list: search, the call tools, batches, keys, pages, filters, and other clients' argument forms.
 
 use ::sandbox::{LOCATION, TOKEN};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ async fn contact(stack: &Stack) -> String {
     text(&found, "/contacts/0/id").to_owned()
 }
 
-/// How many requests with this method and path the sandbox saw.
+/// The number of requests with this method and path that the sandbox saw.
 async fn seen(stack: &Stack, method: &str, path: &str) -> usize {
     let requests = stack.sandbox.requests().await;
     requests
@@ -74,7 +74,7 @@ async fn each_call_tool_refuses_other_effects() {
         assert_eq!(refused["class"], "refused", "{refused}");
         assert!(text(&refused, "/remedy").contains(right), "{refused}");
     }
-    // Every operation by every call tool but its own: named, and nothing sent.
+    // Every operation by every call tool except its own: the right one is named, and nothing is sent.
     let mut refusals = 0;
     for tool in highlevel_mcp::catalog::TOOLS {
         for call in ["call_read", "call_write", "call_send", "call_destructive"] {
@@ -153,7 +153,7 @@ async fn a_key_makes_a_call_happen_once() {
         text(&other, "/error").contains("other arguments"),
         "{other}"
     );
-    // What never left may be tried again under its key.
+    // A call that was never sent may be tried again under its key.
     let wrong = json!({"operation": "contacts_add-tags", "idempotencyKey": "k2", "arguments": {"contactId": id}});
     stack
         .try_call("call_write", wrong)
@@ -223,7 +223,7 @@ async fn a_batch_is_no_longer_than_other_answers() {
     assert!(text(&read, "/stopped").contains(&next), "{read}");
     assert!(outcomes.iter().all(|one| one["answer"].is_object()));
 
-    // What was written is written: each outcome is told.
+    // Completed writes stay: each outcome is reported.
     let named = |number: usize| json!({"email": format!("batch{number}@x.example")});
     let writes = json!({
         "operation": "contacts_upsert-contact", "items": (0..20).map(named).collect::<Vec<_>>(),
@@ -266,7 +266,7 @@ async fn pages_are_followed_and_rows_filtered_in_one_call() {
     });
     let found = stack.call("call_read", arguments).await;
     assert!(!list(&found, "/contacts").is_empty(), "{found}");
-    // All contacts were looked at, over more than one page, none twice.
+    // All contacts were read, over more than one page, none twice.
     let every = json!({"operation": "contacts_get-contacts", "output": {"allPages": true, "fields": ["id"]}});
     let every = stack.call("call_read", every).await;
     let mut ids: Vec<&str> = list(&every, "/contacts")
@@ -296,7 +296,7 @@ async fn rows_come_in_the_form_that_is_asked_for() {
     });
     let csv = stack.call("call_read", arguments).await;
     let csv = csv.as_str().expect("text");
-    // The rows, and a block of its own for what is said beside them.
+    // The rows, and a separate block for the notes.
     let (rows, notes) = csv.split_once("\r\n\n").expect("two blocks");
     assert_eq!(rows.lines().next(), Some("id,email"), "{csv}");
     assert_eq!(rows.lines().count(), 3, "{csv}");

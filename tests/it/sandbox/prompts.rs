@@ -1,4 +1,4 @@
-//! The example prompts of HighLevel's own page, as an agent would work them off, ending in the right state.
+//! The example prompts of HighLevel's own page, carried out as an agent would, with the right state at the end.
 
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ async fn unread_messages_are_followed_up() {
                 assert_eq!(last["body"], "How can we help?");
                 answered += 1;
             }
-            // Who does not want to be texted is not.
+            // A contact that does not want to be texted is not.
             Err(error) => assert_eq!(error["class"], "dnd", "{error}"),
         }
     }
@@ -115,7 +115,7 @@ async fn a_new_contact_is_tagged_and_welcomed_and_its_deal_moved() {
         .await;
     assert_eq!(found["conversations"][0]["id"], sent["conversationId"]);
     assert_eq!(found["conversations"][0]["lastMessageType"], "TYPE_EMAIL");
-    // Of the 21 none creates an opportunity: an open one is moved.
+    // None of the 21 creates an opportunity, so an open one is moved.
     let open = stack
         .call(
             "opportunities_search-opportunity",

@@ -1,4 +1,4 @@
-//! What HighLevel refuses and how, and what it drops in silence: the sandbox does the same.
+//! HighLevel's refusals and their form, and the input that it drops without an error. The sandbox does the same.
 
 use ::sandbox::{COMPANY, LOCATION, SandboxOptions, TOKEN};
 use serde_json::{Value, json};
@@ -131,7 +131,7 @@ async fn each_refusal_has_the_known_status_and_message() {
             json!("Token's user type mismatch!"),
         ),
         (
-            // It keeps no campaigns, but contacts.
+            // It stores no campaigns, but contacts.
             "POST /contacts/nobody/campaigns/c1",
             TOKEN,
             Some(json!({})),
@@ -146,7 +146,7 @@ async fn each_refusal_has_the_known_status_and_message() {
             json!("This route is not yet supported by the IAM Service."),
         ),
         (
-            // A path of v3.
+            // A v3 path.
             "POST /oauth/location-token",
             AGENCY,
             None,
@@ -275,7 +275,7 @@ async fn who_does_not_want_to_be_texted_is_not() {
 #[tokio::test]
 async fn rate_limits_are_told_and_kept() {
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
-    // Maple Realty is one of HighLevel's own sandbox accounts: 25 in ten seconds.
+    // Maple Realty is one of HighLevel's own sandbox accounts: 25 calls in ten seconds.
     let request = "GET /locations/locMapleRealty000001/tags";
     let mut let_in = 0;
     let mut least = 25;
@@ -291,7 +291,7 @@ async fn rate_limits_are_told_and_kept() {
         assert_eq!(status, 200);
         let_in += 1;
     }
-    // The interval may have ended once on the way.
+    // The interval may have ended once during the loop.
     assert!((25..=50).contains(&let_in), "{let_in} were let in");
     assert_eq!(least, 0);
     let request = format!("GET /locations/{LOCATION}/tags");

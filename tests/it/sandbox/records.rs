@@ -1,4 +1,4 @@
-//! The sandbox's records: found, paged, booked, made to fail, forgotten; and numbers that make no sense.
+//! The sandbox's records: found, paged, booked, failed on request, reset; and invalid numbers.
 
 use std::time::Duration;
 
@@ -162,7 +162,7 @@ async fn faults_come_as_often_as_told_and_a_reset_forgets() {
     assert_eq!(list(&after, "/tags").len(), 8);
 }
 
-/// Each line is there when its request is answered, and what a file holds already stays.
+/// A request's line is written before its answer, and the previous content of the file stays.
 #[tokio::test]
 async fn the_log_has_a_line_for_each_request() {
     let folder = tempfile::tempdir().expect("a folder");

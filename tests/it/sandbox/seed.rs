@@ -1,4 +1,4 @@
-//! What a sandbox begins with: the odd cases that an agency has, and as many contacts as are asked for.
+//! The initial records of a sandbox: the odd cases that an agency has, and the requested number of contacts.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{Sandbox, list, ok};
 
-/// The longest that a page of 20,000 contacts may take: far more than it does, for tests run without optimisation and
-/// beside each other.
+/// The longest time for a page of 20,000 contacts. It is far more than needed, for concurrent tests without
+/// optimization.
 const SLOW: Duration = Duration::from_secs(2);
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn twenty_thousand_contacts_are_searched_and_listed() {
         assert!((200..300).contains(&status), "{request}: {answer}");
         assert!(took < SLOW, "{request} took {took:?}");
     }
-    // The oldest is two years old, not more.
+    // The oldest is at most two years old.
     let oldest = json!({"sort": [{"field": "dateAdded", "direction": "asc"}]});
     let oldest = ok(&sandbox, "POST /contacts/search", search(oldest).1).await;
     let added: jiff::Timestamp = oldest["contacts"][0]["dateAdded"]

@@ -1,4 +1,4 @@
-//! Free times of calendars: in the zone asked for, inside the opening hours, without what is booked.
+//! Free slots of calendars: in the requested time zone, inside the opening hours, without booked times.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::{Sandbox, ok, refused, text};
 
-/// 5 May 2031, a Monday, 0:00 in Portland; and so many hours later.
+/// 5 May 2031, a Monday, 0:00 in Portland.
 const MONDAY: i64 = 1_935_730_800_000;
 const HOUR: i64 = 3_600_000;
 const WEEK: i64 = 7 * 24 * HOUR - 1;
 
-/// A sandbox, and a calendar of it.
+/// A sandbox, and one of its calendars.
 async fn start() -> (Sandbox, String) {
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let calendars = ok(
@@ -25,7 +25,7 @@ async fn start() -> (Sandbox, String) {
     (sandbox, calendar)
 }
 
-/// The free times by day of so many milliseconds from that Monday on.
+/// The free slots by day, for `length` milliseconds from that Monday on.
 async fn slots(
     sandbox: &Sandbox,
     calendar: &str,
@@ -164,7 +164,7 @@ async fn what_is_booked_is_not_free() {
     .await;
     assert!(event.get("dateAdded").is_none(), "docs#246: {event}");
     assert_eq!(monday().await.len(), 12);
-    // Taken, closed, and nine in the morning of nowhere in particular.
+    // Taken, closed, and nine in the morning without a time zone.
     for start in [
         "2031-05-05T11:30:00-07:00",
         "2031-05-05T20:00:00-07:00",
@@ -180,7 +180,7 @@ async fn what_is_booked_is_not_free() {
     )
     .await;
 
-    // A start alone moves the end.
+    // A start alone moves the end too.
     let id = text(&event, "/id");
     let moved = json!({"startTime": "2031-05-05T13:00:00-07:00"});
     let moved = ok(

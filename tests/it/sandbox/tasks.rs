@@ -1,4 +1,5 @@
-//! Thirty jobs of an agency's day, done over MCP from what the server says, each within a bound of calls and bytes.
+//! Thirty jobs of an agency's day, done over MCP from the server's own information, each within a bound of calls and
+//! bytes.
 
 mod counting;
 mod money;
@@ -11,16 +12,16 @@ use serde_json::{Value, json};
 
 use super::{Stack, list, text};
 
-/// A program at work on the sandbox: what it asked, and how much it had to read.
+/// A program that works on the sandbox, with its calls and the bytes that it read.
 struct Desk {
     stack: Stack,
     calls: usize,
-    /// Of all texts that came back.
+    /// Of all returned texts.
     bytes: usize,
     errors: Vec<String>,
 }
 
-/// One job, and the most that it may take.
+/// One job, and its limits.
 #[derive(Clone, Copy)]
 struct Job {
     name: &'static str,
@@ -43,13 +44,13 @@ impl Desk {
         }
     }
 
-    /// What a tool answers, an error too.
+    /// The answer of a tool, or its error.
     async fn ask(&mut self, tool: &str, arguments: Value) -> Value {
         let answer = self.stack.try_call(tool, arguments).await;
         self.note(tool, answer)
     }
 
-    /// The same as the whole agency.
+    /// The same for the whole agency.
     async fn ask_as_agency(&mut self, tool: &str, arguments: Value) -> Value {
         let bearer = format!("Bearer {}", self.stack.sandbox.company_token().await);
         let headers = [("authorization", bearer.as_str())];
@@ -63,7 +64,7 @@ impl Desk {
             Ok(value) => (value, false),
             Err(value) => (value, true),
         };
-        // A text that is not JSON, such as CSV, is counted as it came.
+        // A text that is not JSON, such as CSV, is counted as it is.
         self.bytes += value
             .as_str()
             .map_or_else(|| value.to_string().len(), str::len);
@@ -73,7 +74,7 @@ impl Desk {
         value
     }
 
-    /// Finds operations by what they do, one for each query.
+    /// Finds operations by their purpose, one for each query.
     async fn search(&mut self, queries: &[&str]) -> Value {
         let found = self
             .ask("search_operations", json!({"queries": queries, "limit": 1}))
@@ -87,7 +88,7 @@ impl Desk {
         self.ask("call_send", call).await
     }
 
-    /// What has to be confirmed: shown, then run.
+    /// A call that has to be confirmed: previewed, then run.
     async fn destroy(&mut self, operation: &str, arguments: Value) -> Value {
         let call = json!({"operation": operation, "arguments": arguments});
         let preview = self.ask("call_destructive", call).await;
@@ -104,19 +105,19 @@ impl Desk {
         self.ask("call_write", call).await
     }
 
-    /// Runs what `preview` showed.
+    /// Runs the previewed call.
     async fn confirm(&mut self, tool: &str, preview: &Value) -> Value {
         let confirm = text(preview, "/confirm").to_owned();
         self.ask(tool, json!({"confirm": confirm})).await
     }
 
-    /// What must hold of the sandbox afterwards; no call of the job.
+    /// A look at the sandbox afterwards. It does not count as a call of the job.
     async fn look(&self, tool: &str, arguments: Value) -> Value {
         self.stack.call(tool, arguments).await
     }
 }
 
-/// The day so many days from now, as `YYYY-MM-DD`.
+/// The date `days` from today, as `YYYY-MM-DD`.
 fn day(days: i64) -> String {
     let now = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
     now.to_string().chars().take(10).collect()

@@ -1,4 +1,4 @@
-//! Webhooks of the sandbox: what installs give rise to, and what a test orders.
+//! Webhooks of the sandbox: those that installs cause, and those that a test orders.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{answer, text};
 use test_support::recording::{RecordedRequest, Recording};
 use test_support::server::client;
 
-/// What arrived, once there are as many as `count`.
+/// The received requests, once there are `count`.
 async fn arrived(receiver: &Recording, count: usize) -> Vec<RecordedRequest> {
     for _ in 0..200 {
         if receiver.seen().len() >= count {
@@ -71,7 +71,7 @@ async fn installs_and_their_end_are_posted_to_the_app() {
         .collect();
     assert_eq!(types, ["Company", "Location", "Location", "Location"]);
 
-    // A location that is made later.
+    // A location that is created later.
     let body = json!({"name": "Later", "companyId": COMPANY});
     let (_, _, made) = sandbox
         .send("POST /locations/", "pit-sandbox-agency", Some(body))

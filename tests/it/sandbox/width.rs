@@ -1,4 +1,4 @@
-//! The sandbox beyond the 21 tools: what one operation writes, the others read.
+//! The sandbox beyond the 21 tools: reads find what other operations wrote.
 
 use ::sandbox::{LOCATION, SandboxOptions, TOKEN};
 use serde_json::{Value, json};

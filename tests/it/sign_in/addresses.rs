@@ -1,11 +1,11 @@
-//! Which address takes which credential, and what is said where one is not taken.
+//! The credentials that each address accepts, and the message for any other.
 
 use serde_json::json;
 
 use super::HOST;
 use super::connections::{Connections, Terms};
 
-/// Which host takes which credential: the status, and part of what is said.
+/// The credential at each host: the status, and a part of the message.
 #[tokio::test]
 async fn each_address_takes_what_is_meant_for_it() {
     let connections = Connections::start(1, "").await;
@@ -132,7 +132,7 @@ async fn each_address_takes_what_is_meant_for_it() {
     }
 }
 
-/// On loopback too: a client must hear that it can sign in.
+/// On loopback too, a client must learn that it can sign in.
 #[tokio::test]
 async fn the_own_account_is_nobodys_where_people_sign_in() {
     let own = [

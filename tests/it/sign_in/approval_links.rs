@@ -1,4 +1,4 @@
-//! Calls that a person approves at a page: how each kind of client leads its user there, and what follows.
+//! Calls that a person approves at a page: how each kind of client leads its user there, and the result.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::connections::{Connection, Connections, Terms};
 use super::{HOST, URL};
 use crate::agency::contact;
 
-/// Lists all that is done with contacts.
+/// Lists every operation on contacts.
 const CONTACTS: &str = "/mcp/x/contacts";
 
 const DELETE: &str = "contacts_delete-contact";
@@ -32,7 +32,7 @@ async fn asking() -> (Connections, Connection, String) {
     (connections, connection, contact)
 }
 
-/// Says yes or no, as the page does.
+/// Approves or denies, as the page does.
 async fn decide(connections: &Connections, page: &str, approve: bool) {
     let handle = page.strip_prefix(&format!("{URL}/console/approvals/"));
     let approvals = Approvals::new(&connections.agency.server.store());
@@ -48,7 +48,7 @@ async fn deletions(connections: &Connections) -> usize {
         .count()
 }
 
-/// A request of a client of MCP 2026-07-28 with these abilities.
+/// A request of a client of MCP 2026-07-28 with these capabilities.
 async fn modern(
     connections: &Connections,
     connection: &Connection,
@@ -109,21 +109,21 @@ async fn a_client_that_opens_pages_is_given_one_and_comes_back_for_the_outcome()
             decide(&connections, &page, approve).await;
         };
         let (mut told, ()) = tokio::join!(again, decided);
-        // Whoever approved may be answered before the call is done.
+        // The person's page may be answered before the call is done.
         let since = Instant::now();
         while told.to_string().contains("under way") && since.elapsed() < Duration::from_secs(5) {
             told = modern(&connections, &connection, call, accepted.clone()).await;
         }
         assert_eq!(told["isError"] == true, !approve, "{told}");
         assert_eq!(deletions(&connections).await, usize::from(approve));
-        // Whoever comes back again hears the same, and nothing happens twice.
+        // A client that comes back again gets the same answer, and nothing happens twice.
         let told = modern(&connections, &connection, call, accepted).await;
         assert_eq!(told["isError"] == true, !approve, "{told}");
         assert_eq!(deletions(&connections).await, usize::from(approve));
     }
 }
 
-/// A state that a client made up, or another's, stands for nothing.
+/// A state that a client made up, or that belongs to another client, has no effect.
 #[tokio::test]
 async fn what_a_client_makes_up_approves_nothing() {
     let (connections, connection, contact) = asking().await;
@@ -151,7 +151,7 @@ async fn what_a_client_makes_up_approves_nothing() {
     }
 }
 
-/// The frames of an answer that is a stream, up to one that `is_such`.
+/// The frames of a streamed answer, up to the first for which `is_such` holds.
 async fn frame(
     answer: &mut Response,
     read: &mut String,
@@ -215,7 +215,7 @@ async fn an_older_client_is_sent_the_page_while_its_call_waits() {
     assert_eq!(deletions(&connections).await, 1);
 }
 
-/// Keys and the settings' key are told the page as well, where there is one.
+/// Callers with an access key or the settings' key are also given the page, if there is one.
 #[tokio::test]
 async fn other_callers_get_the_page_in_the_result() {
     let rules = "[server]\nconfirm = { destructive = \"human\" }\n";
@@ -238,12 +238,12 @@ async fn other_callers_get_the_page_in_the_result() {
         assert_eq!(page, &json!(format!("{URL}/console/approvals/{confirm}")));
         let approvals = Approvals::new(&connections.agency.server.store());
         let approval = approvals.get(confirm).await.expect("read").expect("there");
-        // The operator's rules ask for a person: whoever holds the grant is not that one.
+        // The operator's rules ask for a person, and the holder of the grant does not count as that person.
         assert_eq!(approval.holder_decides, holder_decides);
     }
 }
 
-/// HighLevel's 401 is no reason to sign in again: the person pastes another token, and the connection goes on.
+/// HighLevel's 401 is not a reason to sign in again: the person pastes another token, and the connection goes on.
 #[tokio::test]
 async fn a_connected_token_that_highlevel_refuses_is_named_with_its_page() {
     let connections = Connections::start(1, "").await;

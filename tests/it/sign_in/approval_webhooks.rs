@@ -1,4 +1,4 @@
-//! Receivers that are told that a call waits for a person, and what they are not told.
+//! Receivers of messages about calls that wait for a person, and what the messages do not contain.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use test_support::recording::{RecordedRequest, Recording, json as answer};
 const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 const RULES: &str = "[server]\nconfirm = { destructive = \"human\" }\n";
 
-/// Waits for so many messages.
+/// Waits for `count` messages.
 async fn messages(receiver: &Recording, count: usize) -> Vec<RecordedRequest> {
     for _ in 0..400 {
         if receiver.seen().len() >= count {
@@ -50,7 +50,7 @@ async fn agency(webhooks: &Value, further: &[(&str, &str)]) -> Agency {
     Agency::start_with(2, RULES, &variables).await
 }
 
-/// Asks to delete the contact of this number; the handle, and which it is.
+/// Requests the deletion of the contact with this number. Returns the handle and the contact's id.
 async fn ask(agency: &mut Agency, number: usize) -> (String, String) {
     ask_to_delete(agency, OPERATOR, number).await
 }
@@ -73,7 +73,7 @@ async fn each_receiver_is_told_once_in_its_own_shape_and_nothing_of_the_argument
         ("SLACK_ADDRESS", &address),
     ];
     let mut agency = agency(&webhooks, &further).await;
-    // A process beside it tells nobody a second time.
+    // A process beside it does not send the message again.
     let _other = agency.another().await;
     let (handle, id) = ask(&mut agency, 0).await;
     let page = format!("{URL}/console/approvals/{handle}");
@@ -198,7 +198,7 @@ async fn a_receiver_in_trouble_is_tried_again_and_follows_nobody() {
     assert_eq!((moved.seen().len(), elsewhere.seen().len()), (1, 0));
 }
 
-/// What a burst of requests comes to: few messages, that name all there are.
+/// A burst of requests makes few messages, which name all of them.
 #[tokio::test]
 async fn many_requests_are_few_messages() {
     let receiver = Recording::always(200, "{}").await;

@@ -1,4 +1,4 @@
-//! Who asks to be let in, and who is asked.
+//! The clients that ask for access, and the people who are asked.
 
 use state::clients::{ClientMethod, Clients, NewClient};
 use state::grants::GrantHolder;
@@ -71,7 +71,7 @@ async fn whoever_is_nobody_says_first_who_they_are() {
             "a page repeats what was pasted"
         );
     }
-    // A key brings its own locations and rules, and what is made is bound to it.
+    // A key brings its own locations and rules, and the new grant is bound to it.
     let consent = browser
         .submit("/authorize/enter", &page, &[("proof", &key)])
         .await;
@@ -99,7 +99,7 @@ async fn whoever_is_nobody_says_first_who_they_are() {
         .expect("the store")
         .expect("a grant");
     assert!(matches!(grant.holder, GrantHolder::Key(_)), "{grant:?}");
-    // An invitation signs somebody in; the page that was asked for is shown again.
+    // An invitation signs the person in, and the requested page is shown again.
     let link = super::invite(server, "Ada", &["b01"]).await;
     let joined = browser
         .submit("/authorize/enter", &page, &[("proof", &link)])
@@ -114,7 +114,7 @@ async fn whoever_is_nobody_says_first_who_they_are() {
     assert!(
         consent.text.contains("value=\"b01\" checked") && !consent.text.contains("value=\"b02\"")
     );
-    // And they may say that it is somebody else.
+    // A person may say that they are somebody else.
     let left = browser
         .submit("/authorize/enter", &consent, &[("leave", "yes")])
         .await;
@@ -135,7 +135,7 @@ async fn nobody_has_documents_fetched_without_end() {
         refused += usize::from(page.status == 429);
     }
     assert!((1..=15).contains(&refused), "{refused} of 40");
-    // Whoever needs no document is let through.
+    // A client that needs no document is accepted.
     let page = browser.get(&request(&known, &[])).await;
     assert_eq!(page.status, 200);
 }

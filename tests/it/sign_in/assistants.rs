@@ -1,4 +1,4 @@
-//! Clients as operators see them: who vouches for each, and which are kept out.
+//! Clients as operators see them: their vouchers, and which are blocked.
 
 use state::clients::{ClientMethod, Clients, NewClient, PutDocument};
 use state::events::Events;
@@ -11,7 +11,7 @@ const PATH: &str = "/console/clients";
 const BLOCK: &str = "/console/clients/block";
 const UNBLOCK: &str = "/console/clients/unblock";
 
-/// What the form sends for the client of this id.
+/// The value that the form sends for the client with this id.
 fn handle(id: &str) -> String {
     state::sha256(id).chars().take(16).collect()
 }

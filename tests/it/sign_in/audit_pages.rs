@@ -1,4 +1,4 @@
-//! The audit as people see it: what is theirs, one call in full, in parts, and as a file.
+//! The audit as people see it: their own calls, one call in full, in pages, and as a file.
 
 use serde_json::{Value, json};
 use state::links::Offer;
@@ -29,7 +29,7 @@ async fn sign_in(connections: &Connections, person: &Person) -> Browser {
     browser
 }
 
-/// How many calls stand on a page.
+/// The number of calls on a page.
 async fn count(browser: &Browser, query: &str) -> usize {
     let page = browser.get(&format!("{PATH}{query}")).await;
     assert_eq!(page.status, 200, "{}", page.text);
@@ -95,7 +95,7 @@ async fn everybody_sees_the_calls_that_are_theirs_and_operators_all() {
         "{}",
         wrong.text
     );
-    // One in full: what was sent, by whom, what came of it, and nothing that turns letters round.
+    // One in full: the request, its caller, its outcome, and no characters that reverse the text direction.
     let list = browser.get(&format!("{PATH}?outcome=ok")).await;
     let one = list.link("/console/audit/").expect("a call").to_owned();
     let shown = browser.get(&one).await;
@@ -116,7 +116,7 @@ async fn everybody_sees_the_calls_that_are_theirs_and_operators_all() {
     assert_eq!(olga.get(&one).await.status, 200);
     assert_eq!(olga.get(&format!("{PATH}/999999")).await.status, 404);
     assert_eq!(olga.get(&format!("{PATH}/x")).await.status, 404);
-    // As a file: the same, a line each.
+    // As a file: the same, one line for each call.
     for (who, query, expected) in [
         (&olga, "", 4),
         (&browser, "", 2),
@@ -149,7 +149,7 @@ async fn everybody_sees_the_calls_that_are_theirs_and_operators_all() {
     }
 }
 
-/// What somebody decided is told with that person's name.
+/// A decided call shows the name of the person who decided.
 #[tokio::test]
 async fn who_approved_a_call_stands_in_it() {
     let mut connections = Connections::start(1, "").await;
@@ -187,7 +187,7 @@ async fn who_approved_a_call_stands_in_it() {
     );
 }
 
-/// Ten thousand calls: no page is long, and every call stands on one of them, once.
+/// Ten thousand calls: no page is long, and every call is on exactly one of them.
 #[tokio::test]
 async fn ten_thousand_calls_are_shown_in_parts() {
     let connections = Connections::start(1, "").await;

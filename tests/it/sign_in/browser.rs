@@ -1,4 +1,5 @@
-//! A browser, as far as pages without script need one: it keeps cookies, sends forms, and says where it comes from.
+//! A browser, as far as pages without script need one: it keeps cookies, sends forms, and sends the headers about its
+//! origin.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -9,7 +10,7 @@ use reqwest::redirect::Policy;
 use super::{HOST, URL};
 use test_support::server::{TestServer, client};
 
-/// What a server needs so that people can sign in.
+/// The settings with which people can sign in.
 pub(crate) const SIGN_IN: [(&str, &str); 3] = [
     ("HIGHLEVEL_MCP_OAUTH_URL", URL),
     ("HIGHLEVEL_MCP_BRAND_NAME", "Bright Agency"),
@@ -22,7 +23,7 @@ pub(crate) struct Browser {
     cookies: Mutex<BTreeMap<String, String>>,
 }
 
-/// What a browser was answered.
+/// A browser's answer.
 pub(crate) struct Page {
     pub status: u16,
     pub headers: HeaderMap,
@@ -31,7 +32,7 @@ pub(crate) struct Page {
 
 impl Browser {
     pub(crate) fn new(server: &TestServer) -> Self {
-        // It installs what TLS needs.
+        // It installs the TLS provider.
         drop(client());
         let http = reqwest::Client::builder().redirect(Policy::none());
         Self {
@@ -46,12 +47,12 @@ impl Browser {
             .await
     }
 
-    /// Sends a form from a page of ours.
+    /// Sends a form from one of our pages.
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
         self.post_from(path, fields, &[("origin", URL)]).await
     }
 
-    /// The same with the headers by which a browser says what page sent it.
+    /// The same with the headers by which a browser names the page that sent it.
     pub(crate) async fn post_from(
         &self,
         path: &str,
@@ -71,7 +72,7 @@ impl Browser {
         self.send(request).await
     }
 
-    /// Sends the form of `page`, with what makes it one of ours.
+    /// Sends the form of `page`, with its token.
     pub(crate) async fn submit(&self, path: &str, page: &Page, fields: &[(&str, &str)]) -> Page {
         let token = page.token();
         let fields = [&[("form", token.as_str())], fields].concat();
@@ -91,7 +92,7 @@ impl Browser {
         self.cookies.lock().expect("cookies").remove(name);
     }
 
-    /// The same browser before another process.
+    /// The same browser in front of another process.
     pub(crate) fn before(self, server: &TestServer) -> Self {
         Self {
             url: server.url.clone(),
@@ -131,19 +132,19 @@ impl Browser {
 }
 
 impl Page {
-    /// Empty where there is none.
+    /// Empty if there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.map_or("", |value| value.to_str().expect("text"))
     }
 
-    /// Where it leads.
+    /// The address of the redirect.
     pub(crate) fn location(&self) -> &str {
         assert_eq!(self.status, 303, "{}", self.text);
         self.header("location")
     }
 
-    /// What is sealed in its first form.
+    /// The sealed token in its first form.
     pub(crate) fn token(&self) -> String {
         let value = self.text.split("name=\"form\" value=\"").nth(1);
         let value = value.and_then(|rest| rest.split('"').next());
@@ -152,20 +153,20 @@ impl Page {
             .to_owned()
     }
 
-    /// The address of its first link that begins so.
+    /// The address of its first link that begins with `start`.
     pub(crate) fn link(&self, start: &str) -> Option<&str> {
         let links = self.text.split("href=\"").skip(1);
         let mut links = links.filter_map(|rest| rest.split('"').next());
         links.find(|link| link.starts_with(start))
     }
 
-    /// What is between the tags of its heading.
+    /// The text of its heading.
     pub(crate) fn heading(&self) -> &str {
         let rest = self.text.split("<h1>").nth(1).unwrap_or_default();
         rest.split("</h1>").next().unwrap_or_default()
     }
 
-    /// One value of the query that it leads to.
+    /// One value in the query of its redirect.
     pub(crate) fn answer(&self, name: &str) -> Option<String> {
         let url = url::Url::parse(self.location()).expect("an address");
         let mut pairs = url.query_pairs();

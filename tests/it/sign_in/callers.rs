@@ -1,4 +1,4 @@
-//! What a connected client may do, what it is told where it may not, and what ends it.
+//! A connected client's permissions, its refusals, and what ends it.
 
 use serde_json::{Value, json};
 use state::approvals::Approvals;
@@ -13,7 +13,7 @@ const READ: &str = "contacts_get-contacts";
 const WRITE: &str = "contacts_upsert-contact";
 const DELETE: &str = "contacts_delete-contact";
 
-/// The server refuses the request itself, and sends nothing on.
+/// The server refuses the request itself, and forwards nothing.
 async fn check_ended(connections: &Connections, connection: &Connection, what: &str) {
     let before = connections.requests().await;
     for (tool, arguments) in [
@@ -97,7 +97,7 @@ async fn a_grant_ends_with_its_person_its_key_its_client_and_its_location() {
     check_ended(&connections, &again, "by its client").await;
 }
 
-/// What its holder no longer reaches, a grant does not reach from that moment on.
+/// A location that the holder no longer reaches is out of the grant's reach from that moment on.
 #[tokio::test]
 async fn a_grant_reaches_no_more_than_its_holder_does() {
     let connections = Connections::start(3, "").await;
@@ -127,10 +127,10 @@ async fn a_grant_reaches_no_more_than_its_holder_does() {
     assert_eq!(reads(all.clone(), json!("b01")).await, Ok(vec![branch(1)]));
     assert_eq!(reads(all.clone(), json!(null)).await, location);
     assert_eq!(reads(all.clone(), json!("b03")).await, location);
-    // A grant of one location needs no other word. That b03 was asked for, too, opens nothing.
+    // A grant of one location needs no location argument. The request for b03 gives no access.
     assert_eq!(reads(one.clone(), json!(null)).await, Ok(vec![branch(2)]));
     assert_eq!(reads(one.clone(), json!("b03")).await, location);
-    // The locations that a list shows are those, and those alone.
+    // A list shows exactly those locations.
     let headers = [("authorization", all.bearer.as_str())];
     let listed = connections
         .call_with("/mcp/orchestrator", &headers, "list_locations", json!({}))
@@ -143,7 +143,7 @@ async fn a_grant_reaches_no_more_than_its_holder_does() {
         .filter_map(|row| row["alias"].as_str())
         .collect();
     assert_eq!(names, ["b01", "b02"]);
-    // Nobody may act for the agency by a grant, whatever its rules.
+    // No grant acts for the agency, whatever its rules.
     let told = connections
         .call(&all, "locations_create-location", json!({"name": "Spa"}))
         .await;
@@ -180,7 +180,7 @@ async fn the_audit_names_grant_client_and_person() {
     assert_eq!(record.call.client_id.as_ref(), Some(&connections.client.id));
 }
 
-/// An end that another process wrote this moment is not known here yet; what changes something is refused all the same.
+/// The end that another process has just written is not yet known here. Changes are refused all the same.
 #[tokio::test]
 async fn a_write_is_refused_from_the_moment_on_that_its_grant_ends() {
     let connections = Connections::start(1, "").await;
@@ -203,7 +203,7 @@ async fn a_write_is_refused_from_the_moment_on_that_its_grant_ends() {
     }
 }
 
-/// An approval of a connection is its own: another connection of the same person cannot run it.
+/// An approval belongs to one connection: another connection of the same person cannot run it.
 #[tokio::test]
 async fn an_approval_belongs_to_the_connection_that_asked() {
     let mut connections = Connections::start(1, "").await;

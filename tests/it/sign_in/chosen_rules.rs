@@ -1,4 +1,4 @@
-//! What a connected client may do by the rules that were chosen for it, and what it is told where it may not.
+//! A connected client's permissions by the rules that were chosen for it, and its refusals.
 
 use serde_json::{Value, json};
 use state::grants::{GrantHolder, GrantScope};
@@ -13,7 +13,7 @@ const TAG: &str = "contacts_add-tags";
 const SEND: &str = "conversations_send-a-new-message";
 const DELETE: &str = "contacts_delete-contact";
 
-/// `Ok`: done; `Err`: what the answer says, and whether the request itself is refused.
+/// `Ok`: done. `Err`: a part of the answer, and whether the request itself is refused.
 async fn check_rules(
     connections: &Connections,
     connection: &Connection,
@@ -83,7 +83,7 @@ async fn a_connection_is_held_to_the_rules_that_were_chosen_for_it() {
         (&everyday, DELETE, &delete, Err(person)),
         (&everything, TAG, &tag, Ok(())),
         (&everything, SEND, &send, Ok(())),
-        // The client's own confirm holds as ever.
+        // The client's own confirm token works as ever.
         (&everything, DELETE, &delete, Err("\"confirm\":")),
         (&front_desk, READ, &read, Ok(())),
         (&front_desk, SEND, &send, Ok(())),
@@ -110,7 +110,7 @@ async fn a_connection_is_held_to_the_rules_that_were_chosen_for_it() {
     for (connection, tool, arguments, expected) in rows {
         check_rules(&connections, connection, (tool, arguments), expected).await;
     }
-    // A request that changes several is asked about, though each alone would not be.
+    // A request that changes several records is asked about, though each alone would not be.
     let items = |many: usize| {
         json!({"operation": TAG, "arguments": {"contactId": contact},
             "items": vec![json!({"tags": ["vip"]}); many]})
@@ -133,7 +133,8 @@ async fn a_connection_is_held_to_the_rules_that_were_chosen_for_it() {
     }
 }
 
-/// Sends of a connection are counted under it, not under its location: fifty a day, and another's are its own.
+/// Sends of a connection are counted under it, not under its location: fifty a day, and another connection has its own
+/// count.
 #[tokio::test]
 async fn everyday_work_sends_fifty_a_day() {
     let mut connections =
@@ -166,7 +167,7 @@ async fn everyday_work_sends_fifty_a_day() {
     assert!(told.is_ok(), "{told:?}");
 }
 
-/// What a person or an invitation is held to holds for all that they connect, whatever they choose.
+/// Rules on a person or an invitation hold for all their connections, whatever they choose.
 #[tokio::test]
 async fn a_persons_own_rules_hold_for_every_connection_of_theirs() {
     let connections = Connections::start(
@@ -206,7 +207,8 @@ async fn a_persons_own_rules_hold_for_every_connection_of_theirs() {
     }
 }
 
-/// Who asked for reading alone may ask for more; who was given reading alone is told so by the tool.
+/// A client that asked for read-only access may ask for more. A client that was given read-only access is told so by
+/// the tool.
 #[tokio::test]
 async fn a_client_that_asked_to_read_alone_is_told_that_it_can_ask_for_more() {
     let connections = Connections::start(1, "").await;

@@ -1,4 +1,4 @@
-//! An agency where people sign in, and clients that they connected: grants as consent and /token make them.
+//! An agency where people sign in, and clients that they connected: grants as consent and /token create them.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -20,7 +20,7 @@ use crate::agency::{Agency, branch};
 
 const REDIRECT: &str = "https://client.example.test/callback";
 
-/// PKCE's; one does for tests.
+/// PKCE's verifier; one is enough for tests.
 const VERIFIER: &str = "a-verifier-of-forty-three-characters-or-more";
 
 /// An agency, its address for sign-in, and one client.
@@ -33,11 +33,11 @@ pub(super) struct Connections {
 #[derive(Clone)]
 pub(super) struct Connection {
     pub id: String,
-    /// As its client sends it.
+    /// The header value that its client sends.
     pub bearer: String,
 }
 
-/// What somebody allows a client.
+/// The terms that a person allows a client.
 #[derive(Clone)]
 pub(super) struct Terms<'a> {
     pub holder: GrantHolder,
@@ -47,7 +47,7 @@ pub(super) struct Terms<'a> {
 }
 
 impl Terms<'_> {
-    /// Everything that the person reaches.
+    /// Every location that the person reaches.
     pub(super) fn of_person(person: &Person) -> Self {
         Self {
             holder: GrantHolder::Person(person.id.clone()),
@@ -117,7 +117,7 @@ impl Connections {
         joined.expect("a person")
     }
 
-    /// What a person's token of a branch of the sandbox opens.
+    /// The record of a person's pasted token for a branch of the sandbox.
     pub(super) async fn paste(&self, person: &Person, number: usize) -> VaultLocation {
         let new = NewToken {
             owner: Some(person.id.clone()),
@@ -137,7 +137,7 @@ impl Connections {
         location
     }
 
-    /// Waits for what every process knows within 0.2 seconds.
+    /// Waits for a change that every process learns within 0.2 seconds.
     pub(super) async fn until(&self, holds: impl Fn(&Self) -> bool) {
         for _ in 0..100 {
             if holds(self) {
@@ -196,7 +196,7 @@ impl Connections {
         request.json(&frame).send().await.expect("a reply")
     }
 
-    /// The same; `Err` where the tool says error, or the server refuses the request.
+    /// The same. `Err` if the tool reports an error or the server refuses the request.
     pub(super) async fn call_with(
         &self,
         path: &str,
@@ -232,7 +232,7 @@ impl Connections {
         self.call_with(&path, &headers, tool, arguments).await
     }
 
-    /// The locations that requests since number `before` named at HighLevel.
+    /// The locations named in HighLevel's requests since number `before`.
     pub(super) async fn reached(&self, before: usize) -> Vec<String> {
         let seen = self.agency.sandbox.requests().await;
         let texts = seen.iter().skip(before).map(Value::to_string);
@@ -246,7 +246,7 @@ impl Connections {
         ids
     }
 
-    /// As another process does that ends this moment: this one has not looked yet.
+    /// A change as another process makes it: this one has not read it yet.
     pub(super) async fn change_rows(&self, change: &str) {
         let store = self.agency.server.store();
         let path = store.path().expect("a file");

@@ -1,4 +1,4 @@
-//! How a client asks to be let in, and what a person sees, chooses and gives.
+//! A client's request for access, and what a person sees, chooses and grants.
 
 use secrecy::ExposeSecret;
 use state::clients::{ClientMethod, Clients, NewClient};
@@ -14,7 +14,7 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 pub(super) const REDIRECT: &str = "https://app.example.com/callback?tenant=7";
 
-/// A client that the operator made, by its id.
+/// The id of a client that the operator created.
 pub(super) async fn client(server: &TestServer, name: &str, redirects: &[&str]) -> String {
     let new = NewClient {
         name: name.to_owned(),
@@ -28,7 +28,7 @@ pub(super) async fn client(server: &TestServer, name: &str, redirects: &[&str]) 
     record.id
 }
 
-/// The usual request of a client with some parameters changed; one without a value is left out.
+/// The usual request of a client with some parameters changed. A parameter without a value is left out.
 pub(super) fn request(client: &str, changes: &[(&str, Option<&str>)]) -> String {
     let mut parameters = vec![
         ("client_id", client),
@@ -47,7 +47,7 @@ pub(super) fn request(client: &str, changes: &[(&str, Option<&str>)]) -> String 
     format!("/authorize?{}", query.finish())
 }
 
-/// What somebody chooses who lets a client do everything it asks for in one location.
+/// The choice of a person who allows a client everything it asks for in one location.
 const ALLOW: [(&str, &str); 3] = [
     ("decision", "allow"),
     ("location", "b01"),
@@ -59,7 +59,7 @@ pub(super) fn grants(server: &TestServer) -> Grants {
     controls.sign_in.as_ref().expect("sign-in").grants.clone()
 }
 
-/// Rows of all tables of the server's store, but for what its housekeeping notes.
+/// Rows of all tables of the server's store, except its housekeeping records.
 async fn rows(server: &TestServer) -> Vec<(String, i64)> {
     use sqlx::Row;
     let path = server.store().path().expect("a file").to_owned();
@@ -106,7 +106,7 @@ async fn where_no_answer_could_go_there_is_a_page() {
         assert!(page.text.contains(part), "{part} is not in {}", page.text);
         assert!(page.headers.get("location").is_none());
     }
-    // Twice, neither is taken.
+    // A repeated parameter is refused.
     let twice = format!("{}&client_id={known}", request(&known, &[]));
     assert_eq!(browser.get(&twice).await.status, 400);
     Clients::new(&server.store())
@@ -175,7 +175,7 @@ async fn looking_leaves_no_trace() {
         let page = Browser::new(server).get(&request(&known, &[])).await;
         assert_eq!(page.status, 200);
     }
-    // Nobody signed in says no without a trace, too.
+    // A person who is not signed in can also say no, and leaves no trace.
     let browser = Browser::new(server);
     let page = browser.get(&request(&known, &[])).await;
     let denied = browser
@@ -185,7 +185,7 @@ async fn looking_leaves_no_trace() {
     assert_eq!(rows(server).await, before);
 }
 
-/// The code of a client that was let in, redeemed.
+/// The redeemed code of an allowed client.
 pub(super) async fn redeem(server: &TestServer, client: &str, allowed: &Page) -> String {
     let redemption = Redemption {
         code: allowed.answer("code").expect("a code").into(),
@@ -228,7 +228,7 @@ async fn a_person_lets_a_client_in() {
             scope: GrantScope::Write, rules: "read-only", locations: &["b01"] },
     ];
     for row in cases {
-        // It is asked each time, also of a client that was let in before.
+        // The person is asked each time, also about a client that was allowed before.
         let page = browser.get(&request(&known, row.asked)).await;
         assert_eq!(
             page.heading(),
@@ -288,7 +288,7 @@ async fn what_was_not_offered_cannot_be_chosen() {
         let again = browser.submit("/authorize/decide", &page, chosen).await;
         assert_eq!(again.status, 400, "{chosen:?}");
         assert!(again.text.contains(part), "{part} is not in {}", again.text);
-        // What was chosen is still there, and the page works.
+        // The choices are still there, and the page works.
         let is_ticked = again.text.contains("value=\"b01\" checked");
         assert_eq!(
             is_ticked,
@@ -334,7 +334,7 @@ async fn a_form_is_good_for_its_own_browser_and_page_alone() {
     assert_eq!(browser.post(path, &changed).await.status, 400);
     let none = browser.post(path, &ALLOW).await;
     assert_eq!(none.status, 400);
-    // Whoever signs out meanwhile is asked anew.
+    // A person who signs out meanwhile is asked again.
     browser.forget("__Host-hl_session");
     let begun_anew = browser.post(path, &form).await;
     assert!(begun_anew.location().starts_with("/authorize?client_id="));

@@ -1,4 +1,4 @@
-//! What people see of their connections, approvals and locations, and change there.
+//! People's view of their connections, approvals and locations, and the changes they make there.
 
 use secrecy::SecretString;
 use serde_json::json;
@@ -16,7 +16,7 @@ use test_support::server::TestServer;
 
 const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 
-/// Whoever wants to delete something asks a person.
+/// Every delete asks a person.
 const RULES: &str = "[server]\nconfirm = { destructive = \"human\" }\n";
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -115,7 +115,7 @@ async fn whoever_made_a_connection_ends_it_and_an_operator_ends_any() {
     assert!(is_live(&of_ada) && is_live(&of_bob));
     let ended = ada.submit(&end, &page, &[("id", &of_ada.id)]).await;
     assert_eq!(ended.location(), path);
-    // A second press is no error.
+    // A second press is not an error.
     let again = ada.submit(&end, &page, &[("id", &of_ada.id)]).await;
     assert_eq!(again.location(), path);
     let ended = olga.submit(&end, &all, &[("id", &of_bob.id)]).await;
@@ -132,7 +132,7 @@ async fn whoever_made_a_connection_ends_it_and_an_operator_ends_any() {
     );
 }
 
-/// Asks for something that a person has to approve; its handle, and which contact would be deleted.
+/// Requests a call that a person has to approve. Returns its handle, and the contact that would be deleted.
 async fn ask(agency: &mut Agency, location: &str) -> (String, String) {
     let id = contact(agency, OPERATOR, location).await;
     let path: &'static str = match location {
@@ -194,7 +194,7 @@ async fn a_call_waits_for_those_who_may_decide_there() {
         let home = browser.get("/console").await;
         assert_eq!(home.text.contains("1 request waits"), may, "{}", home.text);
     }
-    // Looking decides nothing, nor does anything that is not pressed on the page itself.
+    // Opening the page decides nothing, nor does anything except a press on the page itself.
     let page = ada.get(&path).await;
     assert!(
         page.text.contains("Deletes or ends something"),
@@ -215,7 +215,7 @@ async fn a_call_waits_for_those_who_may_decide_there() {
     assert_eq!(ada.submit(&path, &page, &[]).await.status, 400);
     assert_eq!(state(server, &handle).await, ApprovalState::Pending);
     assert_eq!(agency.writes().await.len(), 0);
-    // Pressed twice, it is done once.
+    // Pressed twice, the call runs once.
     let press = || ada.submit(&path, &page, &yes);
     let (first, second) = tokio::join!(press(), press());
     assert_eq!([first.location(), second.location()], [path.as_str(); 2]);
@@ -319,7 +319,7 @@ async fn everybody_sees_the_sub_accounts_that_are_theirs() {
         }
         assert!(!page.text.contains(TOKEN));
     }
-    // An error of a call leads to the page of one.
+    // An error of a call leads to the page of one location.
     let one = ada.get(&format!("{path}/{}", connected.id)).await;
     assert_eq!(one.status, 200);
     let remove = format!("{path}/remove");

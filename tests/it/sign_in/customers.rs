@@ -1,4 +1,5 @@
-//! A builder's customers: from a link that the builder's server makes to a key for the location that the customer connected.
+//! A builder's customers: from a link that the builder's server creates to a key for the location that the customer
+//! connected.
 
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ async fn a_customer_connects_and_the_builder_gets_a_key_for_that_location_alone(
         "{last}"
     );
 
-    // Not another location, though that is connected here too.
+    // The key does not open another location, though that one is connected here too.
     let summit = builder.make("customer-8", "everyday").await;
     let back = builder.connect(&summit, SUMMIT, SUMMIT_TOKEN).await;
     let count = builder.sandbox.requests().await.len();
@@ -295,7 +296,7 @@ async fn a_link_serves_one_customer_in_the_browser_that_opened_it() {
         again.text
     );
 
-    // Ended while the customer was at the page.
+    // Ended while the customer was on the page.
     let link = builder.make("customer-9", "read-only").await;
     let page = open(&browser, &link).await;
     let end = format!("DELETE /connect/links/{}", text(&link, "/id"));

@@ -1,4 +1,4 @@
-//! The pages of requests that wait: what they show, how they keep up, and what comes of each button.
+//! The pages of waiting requests: their content, their updates, and the effect of each button.
 
 use reqwest::Method;
 use serde_json::json;
@@ -34,7 +34,8 @@ async fn decider(server: &TestServer, name: &str, location: &str) -> Browser {
     browser
 }
 
-/// Asks to delete the contact of this number, as whoever this is; the handle and the contact's id.
+/// Requests the deletion of the contact with this number under this credential. Returns the handle and the contact's
+/// id.
 pub(super) async fn ask_to_delete(
     agency: &mut Agency,
     caller: &str,
@@ -81,7 +82,7 @@ async fn whoever_decides_reads_names_and_labels() {
     ] {
         assert!(page.text.contains(part), "{part} is not in {}", page.text);
     }
-    // Whoever may not end what asked is not offered to.
+    // A person who may not end the requesting connection is not offered to.
     assert!(!page.text.contains("value=\"end\""), "{}", page.text);
     let list = browser.get("/console/approvals").await;
     assert!(
@@ -185,9 +186,9 @@ async fn a_page_that_is_left_open_keeps_up() {
         "{}",
         gone.text
     );
-    // What stands for good is asked for no more.
+    // A final state is no longer polled.
     assert!(!ada.get(&path).await.text.contains("/state?shown"));
-    // Nobody is signed in: the page is loaded again, and says so.
+    // Without a sign-in the page is loaded again, and says so.
     let nobody = Browser::new(&agency.server);
     for path in [watch.as_str(), "/console/approvals-list?version=x"] {
         let answer = nobody.get(path).await;
@@ -218,7 +219,7 @@ async fn who_comes_second_is_told_what_happened() {
     ] {
         assert!(told.text.contains(part), "{part} is not in {}", told.text);
     }
-    // The same again is no mistake.
+    // The same decision again is not an error.
     let again = ada.submit(&path, &of_ada, &[("decision", "deny")]).await;
     assert_eq!(again.location(), path);
     assert!(
@@ -242,7 +243,7 @@ async fn an_operator_denies_and_revokes_the_key_that_asks() {
     sign_in_as_operator(server, &olga).await;
     let path = format!("/console/approvals/{first}");
     let end = [("decision", "end"), ("note", "No robots")];
-    // Whoever may decide there may not end a key.
+    // A person who may decide there may not end a key.
     let page = ada.get(&path).await;
     assert!(!page.text.contains("value=\"end\""));
     assert_eq!(ada.submit(&path, &page, &end).await.status, 403);

@@ -1,4 +1,5 @@
-//! The requests by which clients find out where to sign in, as each makes them, and what each compares.
+//! The requests by which clients find out where to sign in, as each client makes them, and the values that each
+//! compares.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,31 +7,31 @@ use serde_json::{Value, json};
 use super::{URL, ask};
 use test_support::server::TestServer;
 
-/// A client that is given an address.
+/// A client with its given address.
 struct Client {
     name: &'static str,
-    /// Behind the origin.
+    /// The path of that address.
     given: &'static str,
     /// The first request.
     method: Method,
     accept: &'static str,
     body: &'static str,
     resource: Comparison,
-    /// Where it looks for the resource's metadata, in its order: the challenge's address, or a path.
+    /// Where it looks for the resource's metadata, in this order: the challenge's address, or a path.
     resource_paths: &'static [&'static str],
-    /// Where it looks for the server's metadata, each as it may be reached.
+    /// Where it looks for the server's metadata; each address must work by itself.
     server_paths: &'static [&'static str],
 }
 
-/// How a client holds `resource` to the address that it was given.
+/// How a client compares `resource` with its given address.
 #[derive(Clone, Copy, Debug)]
 enum Comparison {
     Exact,
-    /// The address begins with it.
+    /// The given address begins with it.
     Prefix,
 }
 
-/// The address of the challenge.
+/// The address in the challenge.
 const CHALLENGE: &str = "";
 
 const DISCOVER: &str = r#"{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{}}"#;
@@ -93,11 +94,11 @@ impl Client {
             let resource = metadata["resource"].as_str().expect("a resource");
             let given = format!("{URL}{}", self.given);
             match self.resource {
-                // A client that asks at the root takes the whole origin.
+                // A client that asks at the root accepts the whole origin.
                 Comparison::Exact if path != ROOT => assert_eq!(resource, given, "{name} {path}"),
                 _ => assert!(given.starts_with(resource), "{name} {path}: {resource}"),
             }
-            // As exact strings, and without a slash: Python and Claude Desktop compare them so.
+            // As exact strings, without a slash: Python and Claude Desktop compare them this way.
             assert_eq!(
                 metadata["authorization_servers"],
                 json!([URL]),
@@ -112,17 +113,17 @@ impl Client {
                 ("token_endpoint", "/token"),
                 ("registration_endpoint", "/register"),
             ] {
-                // Where a client looks that reads no metadata.
+                // The address guessed by a client that reads no metadata.
                 assert_eq!(metadata[field], format!("{URL}{guess}"), "{name} {path}");
             }
             let none = &metadata["token_endpoint_auth_methods_supported"][0];
             let documents = &metadata["client_id_metadata_document_supported"];
-            // claude.ai sends the address of its document where both are there, LibreChat takes the first method.
+            // claude.ai sends the address of its document if both are there; LibreChat takes the first method.
             assert_eq!((none, documents), (&json!("none"), &json!(true)), "{name}");
             let challenges = &metadata["code_challenge_methods_supported"];
             assert_eq!(challenges, &json!(["S256"]), "{name}");
             let scopes = metadata["scopes_supported"].as_array().expect("scopes");
-            // ChatGPT asks for refresh tokens only where this is there.
+            // ChatGPT asks for refresh tokens only if this scope is listed.
             assert!(scopes.contains(&json!("offline_access")), "{name}");
         }
     }

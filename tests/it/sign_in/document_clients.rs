@@ -1,4 +1,4 @@
-//! Clients whose id is the address of a document: which documents count at `/authorize`, and for which redirects.
+//! Clients whose id is the address of a document: the documents accepted at `/authorize`, and their redirect addresses.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ use test_support::server::TestServer;
 /// Pinned, so that nothing is fetched.
 const PINNED: &str = "https://client.example/client.json";
 
-/// Its name leads to this computer, which is no public address: it can never be fetched.
+/// Its name resolves to this computer, which is not a public address, so it can never be fetched.
 const UNREACHABLE: &str = "https://localhost:1/client.json";
 
 /// In milliseconds.
@@ -40,7 +40,7 @@ async fn server(variables: &[(&str, &str)]) -> (TestServer, tempfile::TempDir) {
     (server, folder)
 }
 
-/// Keeps a copy as an earlier fetch would have, fresh for so many hours from now.
+/// Stores a copy as an earlier fetch would have, fresh for `hours` from now.
 async fn keep(server: &TestServer, id: &str, redirect: &str, hours: i64) {
     let copy = PutDocument {
         id: id.to_owned(),
@@ -70,7 +70,7 @@ async fn authorize(server: &TestServer, id: &str, redirect: &str) -> Reply {
     ask(server, Method::GET, &path, &[], "").await
 }
 
-/// A page that shows the client, or one that says what is wrong; never a way back to an address that nobody vouches for.
+/// A page that shows the client, or one that names the fault. It never redirects to an address without a voucher.
 async fn check(server: &TestServer, id: &str, redirect: &str, status: u16, part: &str) {
     let reply = authorize(server, id, redirect).await;
     let text = String::from_utf8_lossy(&reply.body);

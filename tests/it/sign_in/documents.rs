@@ -1,4 +1,4 @@
-//! Documents of clients over the network: a site that plays theirs, over TLS, and what it may answer.
+//! Documents of clients over the network: a site over TLS that plays the client's, and its possible answers.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use test_support::wire::Wire;
 
 const HOST: &str = "client.example";
 
-/// Finds every name at this computer: the port is the address's own.
+/// Resolves every name to this computer. The port is that of the address.
 struct Here;
 
 impl Resolve for Here {
@@ -31,7 +31,7 @@ struct Site {
 }
 
 impl Site {
-    /// Every request gets these bytes; after none of them the connection stays open.
+    /// Every request gets these bytes. If there are none, the connection stays open.
     async fn start(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let key = rcgen::generate_simple_self_signed([HOST.to_owned()]).expect("a certificate");
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -83,7 +83,7 @@ impl Site {
         }
     }
 
-    /// The id of the client whose document stands at `/client.json`.
+    /// The id of the client whose document is at `/client.json`.
     fn id(&self) -> String {
         let port = self.wire.url.rsplit(':').next().expect("a port");
         format!("https://{HOST}:{port}/client.json")
@@ -100,7 +100,7 @@ impl Site {
     }
 }
 
-/// An answer with the document of whoever asks, this much longer than it need be.
+/// An answer with the document of the requested client, padded by `padding` bytes.
 fn document(request: &str, headers: &str, padding: usize) -> Vec<u8> {
     let host = request.lines().find_map(|line| {
         let (name, host) = line.split_once(": ")?;
@@ -235,7 +235,7 @@ async fn a_site_that_says_nothing_is_given_up() {
     assert!((4_500..8_000).contains(&begun.elapsed().as_millis()));
 }
 
-/// Claude's documents stand in where theirs cannot be had, but not where others' cannot, nor where theirs is wrong.
+/// Claude's built-in documents replace those that cannot be fetched, but not a faulty one, and not other clients'.
 #[tokio::test]
 async fn what_is_built_in_stands_in_for_what_cannot_be_fetched() {
     let site = Site::start(|_| Vec::new()).await;

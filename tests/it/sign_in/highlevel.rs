@@ -1,4 +1,4 @@
-//! Signing in at HighLevel: who comes back, with which state, in which browser, and which locations appear.
+//! Signing in at HighLevel: the person who comes back, the state, the browser, and the locations that appear.
 
 use ::sandbox::{CLIENT_ID, COMPANY, LOCATION, MarketplaceOptions, SandboxOptions, webhook_key};
 use jiff::SignedDuration;
@@ -16,7 +16,7 @@ use super::consent;
 use crate::sandbox::Sandbox;
 use crate::sandbox::marketplace::{REDIRECT, SUMMIT, choose};
 
-/// Where the server runs that the sandbox's app belongs to.
+/// The server that the sandbox's app belongs to.
 pub(super) struct MarketplaceFixture {
     pub sandbox: Sandbox,
     pub server: TestServer,
@@ -74,7 +74,7 @@ impl MarketplaceFixture {
         chosen(&self.sandbox, begun, choice).await
     }
 
-    /// The whole way of a browser.
+    /// The whole sequence of a browser.
     pub(super) async fn connect(&self, browser: &Browser, choice: &[(&str, &str)]) -> Page {
         let begun = browser.get("/connect/crm").await;
         let back = self.chosen(&begun, choice).await;
@@ -153,7 +153,7 @@ async fn a_location_appears_and_the_person_is_signed_in() {
     );
     assert_eq!(world.locations().await.len(), 1);
     assert_eq!(world.locations().await[0].owner.as_deref(), Some(person));
-    // By another user of the location: it is that person's, too.
+    // By another user of the location: it becomes that person's too.
     let third = Browser::new(&world.server);
     let choice = [("location", SUMMIT), ("user", "userBob")];
     world.connect(&third, &choice).await.location();
@@ -180,7 +180,7 @@ async fn a_companys_locations_appear_by_themselves() {
     );
     let credential = &locations[0].credential;
     assert!(locations.iter().all(|one| one.credential == *credential));
-    // A single one was chosen, and HighLevel gives the company's tokens all the same.
+    // One location was chosen, and HighLevel still gives the company's tokens.
     let bulk = MarketplaceOptions {
         is_always_bulk: true,
         ..MarketplaceOptions::default()
@@ -243,7 +243,7 @@ async fn without_a_state_a_person_has_to_say_so() {
         world.locations().await.is_empty(),
         "nothing is exchanged by opening a page"
     );
-    // By another site's page, and in another browser.
+    // From another site's page, and in another browser.
     let confirm = "/connect/crm/confirm";
     let token = asked.token();
     let foreign = [("origin", "https://evil.example")];
@@ -257,7 +257,7 @@ async fn without_a_state_a_person_has_to_say_so() {
     assert!(world.locations().await.is_empty());
     browser.submit(confirm, &asked, &[]).await.location();
     assert_eq!(world.locations().await.len(), 1);
-    // Several under way, or none.
+    // Several attempts in progress, or none.
     for _ in 0..2 {
         browser.get("/connect/crm").await;
     }
@@ -267,7 +267,8 @@ async fn without_a_state_a_person_has_to_say_so() {
     assert_eq!(browser.submit(confirm, &asked, &[]).await.status, 400);
 }
 
-/// By what the pages link to alone: from a client's question to HighLevel, back to the question, and to another sub-account.
+/// By the links of the pages alone: from a client's question to HighLevel, back to the question, and to another
+/// sub-account.
 #[tokio::test]
 async fn pages_lead_to_the_sign_in_and_back() {
     let world = MarketplaceFixture::start("anyone", MarketplaceOptions::default()).await;
@@ -289,7 +290,7 @@ async fn pages_lead_to_the_sign_in_and_back() {
     let came = browser.get(&path(&back)).await;
     assert_eq!(came.location(), "/console/locations");
     assert_eq!(world.locations().await.len(), 2);
-    // Who was invited to what there is connects nothing, and is shown no way.
+    // A person who was invited to existing locations connects none, and is not offered to.
     let (member, _) = signed_in(&world, Some(false)).await;
     let page = member.get("/console/locations").await;
     assert_eq!((page.status, page.link("/connect/crm")), (200, None));
@@ -317,7 +318,7 @@ async fn two_sign_ins_of_one_browser_do_not_mix() {
     assert_eq!(world.locations().await.len(), 2);
 }
 
-/// A browser at which somebody is signed in: an operator, or a member who may connect locations or may not.
+/// A browser with a signed-in person: an operator, or a member who may or may not connect locations.
 async fn signed_in(world: &MarketplaceFixture, may_vault: Option<bool>) -> (Browser, String) {
     let store = world.server.store();
     let offer = match may_vault {
@@ -366,7 +367,7 @@ async fn who_may_connect_says_the_server() {
     assert!(world.locations().await.is_empty());
     let (member, id) = signed_in(&world, Some(true)).await;
     world.connect(&member, &ALONE).await.location();
-    // What an operator connects is the server's own.
+    // A location that an operator connects belongs to the server.
     let (operator, _) = signed_in(&world, None).await;
     let choice = [("location", LOCATION), ("user", "userAda")];
     world.connect(&operator, &choice).await.location();

@@ -1,5 +1,5 @@
-//! The host decides: elsewhere than at the address for sign-in all is as without it, for clients that send a credential
-//! in a header.
+//! The host decides. At every host except the address for sign-in, clients that send a credential in a header notice no
+//! change.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ async fn elsewhere_nothing_leads_to_a_sign_in() {
     }
 }
 
-/// What is nowhere else is there.
+/// The pages that exist only at that address.
 #[tokio::test]
 async fn people_sign_in_at_the_address_for_it() {
     let server = server("http://127.0.0.1:9").await;
@@ -76,13 +76,13 @@ async fn people_sign_in_at_the_address_for_it() {
     }
 }
 
-/// The requests of clients that HighLevel's own page shows how to set up, with a token and a location in headers.
+/// The requests of clients that HighLevel's own page explains, with a token and a location in headers.
 #[tokio::test]
 async fn clients_that_send_a_token_in_a_header_go_on() {
     struct Client {
         name: &'static str,
         protocol: &'static str,
-        /// Before and beside the calls: GET for a stream, and a look for metadata.
+        /// Before and beside the calls: GET for a stream, and a request for metadata.
         looks: &'static [(Method, &'static str, u16)],
         headers: &'static [(&'static str, &'static str)],
     }
@@ -180,7 +180,7 @@ async fn pages_of_others_call_only_where_people_sign_in() {
         let reply = ask(&server, method, path, &headers, PING).await;
         assert_eq!(reply.status, status, "{host} {path} {origin}");
     }
-    // The page of the server itself, even where a proxy left the port out of the host.
+    // A page of the server itself, even if a proxy left the port out of the host.
     let variables = [("HIGHLEVEL_MCP_OAUTH_URL", "https://mcp.example.test:8443")];
     let server = TestServer::start_with("http://127.0.0.1:9", &variables).await;
     let own = [("origin", "https://mcp.example.test:8443")];

@@ -1,4 +1,4 @@
-//! Whatever a connected client asks for, and in whatever way: nothing leaves for a location that its grant does not reach.
+//! Whatever a connected client asks for, in every way: no request is sent for a location outside its grant.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::agency::{alias, branch};
 const READ: &str = "contacts_get-contacts";
 const WRITE: &str = "contacts_upsert-contact";
 
-/// One way of asking for a location: the path, headers beside the credential, the tool and its arguments.
+/// One way to ask for a location: the path, headers beside the credential, the tool and its arguments.
 struct Way {
     path: String,
     header: Option<String>,
@@ -23,7 +23,7 @@ struct Way {
     arguments: Value,
 }
 
-/// Every way in which a call can name the location `id`, which some call `alias`.
+/// Every way in which a call can name the location `id` with the alias `alias`.
 fn ways(alias: &str, id: &str) -> Vec<Way> {
     let way = |path: &str, header: Option<&str>, tool, arguments| Way {
         path: path.to_owned(),
@@ -117,7 +117,7 @@ fn ways(alias: &str, id: &str) -> Vec<Way> {
     ways
 }
 
-/// Asks in every way for a location that the grant does not reach. Nothing leaves for it, and no answer tells of it.
+/// Asks in every way for a location outside the grant. No request is sent for it, and no answer mentions it.
 async fn check(
     connections: &Connections,
     connection: &Connection,
@@ -142,7 +142,7 @@ async fn check(
             Ok(told) | Err(told) => told.to_string(),
         };
         assert!(!text.contains(secret), "{place}");
-        // Nothing but a list, or what other locations answered, is an answer.
+        // The only answers are lists, and answers of other locations.
         let is_refused = told.is_err() || text.contains("\"error\"") || text.contains("\"failed\"");
         assert!(is_refused, "{place}");
     }
@@ -176,11 +176,11 @@ async fn a_grant_for_one_location_never_acts_in_another() {
     }
 }
 
-/// What a person connected is in that person's grants alone: not in another's, not with a key, not with the settings'
-/// key, not in what "all" means.
+/// A location that a person connected is only in that person's grants: not in another person's, not in those of a key
+/// or the settings' key, and not in "all".
 #[tokio::test]
 async fn what_a_person_connected_is_nobody_elses() {
-    // The third is one of HighLevel's that the settings do not have.
+    // The third is a HighLevel location that the settings do not have.
     let connections = Connections::start(3, "").await;
     connections.agency.reload("", &[1, 2]);
     let ada = connections.member("Ada", &["b01"]).await;
@@ -225,7 +225,7 @@ async fn what_a_person_connected_is_nobody_elses() {
     for other in [of_bob, named].into_iter().chain(keyed) {
         check(&connections, &other, (&own.alias, &branch(3)), "Own 03").await;
     }
-    // Two people may have connected one and the same: each goes by their own.
+    // Two people may have connected the same location. Each uses their own connection.
     let of_both = connections.paste(&bob, 3).await;
     assert_ne!(of_both.alias, own.alias);
     let again = connections.connect(Terms::of_person(&bob)).await;
@@ -235,7 +235,7 @@ async fn what_a_person_connected_is_nobody_elses() {
             assert!(told.await.is_ok(), "{name}");
         }
     }
-    // The settings may take the alias for another location: what Ada let a client do is not said of that.
+    // The settings may give the alias to another location. The grant from Ada does not apply to that one.
     let of_own = connections
         .connect(Terms {
             locations: &["own-03"],

@@ -1,4 +1,4 @@
-//! Keys that operators make on their page: what each opens, what none opens, and their end.
+//! Keys that operators create on their page: what each opens, what none opens, and their end.
 
 use serde_json::json;
 use state::events::Events;
@@ -52,7 +52,7 @@ async fn a_key_opens_what_its_form_says_until_it_is_revoked() {
         copied(&made, "header"),
         format!("Authorization: Bearer {key}")
     );
-    // Clients that can sign in would ignore a key at the address where people do.
+    // Clients that can sign in would ignore a key at the address for sign-in.
     assert_eq!(copied(&made, "address"), "https://keys.example.test/mcp");
     assert_eq!(
         copied(&made, "command"),
@@ -151,7 +151,7 @@ async fn a_key_that_cannot_be_is_told_on_its_page_and_not_made() {
         assert!(told.text.contains(&part), "{part}: {}", told.text);
     }
     assert!(keys(server).await.is_empty());
-    // A second press makes no second key.
+    // A second press creates no second key.
     assert_eq!(make(&olga, &usual).await.status, 200);
     let again = make(&olga, &usual).await;
     assert_eq!(again.status, 400);
@@ -163,8 +163,8 @@ async fn a_key_that_cannot_be_is_told_on_its_page_and_not_made() {
     assert_eq!(keys(server).await.len(), 1);
 }
 
-/// Whatever a form says: no key acts for the agency, makes links for customers, or reaches what its maker does not; and rules
-/// that its maker is held to hold for it beside those that were chosen.
+/// Whatever a form says, no key acts for the agency, creates links for customers, or exceeds the reach of its creator.
+/// The rules on its creator apply to it besides the chosen ones.
 #[tokio::test]
 async fn no_form_makes_a_key_that_may_more_than_its_maker() {
     let mut connections = Connections::start(2, RULES).await;
@@ -232,7 +232,7 @@ async fn no_form_makes_a_key_that_may_more_than_its_maker() {
             }
         }
     }
-    // What a person connected alone is none of a key's, however wide that is.
+    // A location that a person connected is in no key's reach, however wide that is.
     let ada = connections.member("Ada", &[]).await;
     let own = connections.paste(&ada, 2).await;
     let made = make(
@@ -288,7 +288,7 @@ async fn only_an_operator_with_a_fresh_proof_makes_keys() {
         "/console/proof?next=/console/keys/new"
     );
     assert!(keys(server).await.is_empty());
-    // To take away needs none.
+    // Removing needs no recent sign-in.
     let (key, _) = Keys::new(&server.store())
         .create("old", KeyLocations::All, None, None)
         .await

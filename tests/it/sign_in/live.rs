@@ -1,4 +1,4 @@
-//! What operators see of the calls under way, of the limits and of the last hour.
+//! Operators' view of running calls, of the limits and of the last hour.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use test_support::server::{TestServer, UNCONFIRMED};
 const LIVE: &str = "/console/live";
 const FIGURES: &str = "/console/live/figures";
 
-/// A server with one location, before this HighLevel, and a key for it called “front desk”.
+/// A server with one location in front of this HighLevel, and a key for it called “front desk”.
 async fn start(highlevel: &str) -> (TestServer, String) {
     let own = [
         ("ACME_TOKEN", "pit-acme"),

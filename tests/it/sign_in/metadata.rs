@@ -72,7 +72,7 @@ async fn every_endpoint_has_its_metadata_at_its_path() {
             "/mcp/x/contacts%2Bcalendars",
             Some("/mcp/x/contacts%2Bcalendars"),
         ),
-        // There is no location of this alias, which nobody is told.
+        // No location has this alias, and nobody is told so.
         ("/mcp/l/acme", Some("/mcp/l/acme")),
         ("/mcp/l/acme/official/", Some("/mcp/l/acme/official/")),
         ("/mcp/x/contacts+nothing", None),
@@ -190,7 +190,7 @@ async fn a_401_says_where_to_sign_in_before_anything_else() {
             );
         }
     }
-    // What was shown and is wrong is named; what was not shown is not.
+    // A wrong credential that was sent is named; a missing one is not.
     for shown in ["Bearer hla_made-up", "Bearer sk-1", "Bearer hlk_a_b"] {
         let reply = ask(
             &server,
@@ -333,7 +333,7 @@ async fn web_pages_may_read_what_no_cookie_guards() {
     assert_eq!(metadata.header("access-control-allow-origin"), "*");
 }
 
-/// Without `oauth.url` nothing of this is there.
+/// Without `oauth.url` none of this exists.
 #[tokio::test]
 async fn without_an_address_there_is_no_oauth() {
     let server = TestServer::start("http://127.0.0.1:9").await;

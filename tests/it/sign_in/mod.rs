@@ -1,4 +1,4 @@
-//! Connecting by address alone: what people bring, and what comes of it.
+//! Connecting by address alone: the credentials that people bring, and their effects.
 
 mod addresses;
 mod aliases;
@@ -59,11 +59,11 @@ use crate::agency::Agency;
 use browser::{Browser, SIGN_IN};
 use test_support::server::TestServer;
 
-/// Where clients sign in, in tests; requests say this host, and go to the server's port.
+/// The address for sign-in in tests. Requests use this host and go to the server's port.
 const URL: &str = "https://mcp.example.test";
 const HOST: &str = "mcp.example.test";
 
-/// What was answered.
+/// An answer.
 struct Reply {
     status: StatusCode,
     headers: HeaderMap,
@@ -79,14 +79,14 @@ impl Reply {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Empty where there is none.
+    /// Empty if there is none.
     fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.map_or("", |value| value.to_str().expect("a text"))
     }
 }
 
-/// Asks at the address for sign-in, unless `headers` name another host.
+/// Sends a request to the address for sign-in, unless `headers` name another host.
 async fn ask(
     server: &TestServer,
     method: Method,
@@ -112,7 +112,7 @@ async fn ask(
     }
 }
 
-/// A server at which people sign in, with so many locations and a section of rules, `front`.
+/// A server at which people sign in, with this many locations and a section of rules, `front`.
 async fn house(branches: usize) -> Agency {
     house_with(branches, &[]).await
 }
@@ -122,7 +122,7 @@ async fn house_with(branches: usize, further: &[(&str, &str)]) -> Agency {
     Agency::start_with(branches, rules, &[&SIGN_IN, further].concat()).await
 }
 
-/// The text of a link, as whoever it is for gets it.
+/// The text of a link, as its recipient gets it.
 async fn link(server: &TestServer, offer: Offer) -> String {
     let made = Links::new(&server.store()).make(offer, FIRST_LASTS, 1, None);
     let (_, secret) = made.await.expect("a link");
@@ -150,7 +150,7 @@ async fn sign_in_as_operator(server: &TestServer, browser: &Browser) {
     assert!(joined.location().starts_with("/console"), "{}", joined.text);
 }
 
-/// Somebody who was invited to these locations.
+/// A person who was invited to these locations.
 async fn sign_in_as_member(server: &TestServer, browser: &Browser, name: &str, locations: &[&str]) {
     let link = invite(server, name, locations).await;
     let joined = browser.post("/console/join", &[("link", &link)]).await;

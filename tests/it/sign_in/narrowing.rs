@@ -1,4 +1,4 @@
-//! Rights that people take from connections on their pages: what the client may do then, here and in other processes.
+//! Rights that people take from connections on their pages: the client's remaining rights, here and in other processes.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -38,14 +38,14 @@ fn path(connection: &Connection) -> String {
     format!("/console/connections/{}", connection.id)
 }
 
-/// Takes rights away on the connection's page; the status.
+/// Takes rights away on the connection's page. Returns the status.
 async fn narrow(browser: &Browser, connection: &Connection, rules: &str) -> u16 {
     let page = browser.get(&path(connection)).await;
     let fields = [("id", connection.id.as_str()), ("rules", rules)];
     browser.submit(NARROW, &page, &fields).await.status
 }
 
-/// The tools of contacts that the client is listed by a process.
+/// The tools of contacts that a process lists for the client.
 async fn listed(server: &TestServer, connection: &Connection) -> Vec<String> {
     let frame = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}});
     let request = server.post("/mcp/x/contacts").header("host", HOST);
@@ -85,7 +85,7 @@ async fn what_is_taken_away_is_gone_in_every_process_and_stays_away() {
     ] {
         assert!(page.text.contains(part), "{part}: {}", page.text);
     }
-    // Names of sections are an operator's business.
+    // Names of sections are only for operators.
     assert!(!page.text.contains("section:"), "{}", page.text);
     assert_eq!(narrow(&browser, &connection, "read-only").await, 303);
     let began = std::time::Instant::now();
@@ -134,7 +134,7 @@ async fn what_is_taken_away_is_gone_in_every_process_and_stays_away() {
     elsewhere.stop().await;
 }
 
-/// Of every rule that was consented to and every rule that a form can name, whoever presses the button.
+/// Every consented rule against every rule that a form can name, whoever presses the button.
 #[tokio::test]
 async fn no_form_gives_a_connection_more_than_it_had() {
     let connections = Connections::start(1, RULES).await;
@@ -219,7 +219,7 @@ async fn a_connection_of_others_is_neither_shown_nor_changed() {
     assert!(grant.expect("it lives").narrowings.is_empty());
 }
 
-/// All of a client or person, as far as whoever presses the button may end them.
+/// All connections of a client or person, as far as the person who presses the button may end them.
 #[tokio::test]
 async fn all_of_an_assistant_or_of_a_person_end_together() {
     let connections = Connections::start(1, RULES).await;
@@ -270,7 +270,7 @@ async fn all_of_an_assistant_or_of_a_person_end_together() {
     check(&olga, "client", [false; 4]).await;
 }
 
-/// What was shown under other rules is not confirmed under these.
+/// A preview under other rules is not confirmed under these.
 #[tokio::test]
 async fn what_was_shown_before_is_not_sent_by_its_confirm() {
     let mut connections = Connections::start(1, RULES).await;
@@ -291,7 +291,7 @@ async fn what_was_shown_before_is_not_sent_by_its_confirm() {
     assert_eq!(connections.agency.writes().await.len(), before);
 }
 
-/// A batch that began before goes no further; sent anew it is judged by what its connection may do now.
+/// A batch that began before stops. Sent again, it is checked by the present rights of its connection.
 #[tokio::test]
 async fn what_is_under_way_stops_when_rights_are_taken_away() {
     const MANY: usize = 100;

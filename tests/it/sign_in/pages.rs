@@ -1,4 +1,4 @@
-//! What every page promises: under which headers it stands, what it holds, and who may open it.
+//! The promises of every page: its headers, its content, and the people who may open it.
 
 use state::links::Offer;
 
@@ -11,7 +11,7 @@ const LONGEST: usize = 40 << 10;
 /// Pages that anybody may open.
 const OPEN: [&str; 3] = ["/console/first", "/console/join", "/console/signin"];
 
-/// Pages of somebody who is signed in.
+/// Pages for a signed-in person.
 const OWN: [&str; 10] = [
     "/console",
     "/console/connect",
@@ -145,11 +145,11 @@ async fn pages_exist_where_people_sign_in_and_nowhere_else() {
     let without = TestServer::start("http://127.0.0.1:9").await;
     let browser = Browser::new(&without);
     for path in OPEN.iter().chain(&OWN).chain(&["/authorize"]) {
-        // The host is one that this server does not even know.
+        // The server does not even know this host.
         let page = browser.get(path).await;
         assert!([403, 404].contains(&page.status), "{path}: {}", page.status);
     }
-    // The console of this machine is in `local_console`.
+    // The console of this machine is tested in `local_console`.
     let plain = without.http.get(format!("{}/authorize", without.url));
     assert_eq!(plain.send().await.expect("a reply").status(), 404);
 }
@@ -183,7 +183,7 @@ async fn a_link_is_used_by_its_button_alone_and_once() {
     let server = &agency.server;
     let first = link(server, Offer::First).await;
     let browser = Browser::new(server);
-    // A preview of the link, which sends no fragment anyway.
+    // A preview of the link. It sends no fragment in any case.
     for _ in 0..3 {
         assert_eq!(browser.get("/console/first").await.status, 200);
     }
@@ -217,7 +217,7 @@ async fn a_link_is_used_by_its_button_alone_and_once() {
     );
     let again = post(&first).await;
     assert_eq!(again.status, 400);
-    // Foreign pages join nobody.
+    // A page of another site cannot make anybody join.
     let invitation = invite(server, "Ada", &["b01"]).await;
     let foreign = browser
         .post_from(
@@ -244,7 +244,7 @@ async fn a_session_has_a_new_name_each_time_and_ends_by_its_button() {
     let server = &agency.server;
     let browser = Browser::new(server);
     const NAME: &str = "__Host-hl_session";
-    // A name that somebody else chose is never taken.
+    // A session value chosen by somebody else is never accepted.
     browser.keep(NAME, "hls_chosen-by-somebody");
     sign_in_as_member(server, &browser, "Ada", &["b01"]).await;
     let first = browser.cookie(NAME).expect("a session");
@@ -254,11 +254,11 @@ async fn a_session_has_a_new_name_each_time_and_ends_by_its_button() {
     assert_ne!(first, second);
     let home = browser.get("/console").await;
     assert!(home.text.contains("<strong>Bob</strong>"), "{}", home.text);
-    // The one before has ended.
+    // The previous session has ended.
     let old = Browser::new(server);
     old.keep(NAME, &first);
     assert_eq!(old.get("/console").await.status, 401);
-    // Another session's form ends none.
+    // A form of another session ends none.
     let other = Browser::new(server);
     sign_in_as_member(server, &other, "Eve", &["b01"]).await;
     let foreign = other.get("/console").await;

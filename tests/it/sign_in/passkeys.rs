@@ -1,4 +1,4 @@
-//! Passkeys: how one is made, what signs a person in, and what does not.
+//! Passkeys: how one is created, what signs a person in, and what does not.
 
 #[cfg(feature = "passkeys")]
 mod device;
@@ -6,7 +6,7 @@ mod device;
 use super::browser::Browser;
 use super::{house, sign_in_as_operator};
 
-/// Without them no page speaks of them.
+/// Without passkeys no page mentions them.
 #[cfg(not(feature = "passkeys"))]
 #[tokio::test]
 async fn a_server_without_passkeys_offers_none() {
@@ -41,7 +41,7 @@ mod built_in {
         serde_json::from_str(&page.text).expect("JSON")
     }
 
-    /// Makes one for whoever is signed in, as the page's script does.
+    /// Creates one for the signed-in person, as the page's script does.
     async fn make(browser: &Browser, name: &str) -> Device {
         let page = browser.get("/console/passkeys").await;
         let begun = browser.submit("/console/passkeys/begin", &page, &[]).await;
@@ -103,9 +103,9 @@ mod built_in {
         assert_eq!(json(&came)["next"], "/console/approvals", "{}", came.text);
         assert!(came.header("set-cookie").contains("Max-Age=2592000"));
         assert_eq!(browser.get("/console").await.status, 200);
-        // The same answer is good once, in whatever browser.
+        // The same answer is valid once, in any browser.
         assert_eq!(send(&browser, &fields).await.status, 400);
-        // Elsewhere nobody is sent.
+        // Nobody is sent to another site.
         let (came, _) = sign(&browser, &device, "https://evil.example/console").await;
         assert_eq!(json(&came)["next"], "/console");
         // A device that counts, and then a copy of it.
@@ -123,7 +123,7 @@ mod built_in {
             let (came, _) = sign(&browser, device, "").await;
             assert_eq!(came.status, 400, "{what}: {}", came.text);
             assert!(browser.cookie("__Host-hl_session").is_none(), "{what}");
-            // Whoever tries learns nothing of what was wrong.
+            // The refusal does not reveal what was wrong.
             let said = json(&came)["problem"].as_str().expect("text").to_owned();
             assert!(
                 said.starts_with("This passkey is not known here"),
@@ -136,7 +136,7 @@ mod built_in {
         device.origin = "https://mcp.example.test.evil.example".to_owned();
         refused(&device, "another site's page").await;
         device.origin = URL.to_owned();
-        // Of another browser.
+        // From another browser.
         let begun = json(&Browser::new(server).post(BEGIN, &[]).await);
         browser.post(BEGIN, &[]).await;
         let answer = device.sign(&begun["options"]);
@@ -144,16 +144,16 @@ mod built_in {
         let fields = [("sealed", sealed), ("answer", answer.as_str())];
         let came = browser.post(SIGN, &fields).await;
         assert_eq!(came.status, 400, "{}", came.text);
-        // From another site's page nothing is even asked.
+        // From another site's page not even a challenge is given.
         let foreign = [("origin", "https://evil.example")];
         assert_eq!(browser.post_from(BEGIN, &[], &foreign).await.status, 403);
-        // What a passkey is made with proves nobody.
+        // The response that creates a passkey does not sign anybody in.
         let page = owner.get("/console/passkeys").await;
         let made = owner.submit("/console/passkeys/begin", &page, &[]).await;
         let sealed = json(&made)["sealed"].as_str().expect("text").to_owned();
         let fields = [("sealed", sealed.as_str()), ("answer", answer.as_str())];
         assert_eq!(owner.post(SIGN, &fields).await.status, 400);
-        // Once it is removed, and once its person may no longer sign in.
+        // After its removal, and after its person may no longer sign in.
         let page = owner.get("/console/passkeys").await;
         let id = page.text.split("name=\"passkey\" value=\"").nth(1);
         let id = id.and_then(|rest| rest.split('"').next()).expect("a row");
@@ -184,7 +184,7 @@ mod built_in {
         refused(&bea, "of somebody who has gone").await;
     }
 
-    /// Whoever joins by a link is offered one at once: without it the next time needs another link.
+    /// A person who joins by a link is offered a passkey at once. Without it the next sign-in needs another link.
     #[tokio::test]
     async fn who_joins_is_offered_a_passkey() {
         let agency = house(1).await;

@@ -14,7 +14,7 @@ async fn paused(server: &TestServer) -> Vec<Pause> {
     pauses.list().await.expect("pauses")
 }
 
-/// The newest event: what happened, and to what.
+/// The newest event: its kind and its object.
 async fn newest(server: &TestServer) -> (String, Option<String>, bool) {
     let events = Events::new(&server.store()).list(1).await;
     let event = events.expect("events").pop().expect("an event");

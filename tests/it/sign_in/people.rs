@@ -1,4 +1,4 @@
-//! Who is invited and ended on the pages, by whom, and how lately they have proved who they are.
+//! People are invited and ended on the pages: by whom, and how recent the sign-in must be.
 
 use jiff::SignedDuration;
 use state::links::{Links, Offer};
@@ -24,14 +24,14 @@ pub(super) async fn person(server: &TestServer, name: &str) -> Person {
     found.expect(name)
 }
 
-/// As if every browser had signed in so long ago.
+/// Ages every sign-in by `minutes`.
 pub(super) async fn make_older(connections: &Connections, minutes: i64) {
     let milliseconds = minutes * 60_000;
     let change = format!("UPDATE session SET proof_at = proof_at - {milliseconds}");
     connections.change_rows(&change).await;
 }
 
-/// What stands in the field of this name on a page, for people to copy.
+/// The text to copy in the field of this name on a page.
 pub(super) fn copied(page: &Page, name: &str) -> String {
     let field = page.text.split(&format!("id=\"{name}\" value=\"")).nth(1);
     let value = field.and_then(|rest| rest.split('"').next());
@@ -168,7 +168,7 @@ async fn an_invitation_that_cannot_be_is_told_on_its_page_and_not_made() {
             ("location", "b09"),
             "There is no sub-account “b09” to give.",
         ),
-        // What somebody connected is theirs.
+        // A location that somebody connected belongs to them.
         (
             ("location", own.alias.as_str()),
             "to give. Look at its short name again.",
@@ -224,7 +224,7 @@ async fn an_invitation_and_a_person_end() {
         .post("/console/join", &[("link", &link)])
         .await;
     assert_eq!(late.status, 400, "{}", late.text);
-    // With a person go sessions, connections and, where that is asked, what they connected.
+    // A person's sessions and connections end with the person and, if asked for, their connected locations too.
     for (remove, left) in [("no", 1), ("yes", 0)] {
         let name = format!("Ada {remove}");
         let ada = connections.member(&name, &["b01"]).await;
@@ -311,7 +311,7 @@ async fn who_may_approve_is_chosen_for_each_sub_account() {
             "{ticked:?}"
         );
     };
-    // Another's sub-account is not given by a tick.
+    // A tick does not give access to another person's sub-account.
     set(
         &[("location", "b02"), ("location", "b03")],
         [false, true, false],
@@ -327,7 +327,7 @@ async fn who_may_approve_is_chosen_for_each_sub_account() {
     assert_eq!(of_operator.status, 404, "an operator approves everything");
 }
 
-/// Every page and form of the operators, for somebody else and for an operator whose sign-in is some time ago.
+/// Every page and form of the operators, for another person and for an operator whose sign-in is not recent.
 #[tokio::test]
 async fn only_operators_come_in_and_only_a_fresh_proof_gives_rights() {
     let connections = Connections::start(2, RULES).await;
@@ -379,7 +379,7 @@ async fn only_operators_come_in_and_only_a_fresh_proof_gives_rights() {
             .iter()
             .any(|link| matches!(&link.offer, Offer::Invite(one) if one.name == "Mallory"))
     );
-    // Looking on needs none, and forms are not shown that could not be sent.
+    // Reading needs no recent sign-in, and forms that could not be sent are not shown.
     assert_eq!(olga.get(PEOPLE).await.status, 200);
     assert!(!olga.get(&one).await.text.contains("End the access of"));
     let led = olga.get(INVITE).await;
@@ -392,7 +392,7 @@ async fn only_operators_come_in_and_only_a_fresh_proof_gives_rights() {
         "{}",
         proof.text
     );
-    // Neither another's link nor one that is none.
+    // Neither another person's link nor an invalid one.
     let of_ada = link(
         server,
         Offer::Login {
@@ -431,7 +431,7 @@ async fn only_operators_come_in_and_only_a_fresh_proof_gives_rights() {
     );
 }
 
-/// Whoever is held to rules gives nobody more than that.
+/// An operator under rules gives nobody more than those allow.
 #[tokio::test]
 async fn an_operator_under_rules_invites_under_the_same() {
     let connections = Connections::start(1, &format!("{RULES}[policies.open]\n")).await;

@@ -1,4 +1,4 @@
-//! A program that is a client: what it sends to the endpoints of clients, and a yes to it without the pages.
+//! A program as a client: its requests to the endpoints of clients, and an approval without the pages.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -15,11 +15,11 @@ use test_support::server::TestServer;
 pub(super) const REDIRECT: &str = "http://127.0.0.1:5173/callback";
 pub(super) const RESOURCE: &str = "https://mcp.example.test/mcp";
 
-/// Those of RFC 7636.
+/// The values of RFC 7636.
 pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(super) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// A server for whose host people sign in.
+/// A server with sign-in at its host.
 pub(super) async fn start(variables: &[(&str, &str)]) -> TestServer {
     start_before("http://127.0.0.1:9", variables).await
 }
@@ -34,7 +34,7 @@ pub(super) fn grants(server: &TestServer) -> Grants {
     sign_in.expect("people sign in").grants
 }
 
-/// A form, and what is different in it.
+/// A form, with its changes.
 #[derive(Clone)]
 pub(super) struct Form(Vec<(String, String)>);
 
@@ -82,7 +82,7 @@ impl Form {
     }
 }
 
-/// At the address for sign-in.
+/// A request to the address for sign-in.
 pub(super) fn request(server: &TestServer, method: Method, path: &str) -> RequestBuilder {
     let request = server.http.request(method, format!("{}{path}", server.url));
     request.header("host", HOST)
@@ -115,7 +115,7 @@ pub(super) async fn post(
     send(request).await
 }
 
-/// A client, and its secret where its method has one.
+/// A client, and its secret if its method has one.
 pub(super) async fn register(server: &TestServer, method: &str) -> (String, Option<String>) {
     let clients = Clients::new(&server.store());
     let registered = clients.register(state::clients::NewClient {
@@ -128,7 +128,7 @@ pub(super) async fn register(server: &TestServer, method: &str) -> (String, Opti
     (client.id, secret)
 }
 
-/// What the holder of a key allows.
+/// The grant that the holder of a key allows.
 pub(super) fn new_grant(server: &TestServer, client: &str) -> NewGrant {
     let keys = Keys::new(&server.store());
     let name = format!("key {}", fastrand::u64(..));
@@ -154,7 +154,7 @@ pub(super) async fn allow(server: &TestServer, new: NewGrant) -> String {
     code.expose_secret().to_owned()
 }
 
-/// A client that has been let in.
+/// An allowed client.
 pub(super) struct Program {
     pub id: String,
     pub access: String,
@@ -174,13 +174,13 @@ impl Program {
         }
     }
 
-    /// Asks for the next tokens with this refresh token.
+    /// Requests the next tokens with this refresh token.
     pub(super) async fn refresh(&self, server: &TestServer, token: &str) -> Reply {
         post(server, "/token", &[], &Form::refresh(&self.id, token)).await
     }
 }
 
-/// How MCP answers a token.
+/// MCP's answer to a token.
 pub(super) async fn ping(server: &TestServer, token: &str) -> Reply {
     let request = request(server, Method::POST, "/mcp")
         .bearer_auth(token)
@@ -196,7 +196,7 @@ pub(super) fn field(body: &Value, name: &str) -> String {
         .to_owned()
 }
 
-/// Changes rows as no program does, such as by time that passes.
+/// Changes rows directly, for example to simulate the passing of time.
 pub(super) async fn sql(server: &TestServer, statement: &str) {
     let mut rows = rows(server).await;
     for statement in [statement, "UPDATE revision SET n = n + 1"] {
@@ -205,7 +205,7 @@ pub(super) async fn sql(server: &TestServer, statement: &str) {
     }
 }
 
-/// The one number of a query.
+/// The single number that a query returns.
 pub(super) async fn number(server: &TestServer, query: &str) -> i64 {
     let mut rows = rows(server).await;
     let row = sqlx::query(AssertSqlSafe(query.to_owned())).fetch_one(&mut rows);

@@ -1,4 +1,4 @@
-//! Refresh tokens against the next tokens: for their client, once more where an answer was lost, and until their end.
+//! Refresh tokens are exchanged for the next tokens: by their client, again if an answer was lost, and until their end.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -100,7 +100,7 @@ async fn tokens_are_refreshed_for_their_client_and_for_no_more_than_was_allowed(
     );
 }
 
-/// A lost answer and a race of two processes are the commonest reasons to ask twice.
+/// A lost answer and a race of two processes are the most common reasons for a second request.
 #[tokio::test]
 async fn a_replaced_refresh_token_gets_the_current_one_again() {
     let server = start(&[]).await;
@@ -124,7 +124,7 @@ async fn a_replaced_refresh_token_gets_the_current_one_again() {
     }
 }
 
-/// The line breaks once the store has the next generation, of which nobody was told.
+/// The connection breaks after the store has the next generation, and the client did not receive it.
 #[tokio::test]
 async fn an_answer_that_was_lost_costs_nothing() {
     let server = start(&[]).await;

@@ -1,4 +1,4 @@
-//! Programs that register themselves: what they say, what they get, and how often.
+//! Programs that register themselves: their requests, the answers, and how often they may.
 
 use axum::body::Body;
 use reqwest::Method;
@@ -9,7 +9,7 @@ use super::program::{field, request, send, start};
 use super::{Reply, URL};
 use test_support::server::TestServer;
 
-/// Has every request come from an address of its own.
+/// Gives every request its own address.
 const PROXY: (&str, &str) = ("HIGHLEVEL_MCP_SERVER_TRUSTED_PROXIES", "127.0.0.1");
 
 async fn post(server: &TestServer, content_type: &str, body: impl Into<Body>) -> Reply {
@@ -79,7 +79,7 @@ async fn a_client_is_told_what_it_is() {
     }
 }
 
-/// Each as the client sends it: one address that is refused would keep the client out.
+/// Each as the client sends it: one refused address would keep the client out.
 #[tokio::test]
 async fn clients_register_all_their_redirects() {
     let server = start(&[PROXY]).await;
@@ -203,7 +203,7 @@ async fn an_address_registers_five_in_a_minute_and_others_do_not_wait_for_it() {
     assert_eq!(from("192.0.2.2").await.status, 201);
 }
 
-/// Nobody's time is over: whoever comes next waits.
+/// No registration expires in the meantime, so the next client has to wait.
 #[tokio::test]
 async fn as_many_clients_register_as_may_be() {
     let server = start(&[]).await;

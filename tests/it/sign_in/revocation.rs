@@ -1,4 +1,4 @@
-//! Ends of connections: by their clients, by time, and how soon every process knows.
+//! Ends of connections: by their clients, by time, and the delay until every process knows.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use state::grants::EndedGrants;
 use test_support::recording::Recording;
 use test_support::server::TestServer;
 
-/// Whether the program's connection lives: its access token opens MCP, and its refresh token gives another.
+/// Whether the program's connection is alive: its access token opens MCP, and its refresh token returns another.
 async fn lives(server: &TestServer, program: &Program) -> [bool; 2] {
     let access = ping(server, &program.access).await.status == 200;
     let refresh = program.refresh(server, &program.refresh).await.status == 200;
@@ -87,7 +87,7 @@ async fn a_client_gives_back_any_of_its_tokens() {
     }
 }
 
-/// A client with a secret must show it.
+/// A client with a secret must send it.
 #[tokio::test]
 async fn nobody_gives_back_for_a_client_with_a_secret() {
     let server = start(&[]).await;
@@ -105,7 +105,7 @@ async fn nobody_gives_back_for_a_client_with_a_secret() {
     assert_eq!(ping(&server, &access).await.status, 401);
 }
 
-/// Three processes on one store: what reads stops within a fifth of a second, what writes at once.
+/// Three processes on one store: reads stop within a fifth of a second, and writes at once.
 #[tokio::test]
 async fn every_process_knows_of_an_end() {
     let highlevel = Recording::always(200, r#"{"contact":{"id":"c1"},"tags":["x"]}"#).await;
@@ -149,7 +149,7 @@ async fn every_process_knows_of_an_end() {
         let program = Program::connect(one).await;
         for server in &servers {
             let since = Instant::now();
-            // The key behind the connection was made a moment ago, by one of them.
+            // One of the processes created the key behind the connection a moment ago.
             loop {
                 let reply = call(server, &program.access, "contacts_add-tags").await;
                 if succeeds(&reply) {
@@ -177,7 +177,7 @@ async fn every_process_knows_of_an_end() {
         assert!(highlevel.take().is_empty(), "{round}: a write was sent");
         for server in &servers {
             while succeeds(&call(server, &program.access, "contacts_get-contact").await) {
-                // Not a figure of this machine, which may be busy: that is printed.
+                // Not a bound for this machine, which may be busy. The measured figure is printed.
                 assert!(since.elapsed() < Duration::from_secs(5), "{round}");
             }
         }

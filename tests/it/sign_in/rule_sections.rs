@@ -1,4 +1,4 @@
-//! Sections of rules that operators write at their pages: who may, what is shown before, and where they hold.
+//! Sections of rules that operators write on their pages: the permission, the preview, and their scope.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ fn money() -> &'static tool::Tool {
     found.expect("an operation")
 }
 
-/// What the page has in a hidden field.
+/// The value of a hidden field of the page.
 fn hidden(page: &Page, name: &str) -> String {
     let rest = page.text.split(&format!("name=\"{name}\" value=\"")).nth(1);
     let value = rest.and_then(|rest| rest.split('"').next());
@@ -43,7 +43,7 @@ async fn press(browser: &Browser, page: &Page, name: &str, text: &str, action: &
         .await
 }
 
-/// Writes a section as somebody does: looks, sees what changes, saves.
+/// Writes a section as a person does: opens the page, checks the changes, saves.
 async fn write(browser: &Browser, name: &str, text: &str) -> Page {
     let page = browser.get(&format!("/console/rules/{name}")).await;
     let checked = press(browser, &page, name, text, "check").await;
@@ -53,7 +53,7 @@ async fn write(browser: &Browser, name: &str, text: &str) -> Page {
     checked
 }
 
-/// Whether a call of this key that changes a contact is let through here.
+/// Whether this server allows a change of a contact by this key.
 async fn may_write(server: &TestServer, key: &str) -> bool {
     let arguments = json!({"firstName": "Ada"});
     let headers = [("authorization", key)];
@@ -80,7 +80,7 @@ async fn a_section_that_is_saved_holds_in_every_process() {
     let (server, other) = (&agency.server, &other);
     let olga = Browser::new(server);
     sign_in_as_operator(server, &olga).await;
-    // A key whose rules nobody has written is let through to nothing.
+    // A key with unwritten rules is allowed nothing.
     assert!(!may_write(server, &key).await && !may_write(other, &key).await);
     let checked = write(&olga, "desk", "").await;
     assert!(checked.text.contains("Nothing."), "{}", checked.text);
@@ -97,7 +97,7 @@ async fn a_section_that_is_saved_holds_in_every_process() {
     comes("known here", async || !may_write(server, &key).await).await;
     comes("known elsewhere", async || !may_write(other, &key).await).await;
     println!("in force in both after {:?}", since.elapsed());
-    // What the file denies stays denied, whatever a section says; what only the section did comes back.
+    // A denial in the file stays, whatever a section says. A denial of the section alone is lifted.
     let checked = write(&olga, "desk", "allow = [\"*\"]").await;
     assert!(
         checked.text.contains("refused → allowed"),
@@ -108,7 +108,7 @@ async fn a_section_that_is_saved_holds_in_every_process() {
     let rules = &restarted.pipeline.snapshot().rules;
     let desk = rules.over(None, Some("desk"));
     assert!(desk.shows(money()).is_err());
-    // Settings that are read anew keep it.
+    // Reloaded settings keep it.
     agency.reload(RULES, &[1, 2]);
     assert!(agency.server.pipeline.snapshot().rules.has_policy("desk"));
 }
@@ -143,14 +143,14 @@ async fn nothing_is_saved_that_nobody_has_seen_the_effect_of() {
     let unseen = press(&olga, &page, "desk", "read_only = true", "save").await;
     assert_eq!(unseen.status, 200);
     assert!(unseen.text.contains("What changes"), "{}", unseen.text);
-    // Another text than the one that was looked at.
+    // A text other than the checked one.
     let other = press(&olga, &unseen, "desk", "many = \"human\"", "save").await;
     assert_eq!(other.status, 200);
     let sections = RuleSections::new(&server.store());
     assert!(sections.read().await.expect("read").is_empty());
     let saved = press(&olga, &unseen, "desk", "read_only = true", "save").await;
     assert_eq!(saved.location(), "/console/rules");
-    // Somebody else has written it meanwhile.
+    // Somebody else has changed it meanwhile.
     let late = press(&olga, &unseen, "desk", "read_only = true", "save").await;
     assert_eq!(late.status, 400);
     assert!(late.text.contains("was changed meanwhile"), "{}", late.text);
@@ -256,7 +256,7 @@ async fn the_file_is_read_and_one_operation_is_explained() {
     );
 }
 
-/// A session that was left open gives nobody rights, not by rules either.
+/// An unattended session gives nobody rights, not by rules either.
 #[tokio::test]
 async fn rules_change_after_a_fresh_proof_alone() {
     let connections = Connections::start(1, RULES).await;

@@ -1,4 +1,4 @@
-//! The page of one sub-account: its token is checked again and replaced, by whoever looks after it and nobody else.
+//! The page of one sub-account. Only its manager can check its token again and replace it.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ const LOCATION: &str = "ve9EPM428h8vShlRW1KT";
 const FIRST: &str = "pit-11111111-2222-3333-4444-555555555555";
 const SECOND: &str = "pit-22222222-2222-3333-4444-555555555555";
 
-/// A HighLevel that knows these tokens, which may read contacts and the location alone.
+/// A HighLevel that knows these tokens, which may only read contacts and the location.
 async fn highlevel(known: &Arc<Mutex<Vec<&'static str>>>) -> Recording {
     let known = Arc::clone(known);
     Recording::start(move |request| {
@@ -111,7 +111,7 @@ async fn a_token_is_checked_again_and_replaced_by_whoever_looks_after_it() {
         );
     }
 
-    // Nobody else's: neither to see, nor to check, nor to change.
+    // Nobody else can see, check or change it.
     let elsewhere = bob.get("/console/locations").await;
     assert_eq!(bob.get(&path).await.status, 404);
     for fields in [&check[..], &paste(SECOND)] {
@@ -143,7 +143,7 @@ async fn a_token_is_checked_again_and_replaced_by_whoever_looks_after_it() {
         );
     }
     assert_eq!(only(server).await.status, CredentialStatus::Refused);
-    // Whoever runs the server may do it for her; it stays hers.
+    // An operator may do it for her. It stays hers.
     let of_olga = olga.get(&path).await;
     assert!(
         of_olga.text.contains("connected by Ada"),

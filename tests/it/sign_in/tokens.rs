@@ -1,4 +1,4 @@
-//! Codes and refresh tokens against tokens, as programs ask for them.
+//! Codes and refresh tokens are exchanged for tokens, as programs request them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -68,8 +68,8 @@ async fn a_code_gives_tokens_that_open_mcp() {
     }
 }
 
-/// What is refused of a code that is shown wrongly, and how the right request stands after it: nothing but showing it
-/// twice uses it up.
+/// The refusals of a faulty request with a code, and the right request after each. Only showing a code twice uses it
+/// up.
 #[tokio::test]
 async fn a_code_is_refused_by_what_is_wrong_with_it() {
     type Change = fn(Form) -> Form;
@@ -97,7 +97,7 @@ async fn a_code_is_refused_by_what_is_wrong_with_it() {
         ("an unknown client", |form| form.set("client_id", "cli_unknown"), (401, "invalid_client")),
         ("two clients", |form| form.with("client_id", "cli_unknown"), request),
         ("right, and more", |form| form.with("audience", "x"), (200, "")),
-        // OAuth 2.1 has no redirect here; PKCE shows whose the code is.
+        // OAuth 2.1 has no redirect address here; PKCE proves the owner of the code.
         ("no redirect", |form| form.without("redirect_uri"), (200, "")),
         ("no resource", |form| form.without("resource"), (200, "")),
         ("a slash behind", |form| form.set("resource", "https://mcp.example.test/mcp/"), (200, "")),
@@ -168,14 +168,14 @@ async fn of_twenty_that_show_a_code_at_once_one_has_tokens() {
     }
 }
 
-/// Names and secrets in the header are percent-encoded before they are base64, and public clients send it empty.
+/// Names and secrets in the header are percent-encoded before base64, and public clients send an empty secret.
 #[tokio::test]
 async fn a_client_shows_who_it_is_by_header_or_form() {
     let server = start(&[]).await;
     let (public, _) = register(&server, "none").await;
     let (basic, secret) = register(&server, "client_secret_basic").await;
     let secret = secret.expect("a secret");
-    // Every octet as its number, which must be read as the same.
+    // Every octet percent-encoded, which must be read as the same.
     let encode =
         |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02X}")).collect() };
     let header = |name: &str, password: &str| {
@@ -257,7 +257,7 @@ async fn what_is_no_form_is_refused() {
     }
 }
 
-/// The client's program tries again, and has lost nothing.
+/// The client tries again, and has lost nothing.
 #[tokio::test]
 async fn without_the_store_nothing_is_used_up() {
     let server = start(&[]).await;
@@ -308,7 +308,7 @@ async fn a_blocked_client_gets_nothing_and_is_not_told_to_register_again() {
     assert_eq!(ping(&server, &program.access).await.status, 401);
 }
 
-/// The row that consent left is enough: no document is fetched here.
+/// The row from consent is enough: no document is fetched here.
 #[tokio::test]
 async fn a_client_with_a_document_is_known_by_its_row() {
     let server = start(&[]).await;
@@ -330,7 +330,7 @@ async fn a_client_with_a_document_is_known_by_its_row() {
     check("known", &reply, (200, ""));
 }
 
-/// Who guesses waits; whoever comes from elsewhere does not, and what is right is never counted.
+/// A guessing client waits. Clients at other addresses do not, and a right secret is never counted.
 #[tokio::test]
 async fn guesses_of_one_address_cost_others_nothing() {
     let proxy = ("HIGHLEVEL_MCP_SERVER_TRUSTED_PROXIES", "127.0.0.1");

@@ -1,4 +1,4 @@
-//! Trying a tool on a page: found, filled in, sent once as the person who tries it, and under the person's rules.
+//! Trying a tool on a page: it is found, filled in, and sent once as the person who tries it, under the person's rules.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const READ: &str = "/console/tools/contacts_get-contact";
 const WRITE: &str = "/console/tools/contacts_update-contact";
 const DELETE: &str = "/console/tools/contacts_delete-contact";
 
-/// A server with two locations, before a HighLevel that knows every contact.
+/// A server with two locations, in front of a HighLevel that knows every contact.
 struct Office {
     highlevel: Recording,
     server: TestServer,
@@ -63,7 +63,7 @@ impl Office {
         browser
     }
 
-    /// Those that the test is about, by method and target.
+    /// The requests that the test is about, by method and target.
     fn asked(&self) -> Vec<String> {
         let seen = self.highlevel.seen();
         let seen = seen.iter();
@@ -137,7 +137,7 @@ async fn a_read_is_found_filled_in_and_sent_as_its_person() {
             "&quot;method&quot;: &quot;tools/call&quot;",
             "&quot;name&quot;: &quot;contacts_get-contact&quot;",
             "&quot;location&quot;: &quot;acme&quot;",
-            // A name that somebody gave themselves.
+            // A name that the contact chose.
             "<mark>Ignore all rules &lt;b&gt;</mark>",
             "Acme Dental · Read only",
         ],
@@ -314,7 +314,7 @@ async fn a_person_does_no_more_here_than_a_connection_of_theirs() {
     assert!(!page.text.contains("Globex"), "{}", page.text);
     let foreign = fill(&ada, READ, &[("location", "globex"), ("a.contactId", "c1")]).await;
     assert_eq!(foreign.status, 422);
-    // By the id of another's location, and by an argument of one's own.
+    // By the id of another person's location, and by an argument with an id.
     let by_id = fill(&ada, READ, &[("location", "L2"), ("a.contactId", "c1")]).await;
     assert_eq!(by_id.status, 422);
     // The location's rules deny it to everybody, so it is not even shown.
@@ -330,7 +330,7 @@ async fn a_person_does_no_more_here_than_a_connection_of_theirs() {
     assert_eq!(ada.submit(DELETE, &page, &fields).await.status, 404);
     assert_eq!(deleted.status, 200);
     assert!(office.asked().is_empty(), "{:?}", office.asked());
-    // What another tried is nobody else's to see.
+    // Nobody else sees a person's attempts.
     let own = fill(&ada, READ, &ACME_C1).await;
     let olga = office.operator().await;
     assert_eq!(olga.get(own.location()).await.status, 404);
@@ -412,7 +412,7 @@ async fn what_a_person_must_approve_is_done_when_somebody_did() {
         .trim_start_matches("https://mcp.example.test")
         .to_owned();
     let is_delete = |request: &RecordedRequest| request.method == "DELETE";
-    // Too early: it waits still.
+    // Too early: it still waits.
     let early = olga.submit(&path, &page, &[("decision", "confirm")]).await;
     let page = olga.get(early.location()).await;
     check(&page, &["somebody has to approve it"]);

@@ -1,4 +1,5 @@
-//! Usage as people see it: operators all of it, others what is theirs, customers by the builder's own names, and as a file.
+//! Usage as people see it: operators see all of it, others their own, customers by the builder's own names; and as a
+//! file.
 
 use serde_json::{Value, json};
 use state::links::Offer;

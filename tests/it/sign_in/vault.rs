@@ -1,4 +1,4 @@
-//! Tokens that people paste: what HighLevel is asked, what of its answers means what, and that a bad one costs little.
+//! Tokens that people paste: the requests to HighLevel, the meaning of its answers, and the small cost of a bad token.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -20,13 +20,13 @@ const HERE: [u8; 4] = [192, 0, 2, 1];
 
 const NO_SCOPE: &str = "The token is not authorized for this scope.";
 
-/// What HighLevel answers to a read of a path, and after how long.
+/// HighLevel's answer to a read of a path, and its delay in milliseconds.
 type Answer = fn(&str) -> (u16, &'static str, u64);
 
 struct Row {
     name: &'static str,
     answer: Answer,
-    /// What the token may read, or what is wrong with it.
+    /// The scopes that the token has, or its problem.
     expected: Result<&'static [&'static str], TokenProblem>,
     requests: std::ops::RangeInclusive<usize>,
 }
@@ -139,7 +139,7 @@ fn rows() -> Vec<Row> {
                 2..=2,
             )
         },
-        // It reads the location and what is the agency's, and has no scope in the location.
+        // It reads the location and the agency's data, and has no scope in the location.
         Row {
             name: "of an agency, by what it may read",
             ..refused(
@@ -168,7 +168,7 @@ fn rows() -> Vec<Row> {
                 7..=7,
             )
         },
-        // The location alone binds nothing: an agency's token may read it, too.
+        // The location alone binds nothing, since an agency's token may read it too.
         Row {
             name: "with the scope of the location alone",
             ..refused(
@@ -318,7 +318,7 @@ async fn a_location_may_be_named_by_a_page_and_what_is_no_token_costs_no_request
     }
     assert!(highlevel.seen().is_empty());
     let page = format!("https://crm.agency.example/v2/location/{LOCATION}/contacts/list?a=b#c");
-    // As it was copied.
+    // As copied.
     let token = format!(" {TOKEN}\n");
     let found = check(&pipeline, &page, &token, HERE).await.expect("good");
     assert_eq!(found.location.as_str(), LOCATION);

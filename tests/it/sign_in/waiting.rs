@@ -1,4 +1,4 @@
-//! Parts of pages that ask by themselves: what waits, and whether a client has come.
+//! Parts of pages that poll by themselves: waiting requests, and whether a client has connected.
 
 use serde_json::json;
 

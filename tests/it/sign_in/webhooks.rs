@@ -1,4 +1,4 @@
-//! What HighLevel tells of the app: good, forged, repeated and old, and what follows from it.
+//! HighLevel's webhooks about the app: valid, forged, repeated and old, and their effects.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::browser::Browser;
 use super::highlevel::MarketplaceFixture;
 use crate::sandbox::marketplace::{SUMMIT, post};
 
-/// Orders a webhook, and brings it to the server as a proxy does, byte for byte; the statuses with which it was answered.
+/// Orders a webhook, and delivers it to the server as a proxy does, byte for byte. Returns the statuses of the answers.
 async fn send(world: &MarketplaceFixture, order: Value) -> Vec<u16> {
     let proxy = Recording::always(200, "").await;
     let mut whole = json!({"url": format!("{}/webhooks/highlevel", proxy.url)});
@@ -39,7 +39,7 @@ async fn send(world: &MarketplaceFixture, order: Value) -> Vec<u16> {
     statuses
 }
 
-/// Waits until the server has connected so many locations.
+/// Waits until the server has connected `count` locations.
 async fn comes_to(world: &MarketplaceFixture, count: usize) {
     for _ in 0..500 {
         if world.locations().await.len() == count {
@@ -125,7 +125,7 @@ async fn an_uninstalled_location_is_gone_and_a_notice_counts_once() {
             .iter()
             .all(|one| one.status == CredentialStatus::Uninstalled)
     );
-    // Told late, of what was installed again since.
+    // A late message about a location that was installed again since.
     let choice = [("agency", COMPANY), ("user", "userAda")];
     world
         .connect(&Browser::new(&world.server), &choice)
@@ -173,7 +173,7 @@ async fn a_location_in_which_the_app_is_installed_later_appears() {
         .remove(&summit.id, None)
         .await
         .expect("removed");
-    // HighLevel tells of many within seconds; the removed one is not among them.
+    // HighLevel sends many within seconds; the removed location is not among them.
     for _ in 0..5 {
         let order = json!({"type": "INSTALL", "companyId": COMPANY, "locationId": LOCATION, "more": {"installType": "Location"}});
         assert_eq!(send(&world, order).await, [200]);
@@ -184,7 +184,7 @@ async fn a_location_in_which_the_app_is_installed_later_appears() {
         count - 1,
         "what was removed here stays so"
     );
-    // One that was made later names no company.
+    // A location that was created later names no company.
     let order =
         json!({"type": "INSTALL", "locationId": SUMMIT, "more": {"installType": "Location"}});
     assert_eq!(send(&world, order).await, [200]);

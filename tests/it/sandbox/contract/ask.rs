@@ -1,4 +1,4 @@
-//! Asks an operation as its document says, with ids of records that the sandbox holds.
+//! Sends the documented request of an operation, with ids of records in the sandbox.
 
 use ::sandbox::{LOCATION, TOKEN};
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ use crate::sandbox::{answer, text};
 use test_support::server::client;
 
 impl Ids {
-    /// Asks as the document says, with a token that the operation takes.
+    /// Sends the documented request, with a token that the operation accepts.
     pub(super) async fn ask(
         &self,
         document: &Value,
@@ -120,7 +120,7 @@ impl Ids {
         text(&tokens, "/access_token").to_owned()
     }
 
-    /// A value of the schema with what it requires, and records that exist where a name asks for one.
+    /// A value of the schema with its required members, and ids of existing records for names of records.
     fn value(
         &self,
         document: &Value,
@@ -131,7 +131,7 @@ impl Ids {
     ) -> Value {
         let schema = resolved(document, schema);
         if let Some(allowed) = schema["enum"].as_array() {
-            // Three documents put the list of values into a list.
+            // Three documents put the list of values into another list.
             let first = allowed.first().cloned().unwrap_or_default();
             return first.get(0).cloned().unwrap_or(first);
         }

@@ -1,4 +1,4 @@
-//! Ids of records that the sandbox holds, for every name that a path or a body has for them.
+//! Ids of records in the sandbox, for every name in a path or a body.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::sandbox::{Sandbox, answer, list, ok, text};
 use test_support::server::client;
 
-/// Ids of records that a sandbox holds, by the names that paths and bodies have for them.
+/// Ids of records in a sandbox, by their names in paths and bodies.
 pub(super) struct Ids {
     pub(super) url: String,
     pub(super) known: BTreeMap<&'static str, String>,
@@ -148,12 +148,12 @@ impl Ids {
         }
     }
 
-    /// The id that a path wants in the place of `name`.
+    /// The id for `name` in a path.
     pub(super) fn of_path(&self, path: &str, name: &str) -> String {
         let record = match (name, path) {
             ("locationId" | "location_id" | "altId", _) => return LOCATION.to_owned(),
             ("companyId", _) => return COMPANY.to_owned(),
-            // The first contact has a conversation already.
+            // The first contact already has a conversation.
             ("contactId", "/conversations/") => "stranger",
             ("contactId", _) => "contact",
             ("conversationId", _) => "conversation",
@@ -199,7 +199,7 @@ impl Ids {
         self.known[record].clone()
     }
 
-    /// Makes what the operation of `path` wants and no seed has: a message on schedule, a blocked time.
+    /// Creates the records that the operation of `path` needs and no seed has: a scheduled message, a blocked time.
     pub(super) async fn prepare(&mut self, path: &str) {
         let (target, body, name, member) = match path {
             _ if path.ends_with("/messages/{messageId}/schedule") => (

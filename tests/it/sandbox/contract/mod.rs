@@ -1,4 +1,4 @@
-//! Every operation of the documents, asked as its document says, answers as its document says.
+//! Every operation of the documents, sent as documented, answers as documented.
 
 mod ask;
 mod ids;
@@ -13,7 +13,7 @@ use super::{Sandbox, answer};
 use ids::Ids;
 use test_support::server::client;
 
-/// Operations whose documented answer a repair denies, and the repair.
+/// Operations with a documented answer that a repair corrects, and the repair.
 const MENDED: &[(&str, &str, &str)] = &[
     (
         "GET /conversations/{conversationId}/messages",
@@ -32,7 +32,7 @@ const MENDED: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Documents whose records the sandbox keeps.
+/// Documents with records that the sandbox stores.
 const STATEFUL: [&str; 13] = [
     "blogs",
     "calendars",
@@ -49,7 +49,7 @@ const STATEFUL: [&str; 13] = [
     "users",
 ];
 
-/// A number of HighLevel's documents, which an import changes: `codegen refresh` writes it.
+/// A number from HighLevel's documents, which an import changes. `codegen refresh` writes it.
 fn documented(name: &str) -> usize {
     let counts = include_str!("../../../snapshots/counts.toml");
     let counts: toml::Table = counts.parse().expect("TOML");
@@ -62,7 +62,7 @@ async fn every_answer_is_what_its_document_describes() {
     let (mut asked, mut silent, mut mended) = (0, 0, Vec::new());
     let mut faults = Vec::new();
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
-    // The same seed makes the same ids after every reset.
+    // The same seed gives the same ids after every reset.
     let mut ids = Ids::read(&sandbox).await;
     let mut changed = false;
     for (stem, document) in documents() {
@@ -74,7 +74,8 @@ async fn every_answer_is_what_its_document_describes() {
                 };
                 let key = format!("{} {path}", method.to_uppercase());
                 asked += 1;
-                // Each write finds what there was, and none the rate limit of those before; ids stay the same.
+                // Each write finds the initial records, and no write meets the rate limit of earlier ones. Ids stay the
+                // same.
                 if changed || asked % 50 == 0 {
                     answer(client().post(format!("{}/__sandbox/reset", sandbox.url))).await;
                 }
@@ -120,7 +121,7 @@ async fn every_answer_is_what_its_document_describes() {
         (asked, silent),
         (documented("operations"), documented("undocumented_answers"))
     );
-    // The sandbox answers what only v3 has from its documents alone.
+    // The sandbox answers v3-only operations from their documents alone.
     let of_v3 = (
         documented("operations_of_v3_alone"),
         documented("undocumented_answers_of_v3_alone"),
@@ -151,8 +152,8 @@ fn documents() -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// The schema as JSON Schema 2020-12 understands it: null where OpenAPI says nullable, and no type where the
-/// document's own example contradicts it.
+/// The schema as JSON Schema 2020-12: null for OpenAPI's nullable, and no type if the document's own example
+/// contradicts it.
 fn checkable(schema: &Value) -> Value {
     match schema {
         Value::Object(members) => {

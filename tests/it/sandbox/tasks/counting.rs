@@ -1,4 +1,4 @@
-//! Questions whose answer is a number, and changes of what they find.
+//! Questions whose answer is a number, and changes of the records that they find.
 
 use super::*;
 
@@ -65,7 +65,7 @@ async fn duplicates(desk: &mut Desk) {
         .read("contacts_search-contacts-advanced", json!({}), output)
         .await;
     assert!(answer["_cut"].is_null(), "{answer}");
-    // Contacts without an email share none.
+    // Contacts without an email do not share one.
     let groups = list(&answer, "/groups/rows");
     assert!(
         !groups.is_empty() && groups.iter().all(|group| group[0].is_string()),

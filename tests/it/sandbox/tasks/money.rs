@@ -40,7 +40,7 @@ async fn transactions(desk: &mut Desk) {
     assert!(list(&found, "/data").len() <= 10, "{found}");
 }
 
-/// The invoice, and the user whom its contact belongs to.
+/// The invoice, and the user to whom its contact is assigned.
 async fn make_invoice(desk: &mut Desk) -> (String, Value) {
     let output =
         json!({"fields": ["id", "contactName", "email", "phone", "assignedTo"], "maxItems": 1});

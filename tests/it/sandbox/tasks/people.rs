@@ -218,13 +218,13 @@ async fn untag(desk: &mut Desk) {
     let call =
         json!({"operation": "contacts_remove-tags", "arguments": {"tags": ["vip"]}, "each": each});
     let preview = desk.ask("call_write", call).await;
-    // The operation beside the confirm is no other call.
+    // The operation beside the confirm token does not make it another call.
     let call = json!({"operation": "contacts_remove-tags", "confirm": preview["confirm"]});
     let done = desk.ask("call_write", call).await;
     assert_eq!(done["done"], preview["calls"], "{done}");
 }
 
-/// A page of five is five, however many rows there are.
+/// A page of five has five rows, however many there are.
 async fn tasks(desk: &mut Desk) {
     let each = json!({
         "operation": "contacts_search-contacts-advanced",
@@ -263,7 +263,7 @@ async fn do_not_disturb(desk: &mut Desk) {
         )
         .await;
     assert_eq!(refused["class"], "dnd", "{refused}");
-    // This refusal is the answer that the job was about.
+    // This refusal is the expected answer of the job.
     desk.errors.clear();
 }
 

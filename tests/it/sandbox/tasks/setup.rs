@@ -1,4 +1,4 @@
-//! What a location is set up with: fields, calendars, users, files, posts and new sub-accounts.
+//! The set-up of a location: fields, calendars, users, files, posts and new sub-accounts.
 
 use super::*;
 
@@ -114,7 +114,7 @@ async fn social_post(desk: &mut Desk) {
         "status": "scheduled", "type": "post", "scheduleDate": "2030-01-04T10:00",
     });
     let made = desk.send("social-media-posting_create-post", post).await;
-    // Ten in the morning where the location is, in winter.
+    // Ten in the morning in the location's time zone, in winter.
     assert!(made.to_string().contains("2030-01-04T18:00"), "{made}");
 }
 
@@ -158,7 +158,7 @@ async fn blog_draft(desk: &mut Desk) {
     assert!(made.to_string().contains("DRAFT"), "{made}");
 }
 
-/// A connection of one location makes no sub-account, and hears so before anybody is asked.
+/// A connection of one location creates no sub-account, and is told so before anybody is asked.
 async fn sub_account(desk: &mut Desk) {
     desk.search(&["create sub-account"]).await;
     let call = json!({"operation": "locations_create-location", "arguments": {"name": "Test Spa", "companyId": "comBrightside0000001"}});
@@ -191,7 +191,7 @@ async fn calendar_hours(desk: &mut Desk) {
     assert!(set.to_string().contains("16"), "{set}");
 }
 
-/// A login is made by nobody alone: a person decides, and the password is shown to none.
+/// A login is never created without a person's decision, and nobody is shown the password.
 async fn users(desk: &mut Desk) {
     desk.search(&["list users of the location", "create user"])
         .await;

@@ -81,7 +81,7 @@ async fn connections_are_listed_and_ended_by_what_they_belong_to() {
         "everyday",
     ];
     assert_eq!(may, expected.map(|rules| format!("acme; {rules}")));
-    // What ends, how many that are, and which are left.
+    // The ended connections, their number, and those that are left.
     let one = ids[3].clone();
     for (which, ended, left) in [
         (
@@ -163,7 +163,8 @@ async fn a_client_is_made_blocked_and_removed() {
     assert_eq!(known_by().await, None);
 }
 
-/// What a person connected is nobody else's to be invited to, and goes with the person where it is wished.
+/// Nobody else can be invited to a location that a person connected. It is removed with the person if that is asked
+/// for.
 #[tokio::test]
 async fn connected_locations_are_given_and_removed_as_their_owners_may() {
     let office = Office::new();
@@ -190,7 +191,7 @@ async fn connected_locations_are_given_and_removed_as_their_owners_may() {
         said.contains(&format!("there is no location {own}")),
         "{said}"
     );
-    // It can be stopped like any other.
+    // It can be paused like any other.
     office.run(&["pause", "--location", &own], 0).await;
     let (_, said) = office.run(&["people", "end", "Bert"], 0).await;
     assert!(

@@ -1,4 +1,4 @@
-//! The commands about people and clients, by the real program: what each prints, keeps and refuses.
+//! The commands about people and clients, by the real program: their output, their stored results and their refusals.
 
 mod clients;
 mod people;
@@ -60,7 +60,7 @@ impl Office {
         command
     }
 
-    /// What it prints, and what it says beside; fails where it ends in another way.
+    /// Its stdout and stderr. Panics on another exit code.
     async fn run(&self, arguments: &[&str], code: i32) -> (String, String) {
         let done = self.command(arguments).output().await.expect("run");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -80,7 +80,7 @@ impl Office {
         printed.lines().map(row).collect()
     }
 
-    /// The store as a server has it.
+    /// The store as a server opens it.
     fn store(&self) -> Store {
         let opened = Store::open(&StoreOptions {
             folder: Some(&self.folder.path().join("state")),
@@ -93,7 +93,7 @@ impl Office {
         opened.expect("a store")
     }
 
-    /// The link of an address that a command printed.
+    /// The link of a printed address.
     async fn look(&self, printed: &str, page: &str) -> Option<LinkRecord> {
         let links = Links::new(&self.store());
         links.look(&link_text(printed, page)).await.expect("read")
@@ -106,7 +106,7 @@ impl Office {
     }
 }
 
-/// One line, whose secret stands behind the `#`.
+/// One line, with the secret behind the `#`.
 fn link_text(printed: &str, page: &str) -> SecretString {
     let text = printed.strip_prefix(&format!("{URL}/console/{page}#"));
     let text = text.unwrap_or_else(|| panic!("no address of {page}: {printed}"));

@@ -1,4 +1,5 @@
-//! Who is invited, joins, signs in again and is ended, by the commands; and what a server says that has no operator yet.
+//! People are invited, join, sign in again and are ended, by the commands; and the messages of a server without an
+//! operator.
 
 use std::process::Stdio;
 
@@ -82,11 +83,11 @@ async fn who_is_invited_joins_and_is_listed_until_the_end() {
     );
 }
 
-/// Each option gives what it says, and no more.
+/// Each option gives its own right, and no more.
 #[tokio::test]
 async fn an_invitation_gives_what_its_options_say() {
     let office = Office::new();
-    // Options; role, reaches a location that nobody named, approves there, may paste tokens.
+    // Options; role, reaches a location that was not named, approves there, may paste tokens.
     for (options, expected) in [
         (
             &["--locations", "acme"][..],
@@ -183,7 +184,7 @@ async fn what_cannot_be_is_refused_with_a_sentence() {
     }
 }
 
-/// What is kept can be looked at and ended; nothing is made that nobody can use.
+/// Stored records can be shown and ended. Nothing is created that nobody can use.
 #[tokio::test]
 async fn without_an_address_nobody_is_invited() {
     let office = Office::new();
@@ -276,7 +277,7 @@ async fn the_first_operator_gets_a_link_and_later_ones_sign_in() {
     assert_eq!(office.join(&olga, "signin").await.name, "Olga");
 }
 
-/// What a server says of its first operator before it serves; it is stopped then.
+/// A server's messages about its first operator before it serves. It is then stopped.
 async fn first_lines(office: &Office) -> Vec<String> {
     let mut command = office.command(&["serve", "--listen", "127.0.0.1:0"]);
     let mut server = command.stderr(Stdio::piped()).spawn().expect("started");

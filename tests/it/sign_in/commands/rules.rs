@@ -52,7 +52,7 @@ async fn a_section_is_written_named_by_a_key_and_removed() {
     }
 }
 
-/// Whoever calls: the rules of a key or a connection are explained as calls are held to them.
+/// The rules of a key or a connection are explained as they apply to its calls.
 #[tokio::test]
 async fn rules_are_explained_for_a_key_and_for_a_connection() {
     let office = Office::new();
@@ -84,7 +84,7 @@ async fn rules_are_explained_for_a_key_and_for_a_connection() {
             "{caller:?}: no {part:?} in {printed}"
         );
         assert!(!said.contains("Careful"), "{said}");
-        // It reaches acme alone.
+        // The key reaches only acme.
         let elsewhere = [&explain[..], &["--location", "globex"]].concat();
         let (_, said) = office.run(&elsewhere, 0).await;
         assert!(said.contains("does not reach globex"), "{said}");
@@ -111,7 +111,7 @@ async fn rules_are_explained_for_a_key_and_for_a_connection() {
     }
 }
 
-/// What a shell asks, as fish asks it.
+/// The completion request of a shell, as fish sends it.
 #[tokio::test]
 async fn connected_locations_complete_beside_those_of_the_settings() {
     let office = Office::new();

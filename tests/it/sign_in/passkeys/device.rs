@@ -1,4 +1,5 @@
-//! A device with passkeys, as a browser shows it to a page: it makes keys and signs, by the letters of WebAuthn.
+//! A device with passkeys, as a browser presents it to a page. It creates keys and signs, by the WebAuthn
+//! specification.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,17 +16,17 @@ const HAS_KEY: u8 = 0x40;
 pub(super) struct Device {
     pair: EcdsaKeyPair,
     id: Vec<u8>,
-    /// What the page called its person.
+    /// The page's handle for its person.
     handle: String,
-    /// What the browser says of the page.
+    /// The origin of the page, as the browser states it.
     pub origin: String,
-    /// Whether it makes sure who holds it.
+    /// Whether it verifies its user.
     pub verifies: bool,
     pub counter: u32,
 }
 
 impl Device {
-    /// Makes a passkey as `options` ask; with the answer for the page.
+    /// Creates a passkey for `options`, with the answer for the page.
     pub(super) fn make(options: &Value, origin: &str) -> (Self, String) {
         let system = SystemRandom::new();
         let mut id = vec![0; 16];
@@ -61,7 +62,7 @@ impl Device {
         (device, answer)
     }
 
-    /// Signs what `options` ask.
+    /// Signs the challenge in `options`.
     pub(super) fn sign(&self, options: &Value) -> String {
         let options = &options["publicKey"];
         let client = self.client_data("webauthn.get", options);
@@ -119,7 +120,7 @@ fn string(value: &Value) -> String {
     value.as_str().expect("text").to_owned()
 }
 
-/// In CBOR, as far as it is needed here.
+/// In CBOR, as far as needed here.
 fn text(text: &str) -> Vec<u8> {
     let length = u8::try_from(text.len()).expect("short");
     assert!(length < 24);
