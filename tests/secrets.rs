@@ -1,4 +1,4 @@
-//! Tokens and keys in everything the server says, with every library logging all it can: none may be found.
+//! Tokens and keys in all of the server's output, with full logging in every library: none may be found.
 
 #![expect(
     clippy::expect_used,
@@ -26,7 +26,7 @@ const OWN: &str = "pit-canary-own-93be";
 const KEY: &str = "canary-access-key-2d4e-7f1b";
 const SECRETS: [&str; 5] = [CLIENT, OAUTH, "canary-signature-77aa", OWN, KEY];
 
-/// Everything that is logged.
+/// All logged text.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -71,7 +71,7 @@ async fn no_secret_is_in_anything_the_server_says() {
         .with_ansi(false)
         .with_writer(log.clone())
         .init();
-    // HighLevel gives the token back in every way it can.
+    // HighLevel repeats the token in every possible way.
     let highlevel = Recording::start(|request| {
         let token = request.header("authorization").unwrap_or_default().replace("Bearer ", "");
         let status = request.target.split("status=").nth(1).and_then(|status| status[..3].parse().ok());

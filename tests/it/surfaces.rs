@@ -1,4 +1,5 @@
-//! Each surface over the protocol: what it takes, what it answers, and that its texts speak of itself alone.
+//! Each surface over the protocol: the arguments it accepts, its answers, and that its texts mention only its own
+//! tools.
 
 mod compat;
 mod short;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use test_support::recording::{Recording, json};
 use test_support::server::{TestServer, UNCONFIRMED, VOUCHED};
 
-/// A server at `path` whose caller is known and confirms nothing, before a HighLevel that always answers `body`.
+/// A server at `path` whose caller is known and confirms nothing, in front of a HighLevel that always answers `body`.
 async fn stack(path: &'static str, body: &Value) -> (Recording, TestServer) {
     stack_with(path, 200, body).await
 }

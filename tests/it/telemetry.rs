@@ -1,4 +1,4 @@
-//! What a running server tells of itself: a line a call, metrics on their own port, spans to a collector.
+//! A running server's reports: a log line for each call, metrics on their own port, spans to a collector.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::stdio::STATE;
 use test_support::recording::{Recording, json as answer};
 use test_support::server::client;
 
-/// Secret and private: neither may appear in anything that the server tells of itself.
+/// Secret and private texts. Neither may appear in the server's reports.
 const TOKEN: &str = "pit-canary-7d1f";
 const NAME: &str = "Ada-canary-91c2";
 
@@ -49,7 +49,7 @@ impl Process {
         }
     }
 
-    /// The next line of the log, which is JSON because stderr is no terminal, with this in its message.
+    /// The next line of the log whose message contains `part`. It is JSON because stderr is not a terminal.
     async fn line(&mut self, part: &str) -> Value {
         loop {
             let line = timeout(Duration::from_secs(10), self.lines.next_line()).await;

@@ -1,4 +1,4 @@
-//! Whose token and whose location leave with a request.
+//! The token and the location of each request.
 
 use serde_json::json;
 
@@ -22,7 +22,7 @@ async fn check(variables: &[(&str, &str)], rows: &[Row], token: &str) {
     for (tool, headers, arguments, expected) in rows {
         let (text, is_error) = server.call_with(headers, tool, arguments.clone()).await;
         let mut requests = highlevel.take();
-        // Where a location is missing, HighLevel is asked which ones the token reaches.
+        // Without a location, HighLevel is asked for the locations of the token.
         requests.retain(|request| request.path() != "/locations/search");
         match expected {
             Ok(target) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Over this many lines a file is a fault.
+/// A file with more lines is a fault.
 const LONGEST: usize = 500;
 
 fn root() -> PathBuf {
@@ -76,7 +76,7 @@ fn no_file_is_named_for_nothing() {
     );
 }
 
-/// Who may name what: rmcp, axum, the environment, generated code, the printer of Rust.
+/// The modules that may name rmcp, axum, the environment, generated code, or the Rust printer.
 #[test]
 fn each_outside_thing_enters_in_one_place() {
     let rules: &[(&str, &[&str])] = &[
@@ -99,14 +99,14 @@ fn each_outside_thing_enters_in_one_place() {
                 "crates/test-services/",
             ],
         ),
-        // It panics where a pipe is closed early: `cli::print` does not.
+        // It panics if a pipe is closed early; `cli::print` does not.
         (" println!(", &["codegen/src/", "crates/sandbox/build/"]),
         (" print!(", &["codegen/src/"]),
         ("include!(", &["src/catalog/generated.rs"]),
         ("prettyplease::", &["codegen/src/emit/format.rs"]),
         ("openapiv3::", &["codegen/src/client_generator.rs"]),
         ("progenitor::", &["codegen/src/client_generator.rs"]),
-        // One place lets an operation's request go, and one makes the type that is sent.
+        // One place releases an operation's request, and one creates the type that is sent.
         ("authority().allow(", &["src/call/authorize.rs"]),
         (".transport().send(", &["src/call/send.rs"]),
         ("http.execute(", &["src/upstream/send.rs"]),
@@ -130,7 +130,8 @@ fn each_outside_thing_enters_in_one_place() {
     }
 }
 
-/// Where tests and benchmarks listen: the two fakes of `test-support` play HighLevel, and whatever else is called.
+/// Places where tests and benchmarks listen: the two fakes of `test-support` play HighLevel, and the others receive
+/// other requests.
 #[test]
 fn nothing_but_the_two_fakes_plays_highlevel() {
     const WORDS: [&str; 5] = [
@@ -140,7 +141,7 @@ fn nothing_but_the_two_fakes_plays_highlevel() {
         "axum::serve",
         "http::listen",
     ];
-    /// With what it listens for.
+    /// Each with its purpose.
     const PLACES: [(&str, &str); 6] = [
         (
             "crates/test-support/src/lib.rs",
@@ -175,7 +176,7 @@ fn nothing_but_the_two_fakes_plays_highlevel() {
     assert_eq!(listeners, places);
 }
 
-/// No stage knows a document by name; that `locations` may name a tenant is about an argument.
+/// No stage knows a document by name. `locations` may name a tenant, since that is about an argument.
 #[test]
 fn no_stage_knows_a_document_by_name() {
     let stems: Vec<String> = fs::read_dir(root().join("openapi/highlevel"))
@@ -203,7 +204,7 @@ fn no_stage_knows_a_document_by_name() {
     assert_eq!(offenders, Vec::<String>::new());
 }
 
-/// The list of scopes in docs/tools.md is the one that `tools scopes official` prints.
+/// The list of scopes in docs/tools.md is the output of `tools scopes official`.
 #[test]
 fn the_page_of_tools_lists_the_scopes_that_they_need() {
     let page = fs::read_to_string(root().join("docs/tools.md")).expect("a page");
@@ -236,7 +237,7 @@ fn the_stages_of_a_call_are_those_that_are_written_down() {
         .filter(|part| part.chars().next().is_some_and(char::is_lowercase))
         .collect();
     let map = fs::read_to_string(root().join("src/call.rs")).expect("a module");
-    // `execute` and what it calls name each stage where a call passes it.
+    // `execute` and its callees name each stage at the point where a call passes it.
     let mut from = map.find("async fn execute_one").expect("the walk");
     for stage in &written {
         let call = format!("self.{stage}(");
@@ -262,8 +263,8 @@ fn every_kind_of_caller_has_its_row() {
     }
 }
 
-/// Types of the program and the generator by name, with the files that define them. What only tests define, and what a
-/// trait demands of an implementor, is left out.
+/// Types of the program and the generator by name, with the files that define them. Types only in tests, and types that
+/// a trait requires of an implementor, are left out.
 fn types() -> BTreeMap<String, Vec<String>> {
     let mut types: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (path, text) in files() {
@@ -303,7 +304,7 @@ fn no_two_types_have_one_name() {
     assert!(twice.is_empty(), "{twice:#?}");
 }
 
-/// Types are nouns. The stages of a call are named after what they have passed.
+/// Types are nouns. The types that the stages return are named after the passed stage.
 #[test]
 fn no_type_is_a_participle() {
     const STAGES: [&str; 4] = ["Located", "Validated", "Authorized", "Metered"];
@@ -321,7 +322,7 @@ fn no_type_is_a_participle() {
     assert_eq!(participles, Vec::<String>::new());
 }
 
-/// Names of functions that say nothing of what these do.
+/// Names of functions that do not describe them.
 #[test]
 fn every_function_says_what_it_does() {
     const VAGUE: [&str; 7] = ["of", "at", "said", "told", "written", "plain", "named"];
@@ -336,7 +337,7 @@ fn every_function_says_what_it_does() {
     assert_eq!(offenders(is_vague), none);
 }
 
-/// A module is `name.rs` and what stands in `name/`.
+/// A module is `name.rs` and the files in `name/`.
 #[test]
 fn no_module_is_called_mod() {
     let none: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! Times without an offset: whose zone they are in, what is asked of HighLevel for it, and what goes out.
+//! Times without an offset: their time zone, the request to HighLevel for it, and the request that is sent.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn in_los_angeles() -> Recording {
     .await
 }
 
-/// One that does not let the token read the location.
+/// A HighLevel that does not let the token read the location.
 async fn that_tells_no_zone() -> Recording {
     Recording::start(|request| match request.target.as_str() {
         "/locations/L0" => reply(
@@ -62,7 +62,7 @@ async fn a_day_of_a_write_is_that_day_in_the_location() {
             "2026-12-01T00:00:00-08:00",
             vec![READ_LOCATION, "POST /contacts/c1/tasks"],
         ),
-        // The zone is known now.
+        // The time zone is now known.
         (
             "2026-07-01T09:30",
             "2026-07-01T09:30:00-07:00",
@@ -133,7 +133,7 @@ async fn without_the_zone_a_write_is_refused_and_a_read_says_that_it_took_utc() 
     ] {
         assert!(text.contains(part), "{text}");
     }
-    // The read that failed is not made again for the next call.
+    // The failed read is not repeated for the next call.
     let slots = json!({"calendarId": "ca", "startDate": "2026-12-01", "endDate": "2026-12-01"});
     let (text, is_error) = server.call("calendars_get-slots", slots).await;
     assert!(!is_error, "{text}");

@@ -1,4 +1,4 @@
-//! Files as large as the tools' texts say, over HTTP and stdio, to HighLevel and to the sandbox.
+//! Files of the sizes in the tools' texts, over HTTP and stdio, to HighLevel and to the sandbox.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,15 +11,15 @@ use crate::stdio::{Piped, program};
 use test_support::recording::Recording;
 use test_support::server::{TestServer, UNCONFIRMED, VOUCHED};
 
-/// As people count it.
+/// A decimal megabyte.
 const MB: usize = 1_000_000;
 
-/// A HighLevel that takes bodies of any size.
+/// A HighLevel that accepts bodies of any size.
 async fn highlevel() -> Recording {
     Recording::always(200, r#"{"fileId":"f1"}"#).await
 }
 
-/// The bytes of the bodies that came.
+/// The sizes of the received bodies, in bytes.
 fn sizes(highlevel: &Recording) -> Vec<usize> {
     let taken = highlevel.take().into_iter();
     taken.map(|request| request.body.len()).collect()

@@ -1,4 +1,4 @@
-//! Usage: what is counted for whom and where, what is not, and how several processes add up.
+//! Usage: the calls that are counted, by caller and location, those that are not, and the sum of several processes.
 
 #[cfg(unix)]
 mod processes;
@@ -15,10 +15,10 @@ use crate::agency::{Agency, branch};
 const RULES: &str =
     "[server]\nconfirm = { bulk = \"off\" }\n[locations.b02]\ndeny = [\"contacts_add-tags\"]\n";
 
-/// Caller, location and effect, with its calls, those that failed, and requests.
+/// Caller, location and effect, with the numbers of calls, failed calls, and requests.
 type Row = (String, String, String, i64, i64, i64);
 
-/// What is counted until now.
+/// The counts so far.
 async fn counted(server: &TestServer) -> Vec<Row> {
     let usage = server.pipeline.controls().usage.as_ref();
     let written = usage.expect("it counts").write().await;
@@ -30,7 +30,7 @@ async fn counted(server: &TestServer) -> Vec<Row> {
         location: true,
         effect: true,
     };
-    // Midnight may have come meanwhile.
+    // Midnight may have passed meanwhile.
     let days = (today.yesterday().expect("a day"), today);
     let query = UsageQuery::sums(days, by);
     let rows = server.store().usage(&query).await.expect("read");
@@ -56,7 +56,7 @@ fn row(who: &str, location: &str, effect: &str, (calls, failed, requests): (i64,
     (who, location, effect, calls, failed, requests)
 }
 
-/// What a tool answers to a key; fails where that is not as it should be.
+/// A tool's answer to a key. Panics if it is not the expected one.
 async fn call(agency: &mut Agency, key: &str, tool: &str, arguments: Value, works: bool) -> Value {
     let answer = agency.call("/mcp", key, tool, arguments).await;
     assert_eq!(answer.is_ok(), works, "{answer:?}");
@@ -82,7 +82,7 @@ async fn calls_are_counted_for_whom_and_where_and_nothing_that_was_not_sent_is()
         "operation": "contacts_add-tags", "arguments": {"tags": ["a"]}, "items": items, "onError": "continue"
     });
     call(&mut agency, &one, "call_write", batch, true).await;
-    // Nothing of these is sent.
+    // None of these is sent.
     let dry = json!({"operation": "contacts_add-tags", "dryRun": true, "arguments": {"contactId": contact, "tags": ["b"]}});
     call(&mut agency, &one, "call_write", dry, true).await;
     call(&mut agency, &one, contacts, at("b02"), false).await;

@@ -9,7 +9,7 @@ use test_support::server::{TestServer, UNCONFIRMED, VOUCHED};
 
 const V3: (&str, &str) = ("HIGHLEVEL_MCP_UPSTREAM_PREFER_VERSION", "v3");
 
-/// A call under both versions: the target, version and body that leave.
+/// A call under both versions: the target, version and body that are sent.
 async fn check(tool: &str, arguments: Value, older: (&str, &str, Value), v3: (&str, &str, Value)) {
     let highlevel = Recording::always(200, "{}").await;
     for (variables, expected) in [
@@ -92,7 +92,7 @@ async fn names_are_the_same_under_both_versions() {
     .await;
 }
 
-/// An argument may be gone in v3, but none has another name there.
+/// An argument may be missing in v3, but none has another name there.
 #[test]
 fn no_argument_is_renamed_by_the_version() {
     let v3 = |tool: &'static Tool| match tool.v3 {

@@ -21,13 +21,13 @@ use state::keys::{KeyLocations, Keys};
 use state::vault::{NewToken, Vault};
 use state::{Store, StoreOptions};
 
-/// How often each figure is taken; the middle one is printed.
+/// Measurements of each figure. The median is printed.
 const RUNS: usize = 5;
 
-/// What seals secrets in a database.
+/// The key that seals secrets in a database.
 const KEY: &str = "bWFkZSB1cCBmb3IgYSBtZWFzdXJlbWVudCBvZiBtYW4=";
 
-/// How the store's file is called.
+/// The name of the store's file.
 const UPSTREAM: &str = "127.0.0.1-9";
 
 #[derive(Parser)]
@@ -139,7 +139,8 @@ fn main() {
     }
 }
 
-/// Keys for one location each, and one for all, which is returned; locations where they are the store's.
+/// Creates keys for one location each, and one for all, which is returned. Creates the locations too if they are in the
+/// store.
 fn fill(folder: &Path, options: &Options) -> String {
     let path = folder.join("state");
     let url = options.postgres.clone().map(SecretString::from);
@@ -214,7 +215,7 @@ impl Server {
         server
     }
 
-    /// In KiB.
+    /// The memory of the program, in KiB.
     fn memory(&self) -> u64 {
         let status = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(status).expect("Linux");
@@ -246,7 +247,7 @@ impl Server {
         Some(reply)
     }
 
-    /// As the first operator: the cookie.
+    /// Signs in as the first operator. Returns the cookie.
     fn sign_in(&self, mut link: Command) -> String {
         let output = link.output().expect("a link");
         let link: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -278,7 +279,7 @@ impl Drop for Server {
     }
 }
 
-/// The middle of how long it took, and what came of the last.
+/// The median duration, and the last result.
 fn timed<T>(mut act: impl FnMut() -> T) -> (Duration, T) {
     let mut taken = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Everything that a client of OAuth shows and gets, right and wrong.
+//! Every value that an OAuth client sends and receives, right and wrong.
 
 use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
@@ -19,11 +19,11 @@ const URL: &str = "https://mcp.example.test";
 const HOST: &str = "mcp.example.test";
 const REDIRECT: &str = "https://client.example/cb";
 
-/// Those of RFC 7636.
+/// The values of RFC 7636.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// Uses them all; gives what may stand in no log.
+/// Uses all of them. Returns the texts that no log may contain.
 pub(crate) async fn use_tokens(highlevel: &str) -> Vec<String> {
     let settings = [("HIGHLEVEL_MCP_OAUTH_URL", URL)];
     let server = TestServer::start_with(highlevel, &settings).await;
@@ -82,7 +82,7 @@ pub(crate) async fn use_tokens(highlevel: &str) -> Vec<String> {
         }
     }
     post("/revoke", &secret, &[("token", refresh.as_str())]).await;
-    // The code once more, and the token that has ended.
+    // The code again, and the token that has ended.
     post("/token", &secret, &redeem).await;
     post("/token", &secret, &again).await;
     all.extend([access, refresh]);
@@ -116,7 +116,7 @@ fn request(server: &TestServer, path: &str) -> RequestBuilder {
     request.header("host", HOST)
 }
 
-/// What is answered, of which a test says nothing here.
+/// The answer, which this test does not check.
 async fn send(request: RequestBuilder) -> Value {
     let reply = request.send().await.expect("a reply");
     let text = reply.text().await.expect("a body");

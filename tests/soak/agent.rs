@@ -1,5 +1,5 @@
-//! An agent: it reads, writes under idempotency keys, sends, confirms at one instance what another one previewed, and
-//! repeats what it got no answer to.
+//! An agent: it reads, writes under idempotency keys, sends, confirms at one instance the preview of another, and
+//! repeats unanswered calls.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,28 +13,28 @@ use crate::fleet::Fleet;
 use crate::intent::{Intent, IntentKind, Ledger, deletion, fates};
 use crate::options::Options;
 
-/// Most calls for one thing until it is left open.
+/// Most calls for one intent until it is left open.
 const MOST_CALLS: usize = 40;
 
-/// Who is told to come back later than this does something else.
+/// An agent that is told to wait longer than this does something else.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-/// Messages of a batch: more than may go without a preview.
+/// Messages of a batch: more than may be sent without a preview.
 const BATCH: usize = 6;
 
 pub(crate) struct Agent {
     number: usize,
     client: Client,
-    /// For what is called twice at once.
+    /// For two simultaneous calls.
     second: Client,
     fleet: Arc<Fleet>,
     pause: u64,
-    /// It cuts connections.
+    /// Whether it cuts connections.
     cuts: bool,
     ledger: Ledger,
-    /// To whom it sends.
+    /// The contact that it sends to.
     contact: Option<String>,
-    /// Contacts that it made and that nobody needs.
+    /// Contacts that it created and nobody needs.
     spare: Vec<String>,
     next: usize,
 }
@@ -60,7 +60,7 @@ impl Agent {
     }
 
     pub(crate) async fn work(mut self, until: Instant) -> Ledger {
-        // They do not begin all at once.
+        // Agents do not all begin at once.
         self.rest().await;
         while Instant::now() < until {
             match fastrand::u32(..100) {
@@ -88,7 +88,7 @@ impl Agent {
         self.conclude(("call_read", &arguments), None).await;
     }
 
-    /// Makes a contact. Without a key it is asked for once, whatever the answer.
+    /// Creates a contact. Without a key the request is sent once, whatever the answer.
     async fn create(&mut self, has_key: bool) {
         let marker = self.marker("contact");
         let number = 2_000_000 + self.number * 10_000 + self.next;
@@ -170,7 +170,7 @@ impl Agent {
         self.confirm(what, ("call_destructive", arguments)).await;
     }
 
-    /// Has one instance preview a call and another one make it; now and then two at once are asked to.
+    /// Has one instance preview a call and another one make it. Sometimes two are asked at once.
     async fn confirm(
         &mut self,
         (kind, markers): (IntentKind, Vec<String>),
@@ -178,7 +178,7 @@ impl Agent {
     ) {
         let (preview, _) = self.conclude((tool, &arguments), None).await;
         let CallResult::Preview(token) = preview else {
-            // A preview sends nothing, whatever came of it.
+            // A preview sends nothing, whatever its result.
             self.note((kind, markers, None), &preview, false);
             return;
         };
@@ -202,7 +202,7 @@ impl Agent {
         self.note((kind, markers, Some((tool, arguments))), &result, true);
     }
 
-    /// Calls, at one instance after the other, until it is known what came of it. Whether one call went unanswered.
+    /// Calls one instance after another until the outcome is known. Returns whether one call went unanswered.
     async fn conclude(
         &mut self,
         call: (&str, &Value),
@@ -266,7 +266,7 @@ impl Agent {
         });
     }
 
-    /// After how long it leaves, one time in six.
+    /// The time after which it disconnects, in one call of six.
     fn cut_sometimes(&self) -> Option<Duration> {
         let leaves = self.cuts && fastrand::u32(..6) == 0;
         leaves.then(|| Duration::from_millis(fastrand::u64(..120)))

@@ -1,4 +1,4 @@
-//! An agent's side of MCP over HTTP, written as bytes: connections that it cuts, and what became of each request.
+//! An agent's side of MCP over HTTP, written as bytes: connections that it cuts, and the outcome of each request.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,28 +11,28 @@ use tokio::time::timeout;
 /// Longest wait for an answer; many clients give up then.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// It was written, and no answer came.
+    /// It was sent, and no answer came.
     Lost,
     /// HTTP's own status, and the body.
     Answer(u16, String),
 }
 
-/// What a call came to.
+/// The result of a call.
 #[derive(Clone, Debug)]
 pub(crate) enum CallResult {
     Done(Value),
-    /// The token that confirms what was previewed.
+    /// The token that confirms the preview.
     Preview(String),
-    /// Nothing happened, of which class the reason is, and when to come back.
+    /// Nothing happened: the class of the reason, and the time to wait.
     Nothing(String, Option<Duration>),
-    /// It is under way at some instance.
+    /// It is running at some instance.
     UnderWay,
     /// It may or may not have happened.
     Unknown,
-    /// The server took no request: its status.
+    /// The server accepted no request: its status.
     Refused(u16),
     NotConnected,
     Lost,
@@ -52,7 +52,7 @@ impl Client {
         }
     }
 
-    /// Calls a tool at an instance. Where it is cut, that is after so long, answered or not.
+    /// Calls a tool at an instance. If `cut` is set, the connection is cut after that time, answered or not.
     pub(crate) async fn call(
         &mut self,
         (instance, address): (usize, SocketAddr),
@@ -86,7 +86,7 @@ impl Client {
     }
 }
 
-/// The status of a GET without a credential; `None` where nobody answers within a second.
+/// The status of a GET without a credential. `None` if nobody answers within a second.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Option<u16> {
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     let asked = async {
@@ -97,7 +97,7 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Option<u16> {
     answer.map(|(status, ..)| status)
 }
 
-/// The connection that is open still, or a new one.
+/// The open connection, or a new one.
 async fn connected(kept: Option<TcpStream>, address: SocketAddr) -> Option<TcpStream> {
     if let Some(stream) = kept
         && matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
@@ -109,7 +109,7 @@ async fn connected(kept: Option<TcpStream>, address: SocketAddr) -> Option<TcpSt
     Some(stream)
 }
 
-/// Status, body, and whether the connection stays; `None` where it ended before.
+/// Status, body, and whether the connection stays open. `None` if it ended before.
 async fn ask(stream: &mut TcpStream, request: &[u8]) -> Option<(u16, String, bool)> {
     stream.write_all(request).await.ok()?;
     let mut answer = Vec::new();
@@ -137,7 +137,7 @@ async fn ask(stream: &mut TcpStream, request: &[u8]) -> Option<(u16, String, boo
     }
 }
 
-/// What the reply says of the call.
+/// The call's result in the reply.
 fn read(reply: Reply) -> CallResult {
     let (status, body) = match reply {
         Reply::Lost => return CallResult::Lost,

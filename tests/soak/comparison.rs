@@ -1,4 +1,4 @@
-//! Compares what HighLevel did with what the audit says and what the agents were told.
+//! Compares HighLevel's actions with the audit and with the answers to the agents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,13 @@ use crate::trouble::Trouble;
 
 const HOUR: i64 = 3_600_000;
 
-/// Something that must not be.
+/// A violated invariant.
 pub(crate) struct Fault {
     pub rule: &'static str,
     pub what: String,
 }
 
-/// Everything that is wrong.
+/// All faults of the run.
 pub(crate) fn compare(
     ledger: &Ledger,
     after: &Evidence,
@@ -47,7 +47,7 @@ pub(crate) fn compare(
     faults
 }
 
-/// Every write is done once, and began once by the audit.
+/// Every write was done once, and began once by the audit.
 fn check_writes(ledger: &Ledger, after: &Evidence, faults: &mut Vec<Fault>) {
     let given_up = given_up(ledger);
     for (marker, writes) in &after.writes {
@@ -74,8 +74,8 @@ fn check_writes(ledger: &Ledger, after: &Evidence, faults: &mut Vec<Fault>) {
     }
 }
 
-/// Items of batches whose agent was told that nothing happened. Where the store did not answer in time they were given up, and may
-/// have begun in it all the same, unsent.
+/// Items of batches whose agent was told that nothing happened. If the store did not answer in time they were given up,
+/// and the store may still show a beginning, though nothing was sent.
 fn given_up(ledger: &Ledger) -> BTreeSet<&String> {
     let batches = ledger.intents.iter().filter(|intent| intent.is_batch());
     let items = batches.flat_map(|intent| intent.markers.iter().zip(&intent.fates));
@@ -83,7 +83,7 @@ fn given_up(ledger: &Ledger) -> BTreeSet<&String> {
     items.map(|(marker, _)| marker).collect()
 }
 
-/// What the audit says was done was done.
+/// Every write that the audit reports was done.
 fn check_audit(after: &Evidence, faults: &mut Vec<Fault>) {
     for (marker, rows) in &after.rows {
         let ends = rows.iter().filter_map(|row| row.end.as_ref());
@@ -126,7 +126,7 @@ fn check_answers(intent: &Intent, after: &Evidence, faults: &mut Vec<Fault>) {
     }
 }
 
-/// What is open is said to be, and what was done is answered again.
+/// An open call is reported as open, and a completed one is answered again.
 fn check_repeat(intent: &Intent, repeat: &Repeat, faults: &mut Vec<Fault>) {
     let is_right = match (&repeat.result, repeat.was_open) {
         (CallResult::Unknown, true) => true,
@@ -135,7 +135,7 @@ fn check_repeat(intent: &Intent, repeat: &Repeat, faults: &mut Vec<Fault>) {
             let was_done = intent.fates.iter().all(|fate| fate.is_done());
             !was_done || answer.get("_repeated").is_some()
         }
-        // Nobody knew of it: it is done now, or refused as any call is.
+        // The call was unknown: it is done now, or refused like any call.
         (CallResult::Nothing(..), false) => intent.fates.contains(&Fate::Open),
         _ => false,
     };
@@ -148,7 +148,7 @@ fn check_repeat(intent: &Intent, repeat: &Repeat, faults: &mut Vec<Fault>) {
     }
 }
 
-/// In no hour does a location have more of them than the rules allow.
+/// No location exceeds its hourly caps.
 fn check_caps(ledger: &Ledger, after: &Evidence, options: &Options, faults: &mut Vec<Fault>) {
     let mut sends: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for write in after.writes.values().flatten() {
@@ -198,7 +198,7 @@ fn check_cap(
     }
 }
 
-/// The most of these times that any window of so many milliseconds holds.
+/// The most of these times in any window of this many milliseconds.
 fn most_in_a_window(times: &mut [i64], window: i64) -> usize {
     times.sort_unstable();
     let mut first = 0;
@@ -221,7 +221,7 @@ fn check_limit(after: &Evidence, options: &Options, faults: &mut Vec<Fault>) {
     }
 }
 
-/// Behind a balancer, which takes what nobody listens for to another instance, every request is taken and answered.
+/// A balancer sends a request that nobody listens for to another instance, so every request is accepted and answered.
 fn check_refused(ledger: &Ledger, faults: &mut Vec<Fault>) {
     const FINE: [&str; 6] = [
         "done",

@@ -1,4 +1,4 @@
-//! What is written down: the sandbox's log, and the audit of the instances.
+//! The written records: the sandbox's log, and the audit of the instances.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ pub(crate) struct Evidence {
     pub writes: BTreeMap<String, Vec<Write>>,
     /// Beginnings of calls in the audit, by marker.
     pub rows: BTreeMap<String, Vec<Row>>,
-    /// Requests that HighLevel got.
+    /// Requests that HighLevel received.
     pub requests: usize,
-    /// Of these, those that it refused for the limit.
+    /// The part of them that it refused for its limit.
     pub limited: usize,
-    /// Calls that the audit says were refused, by class.
+    /// Refused calls in the audit, by class.
     pub refusals: BTreeMap<String, usize>,
 }
 
@@ -108,7 +108,7 @@ impl Evidence {
         self.writes.get(marker).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a call of this marker began, and nobody knows how it ended.
+    /// Whether a call of this marker began and has no known end.
     pub(crate) fn is_open(&self, marker: &str) -> bool {
         self.rows(marker).iter().any(Row::is_open)
     }
@@ -121,12 +121,12 @@ impl Row {
         trace == Some(&write.trace)
     }
 
-    /// Nobody wrote down what came of it.
+    /// Whether it has no recorded end.
     pub(crate) fn is_open(&self) -> bool {
         self.end.is_none()
     }
 
-    /// Its end says that nobody knows what came of it. Of a call that was given up before it could be sent, too.
+    /// Whether its recorded end is an unknown outcome. That includes a call that was given up before it could be sent.
     pub(crate) fn is_unknown(&self) -> bool {
         let end = self.end.as_ref();
         end.is_some_and(|end| matches!(end.outcome.as_str(), "cut_off" | "unknown_outcome"))

@@ -1,4 +1,4 @@
-//! The instances, and what a balancer in front of them knows: which of them are ready.
+//! The instances, and a balancer's knowledge of them: which are ready.
 
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
@@ -18,13 +18,13 @@ use crate::options::Options;
 use crate::settings::Settings;
 use crate::trouble::Trouble;
 
-/// How often a balancer asks whether an instance is ready.
+/// The interval of a balancer's readiness checks.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// How long a killed instance stays away.
+/// The time until a killed instance is started again.
 const AWAY: Duration = Duration::from_secs(2);
 
-/// Where Debian's package faketime puts it.
+/// The path in Debian's package faketime.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
 /// Longest time from SIGTERM to the end of an instance.
@@ -37,9 +37,9 @@ pub(crate) struct Fleet {
     instances: Vec<Instance>,
     settings: Arc<Settings>,
     program: PathBuf,
-    /// The clock of the first instance is ahead.
+    /// Whether the clock of the first instance is ahead.
     has_wrong_clock: bool,
-    /// Instances that ended though nobody ended them.
+    /// Instances that ended by themselves.
     ends: AtomicUsize,
 }
 
@@ -76,7 +76,7 @@ impl Fleet {
         self.instances.len()
     }
 
-    /// How many ended though nobody ended them.
+    /// The number of instances that ended by themselves.
     pub(crate) fn ends(&self) -> usize {
         self.ends.load(Ordering::Relaxed)
     }
@@ -85,7 +85,7 @@ impl Fleet {
         self.instances[number].address
     }
 
-    /// A random instance that is ready, rather not this one; any where none is.
+    /// A random ready instance, preferably not `not`. Any instance if none is ready.
     pub(crate) fn choose(&self, not: Option<usize>) -> usize {
         let ready = |number: &usize| self.instances[*number].is_ready.load(Ordering::Relaxed);
         let ready: Vec<usize> = (0..self.len()).filter(ready).collect();
@@ -113,7 +113,8 @@ impl Fleet {
         }
     }
 
-    /// Kills a random one again and again as the system does where memory runs out; how many were.
+    /// Kills a random instance at intervals, as the system does when it runs out of memory. Returns the number of
+    /// kills.
     pub(crate) async fn kill_some(self: Arc<Self>, every: u64, until: Instant) -> usize {
         let mut kills = 0;
         if every == 0 {
@@ -140,7 +141,7 @@ impl Fleet {
         instance.is_ready.store(false, Ordering::Relaxed);
     }
 
-    /// Tells an instance to stop, and waits until it has.
+    /// Tells an instance to stop, and waits for its end.
     pub(crate) async fn terminate(&self, number: usize) {
         let instance = &self.instances[number];
         let mut child = instance.child.lock().await.take().expect("running");
@@ -167,7 +168,7 @@ impl Fleet {
         *instance.child.lock().await = Some(command.spawn().expect("an instance"));
     }
 
-    /// Starts an instance again that ended by itself, as whoever runs it does.
+    /// Restarts an instance that ended by itself, as its operator would.
     async fn revive(&self, number: usize) {
         let mut child = self.instances[number].child.lock().await;
         let has_ended = match child.as_mut() {
@@ -183,7 +184,7 @@ impl Fleet {
         }
     }
 
-    /// As a balancer does.
+    /// Checks an instance as a balancer does.
     async fn watch(self: Arc<Self>, number: usize) {
         let instance = &self.instances[number];
         loop {

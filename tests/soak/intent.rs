@@ -1,4 +1,4 @@
-//! What an agent wanted to happen, and what it was told of it.
+//! An agent's intents, and the answers to them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use serde_json::Value;
 
 use crate::client::CallResult;
 
-/// One or several writes that an agent asked for, each known by a text that stands in nothing else.
+/// One or several writes that an agent asked for. Each has a unique text.
 pub(crate) struct Intent {
     pub kind: IntentKind,
     pub agent: usize,
-    /// What HighLevel and the audit know each write by.
+    /// The text that identifies each write at HighLevel and in the audit.
     pub markers: Vec<String>,
-    /// The call that may be repeated without anything happening twice; `None` where there is no such call.
+    /// The call that may be repeated without a second effect. `None` if there is none.
     pub repeat: Option<(&'static str, Value)>,
-    /// What the agent was told of each.
+    /// The agent's last knowledge of each write.
     pub fates: Vec<Fate>,
-    /// One of its calls went without an answer, so that a refusal of a later one says nothing of it.
+    /// Whether one of its calls went without an answer, so that the refusal of a later one says nothing about it.
     pub was_lost: bool,
 }
 
@@ -42,26 +42,26 @@ pub(crate) enum Fate {
     Unrecorded,
     Nothing,
     Unknown,
-    /// No answer that says it.
+    /// No answer tells the outcome.
     Open,
 }
 
-/// All that agents asked for, and what they got.
+/// All intents of the agents, and their answers.
 #[derive(Default)]
 pub(crate) struct Ledger {
     pub intents: Vec<Intent>,
     /// By agent.
     pub keys: BTreeMap<usize, String>,
-    /// Results of single calls, by what they were.
+    /// Results of single calls, by kind.
     pub results: BTreeMap<String, usize>,
-    /// Of calls that were answered.
+    /// The durations of answered calls.
     pub taken: Vec<Duration>,
     pub kills: usize,
-    /// Instances that ended though nobody ended them.
+    /// Instances that ended by themselves.
     pub ends: usize,
-    /// How often something else happened on purpose.
+    /// The number of other deliberate disturbances.
     pub troubles: usize,
-    /// Instances that another build took the place of.
+    /// Instances that were replaced by another build.
     pub replaced: usize,
     pub lasted: Duration,
 }
@@ -74,7 +74,8 @@ impl Fate {
 }
 
 impl Intent {
-    /// Each of its writes is an item of a batch, which nothing but the batch's confirm keeps from being sent again.
+    /// Whether each of its writes is an item of a batch, which only the batch's confirm token keeps from being sent
+    /// again.
     pub(crate) fn is_batch(&self) -> bool {
         matches!(self.kind, IntentKind::SendBatch | IntentKind::DeleteBatch)
     }
@@ -105,7 +106,7 @@ impl Ledger {
     }
 }
 
-/// What a call's result says of so many writes.
+/// The fates of `writes` writes by a call's result.
 pub(crate) fn fates(result: &CallResult, writes: usize) -> Vec<Fate> {
     let fate = match result {
         CallResult::Done(answer) => {
@@ -153,7 +154,7 @@ pub(crate) fn is_narrow(agent: usize) -> bool {
     (agent / 7).is_multiple_of(3)
 }
 
-/// What a contact that is deleted is known by.
+/// The marker of a contact's deletion.
 pub(crate) fn deletion(contact: &str) -> String {
     format!("delete {contact}")
 }

@@ -1,5 +1,5 @@
-//! Several instances of the program under load, killed and started anew, and whether HighLevel's side, the audit and the
-//! answers of the agents agree in the end: `cargo test --test soak -- --help`.
+//! Several instances of the program under load, killed and started again. HighLevel's side, the audit and the agents'
+//! answers must agree in the end: `cargo test --test soak -- --help`.
 
 #![expect(
     clippy::expect_used,
@@ -40,7 +40,7 @@ use sandbox::SandboxProcess;
 use settings::Settings;
 use trouble::Stores;
 
-/// A call counts as under way so long without a word from its process; then its outcome is unknown.
+/// A call counts as running for this long without a sign from its process. Then its outcome is unknown.
 const UNTIL_UNKNOWN: Duration = Duration::from_secs(17);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! Free ports, and a proxy that stands before a store: it answers late, or loses the answers to what was committed.
+//! Free ports, and a proxy in front of a store. It delays answers, or loses the answers to commits.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -10,27 +10,27 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::sleep;
 
-/// What PostgreSQL's simple query that ends a transaction holds.
+/// The bytes of PostgreSQL's simple query that ends a transaction.
 const COMMIT: &[u8] = b"COMMIT\0";
 
-/// Takes connections until the run ends.
+/// Accepts connections until the run ends.
 pub(crate) struct Proxy {
     pub address: SocketAddr,
     pub faults: Arc<ProxyFaults>,
 }
 
-/// What a proxy does beside passing on.
+/// The faults that a proxy adds.
 #[derive(Default)]
 pub(crate) struct ProxyFaults {
-    /// Milliseconds that each answer is late.
+    /// The delay of each answer, in milliseconds.
     pub delay: AtomicU64,
-    /// Of so many thousand commits the answer is lost, with the connection.
+    /// The number of commits in a thousand whose answer is lost, with the connection.
     pub lost_commits: AtomicU64,
-    /// Answers that were lost.
+    /// Lost answers.
     pub lost: AtomicUsize,
 }
 
-/// An address that nobody listens at.
+/// An address without a listener.
 pub(crate) fn free_address() -> SocketAddr {
     listener().local_addr().expect("an address")
 }
@@ -56,12 +56,12 @@ impl Proxy {
     }
 }
 
-/// Until one side ends, or an answer is lost.
+/// Passes bytes until one side ends, or an answer is lost.
 async fn pass(client: TcpStream, target: SocketAddr, faults: Arc<ProxyFaults>) {
     let Ok(server) = TcpStream::connect(target).await else {
         return;
     };
-    // Small packets of questions and answers.
+    // Requests and answers are small packets.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
@@ -101,7 +101,7 @@ async fn answer(
     let mut buffer = vec![0; 65_536];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         if is_losing.load(Ordering::Relaxed) {
-            // The server has answered, so that it is committed.
+            // The server has answered, so the transaction is committed.
             faults.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }

@@ -1,4 +1,4 @@
-//! A run in figures.
+//! The figures of a run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::evidence::Evidence;
 use crate::intent::{Fate, Ledger};
 use crate::sweep::Repeat;
 
-/// Faults of a kind that are printed.
+/// Most faults of a kind that are printed.
 const MOST_SHOWN: usize = 5;
 
 pub(crate) fn print(ledger: &Ledger, after: &Evidence, repeats: &[Repeat], faults: &[Fault]) {

@@ -11,7 +11,7 @@ use crate::client::get;
 use crate::network::free_address;
 use crate::options::Options;
 
-/// Runs until it is dropped.
+/// It ends on drop.
 pub(crate) struct SandboxProcess {
     pub url: String,
     pub log: PathBuf,
@@ -23,7 +23,7 @@ impl SandboxProcess {
         let address = free_address();
         let log = folder.join("sandbox.jsonl");
         let branches = options.locations.to_string();
-        // An older build may know no log.
+        // An older build may not support the log.
         let mut command = Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"));
         command
             .args(["sandbox", "--listen", &address.to_string()])

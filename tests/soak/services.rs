@@ -1,4 +1,4 @@
-//! PostgreSQL and Valkey for a run, as the script `tests/services` starts them, and what is done to them meanwhile.
+//! PostgreSQL and Valkey for a run, started by the script `tests/services`, and the faults that they get.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services");
 
-/// A server that ends with its value.
+/// A server that ends on drop.
 pub(crate) struct Service {
     pub url: String,
     control: Mutex<(ChildStdin, Lines<BufReader<ChildStdout>>)>,
@@ -52,7 +52,7 @@ impl Service {
         self.url.replace(&own, &address.to_string())
     }
 
-    /// `stop`, `start`, `pause` or `resume`.
+    /// Sends the order `stop`, `start`, `pause` or `resume`.
     pub(crate) async fn obey(&self, order: &str) {
         let mut control = self.control.lock().await;
         let (input, lines) = &mut *control;

@@ -14,10 +14,10 @@ use crate::intent::{alias, is_narrow};
 use crate::options::Options;
 use crate::trouble::Stores;
 
-/// Commands that make keys at once.
+/// Concurrent commands that create keys.
 const AT_ONCE: usize = 4;
 
-/// What every process of the program is started with.
+/// The flags and environment of every process of the program.
 pub(crate) struct Settings {
     pub folder: PathBuf,
     program: PathBuf,
@@ -84,7 +84,7 @@ impl Settings {
         command
     }
 
-    /// What a command of the program prints.
+    /// The output of a command of the program.
     pub(crate) async fn output(&self, arguments: &[&str]) -> String {
         let mut command = self.command(&self.program);
         command.args(arguments).stdin(Stdio::null());
@@ -95,7 +95,7 @@ impl Settings {
         text
     }
 
-    /// A key for each agent, for the location that it works in.
+    /// Creates a key for each agent, for the location that it works in.
     pub(crate) async fn make_keys(&self, agents: usize) -> Vec<String> {
         let make = async |agent: usize| {
             let (name, alias) = (format!("agent-{agent}"), alias(agent % self.locations));
@@ -107,7 +107,7 @@ impl Settings {
             let key = header.trim().strip_prefix("Authorization: Bearer ");
             key.expect("a key").to_owned()
         };
-        // The first makes the store.
+        // The first command creates the store.
         let mut keys = vec![make(0).await];
         let others = stream::iter(1..agents).map(make).buffered(AT_ONCE);
         keys.extend(others.collect::<Vec<_>>().await);
@@ -115,7 +115,7 @@ impl Settings {
     }
 }
 
-/// What seals secrets, made up for this run.
+/// A random key for sealing secrets in this run.
 fn random_key() -> String {
     let bytes: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
         .take(32)

@@ -1,4 +1,4 @@
-//! After the run: what was cut off is repeated under its key, and some of what was done.
+//! After the run: interrupted calls are repeated under their keys, and so are some of the completed ones.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::evidence::Evidence;
 use crate::fleet::Fleet;
 use crate::intent::{Fate, Intent, Ledger};
 
-/// Calls that were done and are repeated.
+/// Most completed calls that are repeated.
 const MOST_DONE: usize = 300;
 
-/// Repeats at once.
+/// Concurrent repeats.
 const AT_ONCE: usize = 8;
 
 /// Most calls for one repeat.
@@ -22,14 +22,14 @@ const MOST_CALLS: usize = 40;
 
 /// An intent that was repeated.
 pub(crate) struct Repeat {
-    /// Its place in the ledger.
+    /// Its index in the ledger.
     pub intent: usize,
-    /// One of its calls began and has no end in the audit.
+    /// Whether one of its calls began and has no end in the audit.
     pub was_open: bool,
     pub result: CallResult,
 }
 
-/// Repeats what is open, and the last of what was done.
+/// Repeats the open calls, and the last of the completed ones.
 pub(crate) async fn repeat(ledger: &Ledger, before: &Evidence, fleet: &Arc<Fleet>) -> Vec<Repeat> {
     let is_open = |intent: &Intent| {
         let mut told = intent.markers.iter().zip(&intent.fates);

@@ -1,4 +1,4 @@
-//! Bad times: what happens to the stores and clocks of the instances while the agents work.
+//! Faults of the stores and clocks of the instances while the agents work.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::network::Proxy;
 use crate::options::{Options, StateKind, WindowsKind};
 use crate::services::Service;
 
-/// Of a thousand commits whose answers may be lost so many lose theirs.
+/// Of a thousand commits, the number whose answers are lost.
 const LOST_COMMITS: u64 = 20;
 
-/// How late a slow Valkey answers, in milliseconds.
+/// The delay of a slow Valkey, in milliseconds.
 const LATE: u64 = 200;
 
-/// How long PostgreSQL stands still.
+/// The length of PostgreSQL's freeze.
 const STILL: Duration = Duration::from_secs(40);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -81,7 +81,7 @@ impl Stores {
         }
     }
 
-    /// Until then; afterwards everything is well again. How often it happened.
+    /// Causes faults until that time, and then removes them. Returns the number of faults.
     pub(crate) async fn trouble(self: Arc<Self>, until: Instant) -> usize {
         let mut times = 0;
         match self.trouble {
@@ -157,14 +157,14 @@ fn url(service: &Option<Service>, proxy: &Option<Proxy>) -> Option<String> {
     })
 }
 
-/// Waits so many seconds; false where the run ends before.
+/// Waits. Returns false if the run ends before.
 async fn pause(seconds: u64, until: Instant) -> bool {
     let next = Instant::now() + Duration::from_secs(seconds);
     sleep(next.min(until).saturating_duration_since(Instant::now())).await;
     next < until
 }
 
-/// Valkey takes a command as a line.
+/// Valkey accepts a command as a line.
 async fn flush(address: SocketAddr) {
     let mut stream = TcpStream::connect(address).await.expect("Valkey");
     stream.write_all(b"FLUSHALL\r\n").await.expect("written");

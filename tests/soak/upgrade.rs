@@ -8,10 +8,11 @@ use tokio::time::sleep;
 use crate::fleet::Fleet;
 use crate::options::Options;
 
-/// How long all instances run one build before the next round.
+/// The time in which all instances run one build before the next round.
 const BETWEEN: Duration = Duration::from_secs(5);
 
-/// Replaces every instance by the next build and then by the first one again, for as long as there is time. How many were.
+/// Replaces every instance by the next build and then by the first one again, while there is time. Returns the number
+/// of replacements.
 pub(crate) async fn roll(fleet: Arc<Fleet>, options: Options, until: Instant) -> usize {
     let Some(next) = &options.program_next else {
         return 0;

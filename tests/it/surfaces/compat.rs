@@ -1,4 +1,4 @@
-//! HighLevel's four meta-tools: arguments by any of their names and places, errors that say where they belong, `output`.
+//! HighLevel's four meta-tools: arguments by any of their names and places, errors that name the right place, `output`.
 
 use serde_json::{Value, json};
 use test_support::recording::RecordedRequest;

@@ -1,4 +1,4 @@
-//! What a write answers: on the orchestrator its id and what was sent, elsewhere HighLevel's own payload.
+//! The answer to a write: on the orchestrator the id and the sent fields, elsewhere HighLevel's own payload.
 
 use serde_json::{Value, json};
 use test_support::server::LOCATION;
@@ -81,16 +81,16 @@ async fn an_answer_of_another_form_is_told_as_far_as_it_is_known() {
     let note = json!({"body": long.clone() + "y", "id": "n1", "userId": "u", "dateAdded": "d", "contactId": "c1"});
     let told = format!("{long}… (301 characters)");
     let rows = [
-        // As short as it is.
+        // Already short.
         (json!({"note": {"id": "n1"}}), json!({"note": {"id": "n1"}})),
-        // Long texts are cut.
+        // Long texts are truncated.
         (
             json!({"note": note}),
             json!({"note": {"id": "n1", "body": told}}),
         ),
         // The record itself.
         (note.clone(), json!({"id": "n1", "body": told})),
-        // Nothing known of it.
+        // An unknown form.
         (json!({"other": [long]}), json!({"other": [long]})),
         (json!([long]), json!({"answer": [long]})),
     ];

@@ -1,4 +1,4 @@
-//! Texts name the tools of their own endpoint alone: descriptions, instructions, errors and remedies.
+//! Texts name only the tools of their own endpoint: descriptions, instructions, errors and remedies.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{call, stack, stack_with};
 
-/// Every endpoint, with and without what writes.
+/// Every endpoint, with and without writes.
 fn endpoints() -> Vec<(String, Endpoint)> {
     let toolsets = toolset::names().map(|name| format!("x/{name}"));
     let own = [
@@ -71,14 +71,14 @@ fn remedies_name_what_the_endpoint_has() {
                     None => &told,
                 };
                 names_its_own(&endpoint, remedy["remedy"].as_str().expect("a text"), &name);
-                // What was sent is shown as it was.
+                // The request that was sent is shown unchanged.
                 assert_eq!(remedy["request"]["body"]["note"], tool.name);
             }
         }
     }
 }
 
-/// Tools that stand for many are named by the surfaces that have them, and by the instructions, which other tests hold.
+/// Tools that stand for many are named by their own surfaces and by the instructions, which other tests check.
 #[test]
 fn tools_that_stand_for_many_are_named_by_their_surfaces() {
     fn read(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
@@ -109,7 +109,7 @@ fn tools_that_stand_for_many_are_named_by_their_surfaces() {
             .expect("inside")
             .display()
             .to_string();
-        // Examples of commands call them by their names.
+        // Examples of commands use the tools' names.
         let is_text = ["src/mcp/instructions.rs", "src/cli/help.rs"].contains(&path.as_str());
         let is_own = path.starts_with("src/surfaces") || is_text;
         if is_own || path.contains("/tests") {
@@ -146,7 +146,7 @@ fn descriptions_of_deprecated_tools_say_so() {
     }
 }
 
-/// Short answers are offered where lists are, and nowhere else.
+/// Tools that list offer short answers, and no other tool does.
 #[test]
 fn output_is_listed_on_tools_that_list() {
     for (name, endpoint) in endpoints() {
@@ -221,7 +221,7 @@ async fn a_name_that_is_not_listed_leads_on() {
     assert!(highlevel.take().is_empty());
 }
 
-/// What one call answers in its error where the endpoint has not the tool that mends it.
+/// The error of a call at an endpoint without the tool that would help.
 #[tokio::test]
 async fn a_remedy_speaks_of_what_there_is() {
     let duplicate = json!({

@@ -1,4 +1,4 @@
-//! Completions in real shells, and pages of the manual in a real `man`.
+//! Completions in real shells, and manual pages in a real `man`.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use tokio::process::Command;
 use super::run;
 use super::terminal::Terminal;
 
-/// What a person has typed when the key Tab is pressed, and what the shell offers then.
+/// The typed text when Tab is pressed, and the words that the shell then offers.
 const TYPED: [(&str, &[&str]); 5] = [
     (
         "highlevel-mcp connect cl",
@@ -40,7 +40,7 @@ impl Home {
         Self { folder }
     }
 
-    /// `None` where there is no such program, which is said.
+    /// `None` if there is no such program. It then prints a note.
     fn command(&self, name: &str, arguments: &[&str]) -> Option<Command> {
         let path = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(name));
         let Some(path) = path.iter().find(|path| path.exists()) else {
@@ -61,13 +61,13 @@ impl Home {
     }
 }
 
-/// Types into a shell at a terminal, and presses Tab: once for what all have in common, then for the list.
+/// Types into a shell at a terminal, and presses Tab: once for the common prefix, then for the list.
 async fn check_typed(shell: &str, arguments: &[&str], setup: &str) {
     let home = Home::new();
     if home.command(shell, &[]).is_none() {
         return;
     }
-    // A terminal of its own, as a window has it.
+    // A terminal of its own, as in a window.
     let Some(command) = home.command("setsid", &[&["--ctty", shell], arguments].concat()) else {
         return;
     };
@@ -80,7 +80,7 @@ async fn check_typed(shell: &str, arguments: &[&str], setup: &str) {
         for one in offered {
             terminal.wait_for(one).await;
         }
-        // Ctrl-U takes the line away.
+        // Ctrl-U deletes the line.
         terminal.type_in("\u{15}");
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that have to be confirmed: at the terminal, by `--yes`, by a confirm token, and by a person elsewhere.
+//! Calls that have to be confirmed: at the terminal, by `--yes`, by a confirm token, and by a person in the console.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::{ACCOUNT, Machine};
 
 const DELETE: [&str; 3] = ["call", "contacts_delete-contact", r#"{"contactId":"c1"}"#];
 
-/// The last three of what HighLevel answers a contact, and a deletion.
+/// The end of HighLevel's answer for a contact, and for a deletion.
 const CONTACT: &str =
     r#"{"contact":{"id":"c1","firstName":"Ada","lastName":"Abbott"},"succeded":true,"total":0}"#;
 
@@ -90,7 +90,7 @@ async fn what_waits_for_a_person_says_how_it_is_approved() {
     let file = rules.to_str().expect("a path");
     std::fs::write(&settings, format!("[policy]\nfile = {file:?}\n")).expect("written");
     let with_rules = ["--config", settings.to_str().expect("a path")];
-    // A yes of whoever types the command is no approval.
+    // The yes of the person who types the command is not an approval.
     let asked = [&DELETE[..], &["--yes"], &with_rules].concat();
     let asked = machine.run(&asked).await;
     assert_eq!(asked.code, Some(1), "{}", asked.stdout);

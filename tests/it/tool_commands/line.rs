@@ -1,4 +1,4 @@
-//! Arguments of `call` as `name=value`, dry runs without an account, and errors that lead on.
+//! Arguments of `call` as `name=value`, dry runs without an account, and errors with a remedy.
 
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ async fn a_dry_run_needs_no_account_and_sends_nothing() {
         "{}",
         shown.stdout
     );
-    // A time without an offset has its location's zone asked for, where there is an account.
+    // With an account, a time without an offset needs the location's time zone.
     let time = [
         "calendars_create-appointment",
         "calendarId=c",

@@ -1,4 +1,4 @@
-//! `tools`: what is listed, found and shown, and that every example runs.
+//! `tools`: the tools that it lists, finds and shows, and that every example runs.
 
 use serde_json::Value;
 
@@ -208,7 +208,7 @@ async fn scopes_are_a_table_or_a_list_to_paste() {
     assert_eq!(scopes, first.collect::<Vec<_>>());
 }
 
-/// What `tools show` prints as an example is taken by the tool: as a line, and as JSON.
+/// The example of `tools show` is accepted by the tool: as a line, and as JSON.
 #[tokio::test]
 async fn the_examples_of_tools_run() {
     let list = run(&["tools", "list", "official"]).await.stdout;
@@ -237,7 +237,7 @@ async fn the_examples_of_tools_run() {
             shell.env("HIGHLEVEL_MCP_STATE_FOLDER", crate::stdio::STATE);
             let done = shell.output().await.expect("run");
             let text = String::from_utf8_lossy(&done.stdout).into_owned();
-            // A read through a call tool has no dry run: that its arguments are taken shows in the error.
+            // A read through a call tool has no dry run. The error shows that its arguments are accepted.
             if name == "call_read" {
                 let errors = String::from_utf8_lossy(&done.stderr).into_owned();
                 assert!(
@@ -272,7 +272,7 @@ async fn long_lists_go_through_the_pager_of_a_terminal() {
             "{pager:?}: {seen}"
         );
     }
-    // It ends after one line, while most is yet to be written to it: that is no error.
+    // It ends after one line, before most of the output is written. That is not an error.
     check(
         &["tools", "list"],
         &pager,
@@ -298,7 +298,7 @@ async fn long_lists_go_through_the_pager_of_a_terminal() {
         "paged",
     )
     .await;
-    // What calls did, too, and what happened to keys.
+    // Also the calls and the history of keys.
     let state = folder.path().to_str().expect("UTF-8");
     let create = ["keys", "create", "--name", "n8n", "--all-locations"];
     let made = run(&[&create[..], &["--state", state]].concat()).await;

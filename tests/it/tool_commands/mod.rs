@@ -23,7 +23,7 @@ struct Machine {
     state: tempfile::TempDir,
 }
 
-/// What a command put out, and how it ended.
+/// The output of a command, and its exit status.
 struct CommandEnd {
     code: Option<i32>,
     stdout: String,
@@ -42,7 +42,7 @@ impl Machine {
         self.state.path().to_str().expect("a path")
     }
 
-    /// `arguments` and what leads to this machine's HighLevel and state.
+    /// `arguments` and the flags for this machine's HighLevel and state.
     fn arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
         let own = ["--base-url", &self.highlevel.url, "--state", self.state()];
         [arguments, &own].concat()
@@ -55,7 +55,7 @@ impl Machine {
         CommandEnd::from(done)
     }
 
-    /// How many requests HighLevel got that delete something.
+    /// The number of delete requests that HighLevel received.
     fn deleted(&self) -> usize {
         self.highlevel.count(|request| request.method == "DELETE")
     }

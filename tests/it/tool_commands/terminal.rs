@@ -1,4 +1,4 @@
-//! A terminal of a given size, at which a command is run.
+//! A terminal of a given size in which a command runs.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::stdio::program;
 
-/// So long a command may take to put out what a test waits for.
+/// The longest wait for an expected output.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) struct Terminal {
@@ -30,7 +30,7 @@ impl Terminal {
         Self::start(program(arguments, variables))
     }
 
-    /// The same of any program.
+    /// The same for any program.
     pub(super) fn start(mut command: Command) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&master).expect("granted");
@@ -60,7 +60,7 @@ impl Terminal {
         let (sender, screen) = unbounded_channel();
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // It fails once nobody writes any more.
+            // It fails once there are no writers left.
             while let Ok(length @ 1..) = reader.read(&mut bytes) {
                 if sender.send(bytes[..length].to_vec()).is_err() {
                     break;
@@ -75,7 +75,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until `text` stands on the screen.
+    /// Waits until `text` is on the screen.
     pub(super) async fn wait_for(&mut self, text: &str) {
         let until = Instant::now() + PATIENCE;
         while !self.seen.contains(text) {
@@ -86,7 +86,7 @@ impl Terminal {
         }
     }
 
-    /// Forgets what stood on the screen so far.
+    /// Forgets the screen so far.
     pub(super) fn clear(&mut self) {
         self.seen.clear();
     }
@@ -95,8 +95,8 @@ impl Terminal {
         self.keyboard.write_all(text.as_bytes()).expect("typed");
     }
 
-    /// Sends what Ctrl-C sends to the program. Shells have what runs in the background ignore it, these tests and what they
-    /// start too: the program is then ended as by `kill`.
+    /// Sends Ctrl-C to the program. Shells make background processes ignore it, including these tests and their
+    /// children. The program is then ended as by `kill`.
     pub(super) async fn interrupt(&mut self) {
         let id = self.child.id().expect("running");
         let id = Pid::from_raw(id.cast_signed()).expect("a process");
@@ -109,7 +109,7 @@ impl Terminal {
         }
     }
 
-    /// All that was put out, and how the program ended.
+    /// All output, and the exit status of the program.
     pub(super) async fn end(mut self) -> (ExitStatus, String) {
         let status = timeout(PATIENCE, self.child.wait()).await;
         let status = status.expect("in time").expect("an end");

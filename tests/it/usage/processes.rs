@@ -1,4 +1,4 @@
-//! Several programs on one folder, each of which adds what it has counted when it ends, and the command that shows it.
+//! Several programs in one folder. Each adds its counts when it ends, and a command shows them.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl SharedFolder {
         program(arguments, &[&own[..], &ACCOUNT].concat())
     }
 
-    /// What a command prints; fails where it ends in another way.
+    /// The output of a command. Panics on another exit code.
     async fn run(&self, arguments: &[&str], code: i32) -> String {
         let done = self.command(arguments).output().await.expect("run");
         let errors = String::from_utf8_lossy(&done.stderr).into_owned();
@@ -49,7 +49,7 @@ impl SharedFolder {
         }
     }
 
-    /// A call over stdin and stdout, of a program that ends then.
+    /// A call over stdin and stdout of a program that then ends.
     async fn call_by_stdio(&self) {
         let mut command = self.command(&["stdio"]);
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -70,7 +70,7 @@ impl SharedFolder {
         assert!(status.expect("a status").success());
     }
 
-    /// Calls at a server that is ended by a signal.
+    /// Calls to a server that a signal ends.
     async fn call_by_server(&self, arguments: &[Value]) {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.env("HIGHLEVEL_MCP_LOG_FORMAT", "json");
@@ -127,7 +127,7 @@ async fn programs_on_one_folder_add_up_when_they_end() {
     shared.run(&["call", "contacts_get-contacts"], 0).await;
     let day = before.strftime("%Y-%m-%d").to_string();
     if jiff::Timestamp::now().strftime("%Y-%m-%d").to_string() != day {
-        // Midnight came meanwhile, and with it another day.
+        // Midnight passed meanwhile, and another day began.
         return;
     }
     let requests = shared.highlevel.take().len();

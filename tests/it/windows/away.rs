@@ -1,17 +1,18 @@
-//! A Valkey that dies, forgets, takes its time, or is not there yet. Calls go on, within the window.
+//! A Valkey that crashes, loses its data, is slow, or is not there yet. Calls go on, within the window.
 
 use super::*;
 use test_support::proxy::Proxy;
 
-/// Longer than a call waits for its place at most, by far: none hangs.
+/// Far longer than a call ever waits for its place: none hangs.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Has the Valkey go while agents call: nobody hangs, and once all instances know it they stay within the window.
+/// Changes the Valkey while agents call. No call hangs, and once all instances know of the change they stay within the
+/// window.
 async fn change_under_load<T>(fleet: &Fleet, name: &str, change: impl Future<Output = T>) -> T {
     let (load, changed) = tokio::join!(fleet.load(&[0, 1, 2], 2 * INTERVAL), change);
     let (most, refused) = (fleet.highlevel.most(), fleet.highlevel.refused());
     println!("{name} in the middle: {load:?}, {most} at most, {refused} refused");
-    // Whoever had used less than its part does not know what the others had used more.
+    // An instance that used less than its share does not know how much more the others used.
     assert!(most < 2 * CALLS, "{most} in the interval in which it goes");
     assert!(load.slowest < PATIENCE, "{load:?}");
     sleep(INTERVAL).await;
@@ -46,7 +47,8 @@ async fn calls_go_on_by_equal_parts_while_it_is_dead_and_together_when_it_is_bac
     assert!(load.answered >= CALLS / 2, "{load:?}");
 }
 
-/// What it forgot HighLevel's next answers tell it again; until then each instance's own window holds.
+/// After a loss of data, HighLevel's next answers give it the counts again. Until then each instance's own window
+/// holds.
 #[tokio::test]
 async fn what_it_forgets_is_learned_again() {
     let Some(valkey) = TestService::start(ServiceKind::Valkey) else {
@@ -70,7 +72,7 @@ async fn what_it_forgets_is_learned_again() {
     let (load, ()) = tokio::join!(fleet.load(&[0, 1, 2], 4 * INTERVAL), forgets);
     let (most, refused) = (fleet.highlevel.most(), fleet.highlevel.refused());
     println!("flushed three times: {load:?}, {most} at most, {refused} refused");
-    // As many as were under way when it forgot, at most.
+    // At most as many as were running at the loss.
     assert!(most <= CALLS + 3 * AGENTS, "{most} in one interval");
     assert!(load.answered >= 2 * CALLS, "{load:?}");
 }

@@ -1,4 +1,4 @@
-//! Instances that do not count together have an equal part each.
+//! Instances without a common count have an equal share each.
 
 use super::*;
 
@@ -11,7 +11,7 @@ async fn instances_without_a_valkey_stay_within_the_window_together() {
     assert!(most <= CALLS, "{most} in one interval");
     assert_eq!(refused, 0);
     assert!(load.answered >= CALLS, "{load:?}");
-    // Two are gone: the third has all of it, at once.
+    // Two are gone: the third has all of it at once.
     fleet.instances[0].pipeline.transport().instances().set(1);
     sleep(INTERVAL).await;
     fleet.highlevel.forget();

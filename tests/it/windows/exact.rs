@@ -1,4 +1,4 @@
-//! Instances that count together at a Valkey.
+//! Instances with a common count in a Valkey.
 
 use super::*;
 
@@ -16,7 +16,8 @@ async fn three_instances_never_send_more_than_the_window_takes() {
     assert!(load.answered >= 2 * CALLS, "{load:?}");
 }
 
-/// Where one sends all of it, it has more than its part; where a busy machine answers late it has that a moment later.
+/// If only one instance sends, it gets more than its share. If a busy machine answers late, it gets that a moment
+/// later.
 #[tokio::test]
 async fn what_the_others_leave_is_for_whoever_calls() {
     let Some(valkey) = TestService::start(ServiceKind::Valkey) else {
@@ -57,7 +58,7 @@ async fn a_pause_that_one_instance_is_told_holds_for_all() {
                 waits.push(wait);
                 break;
             }
-            // The message was lost: the machine is busy.
+            // The message was lost because the machine is busy.
             Ok(()) => sleep(Duration::from_secs(5)).await,
         }
     }
@@ -83,6 +84,6 @@ async fn a_day_is_one_for_all_where_highlevel_says_nothing() {
         }
     }
     let total = fleet.highlevel.total();
-    // Those of a moment in which a busy machine does not answer in time come on top.
+    // The calls of a moment in which a busy machine does not answer in time are added.
     assert!((OF_DAY - 2..=OF_DAY + 2).contains(&total), "{total}");
 }

@@ -1,9 +1,9 @@
-//! What the Valkey holds: digests, for as long as they are of use, and counts that hold for all.
+//! The content of the Valkey: digests, for as long as they are useful, and counts that hold for all.
 
 use super::*;
 use test_support::server::TOKEN;
 
-/// Key, kind, how long it lives still in milliseconds, and what it holds.
+/// Key, kind, remaining lifetime in milliseconds, and value.
 type Entry = (String, i64, Vec<String>);
 
 fn entries(url: &str) -> Vec<Entry> {

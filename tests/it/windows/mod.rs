@@ -1,4 +1,4 @@
-//! Several instances before one HighLevel, which counts what reaches it.
+//! Several instances in front of one HighLevel, which counts the calls that reach it.
 
 mod away;
 mod equal;
@@ -16,23 +16,23 @@ use test_support::recording::{self, Recording};
 use test_support::server::{TestServer, VOUCHED};
 use tokio::time::{Instant, sleep};
 
-/// What HighLevel takes, and what the settings say of it.
+/// HighLevel's limit, which is also in the settings.
 const CALLS: usize = 40;
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// How much of it is used. The rest covers that a busy machine keeps one call longer on its way than another.
+/// The share of it that is used. The rest allows for a busy machine that delays one call more than another.
 const PERCENT: &str = "75";
 
-/// Of a day.
+/// The daily limit.
 const CALLS_OF_DAY: usize = 100_000;
 
-/// Callers of each instance that call as fast as they may.
+/// Callers of each instance that call as fast as they can.
 const AGENTS: usize = 6;
 
-/// How long HighLevel takes for an answer.
+/// HighLevel's delay for an answer.
 const LATENCY: Duration = Duration::from_millis(30);
 
-/// A HighLevel whose window slides, with what reached it.
+/// A HighLevel with a sliding window, and the calls that reached it.
 #[derive(Clone, Default)]
 struct HighLevelCount(Arc<Mutex<Arrivals>>);
 
@@ -40,24 +40,24 @@ struct HighLevelCount(Arc<Mutex<Arrivals>>);
 struct Arrivals {
     times: Vec<Instant>,
     refused: usize,
-    /// The next call is refused, and its instance asked to wait so many seconds.
+    /// If set, the next call is refused, and its instance is asked to wait this many seconds.
     pause: Option<u32>,
-    /// It does not say what is left.
+    /// Whether its answers omit the remaining calls.
     is_silent: bool,
 }
 
-/// Instances before one HighLevel.
+/// Instances in front of one HighLevel.
 struct Fleet {
     highlevel: HighLevelCount,
     instances: Vec<TestServer>,
     _recording: Recording,
 }
 
-/// What came of the calls of a while.
+/// The results of the calls in a period.
 #[derive(Debug, Default)]
 struct Load {
     answered: usize,
-    /// The longest that any call took.
+    /// The longest duration of a call.
     slowest: Duration,
 }
 
@@ -122,14 +122,14 @@ impl HighLevelCount {
         self.arrivals().times.len()
     }
 
-    /// What comes from now on is looked at alone.
+    /// Forgets all calls so far.
     fn forget(&self) {
         *self.arrivals() = Arrivals::default();
     }
 }
 
 impl Fleet {
-    /// Three instances that know of each other. Each has made one call: HighLevel knows their token.
+    /// Three instances that know of each other. Each has made one call, so HighLevel knows their token.
     async fn start(windows_url: &str) -> Self {
         Self::start_before(HighLevelCount::default(), windows_url, CALLS_OF_DAY).await
     }
@@ -168,7 +168,7 @@ impl Fleet {
         }
     }
 
-    /// Agents of these instances call for a while.
+    /// Agents of these instances call for `lasts`.
     async fn load(&self, instances: &[usize], lasts: Duration) -> Load {
         let end = Instant::now() + lasts;
         let agent = |instance: usize| async move {
@@ -194,7 +194,7 @@ impl Fleet {
         })
     }
 
-    /// Waits until all instances know that their Valkey is there, or away; a minute at most.
+    /// Waits for at most a minute until all instances know whether their Valkey is up.
     async fn wait_for_valkey(&self, is_up: bool) {
         for _ in 0..600 {
             let states = self.instances.iter().map(|instance| {
@@ -210,7 +210,7 @@ impl Fleet {
     }
 }
 
-/// The Valkey, changed.
+/// The Valkey after the change.
 async fn change(mut valkey: TestService, change: ServiceChange) -> TestService {
     let changed = tokio::task::spawn_blocking(move || {
         valkey.change(change);
@@ -219,7 +219,7 @@ async fn change(mut valkey: TestService, change: ServiceChange) -> TestService {
     changed.await.expect("changed")
 }
 
-/// One read as the usual caller; how long to wait where there is no place.
+/// One read as the usual caller. `Err` is the time to wait if there is no place.
 async fn read(instance: &TestServer) -> Result<(), Duration> {
     let arguments = json!({"contactId": "c1"});
     let (text, is_error) = instance.call("contacts_get-contact", arguments).await;
