@@ -221,7 +221,7 @@ async fn no_reset_makes_a_write_happen_twice() {
     assert!(unknown > calls / 10 && done > 0, "{unknown} {done}");
 }
 
-/// Nobody listens: calls fail at once, and one in five seconds probes.
+/// HighLevel is down: calls fail at once, and one call every five seconds probes it.
 #[tokio::test]
 async fn an_outage_fails_fast_and_is_probed_seldom() {
     let outage = Duration::from_secs(u64::try_from(times(11, 60)).expect("seconds"));

@@ -163,7 +163,8 @@ async fn a_token_that_one_instance_saw_accepted_is_accepted_at_all() {
     assert!(!is_error);
     let before = fleet.highlevel.seen().len();
     let since = Instant::now();
-    // A new token is tried by a read before it writes, until no read is left.
+    // A new token is tried by a read before it writes. This waits until the store knows the token, so that no trial is
+    // left.
     loop {
         assert!(since.elapsed() < LONGEST, "it stays new");
         sleep(Duration::from_millis(500)).await;

@@ -114,7 +114,7 @@ async fn nobody_is_changed_unasked() {
     assert_eq!((text.as_str(), highlevel.take().len()), ("", 0));
 }
 
-/// A contact is created, and every later request fails.
+/// The clean-up after these answers to the creation, the search and the deletion of a contact. All other writes fail.
 async fn check_cleanup(
     made: (u16, &'static str),
     listed: &'static str,

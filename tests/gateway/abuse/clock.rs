@@ -92,7 +92,7 @@ async fn a_clock_that_goes_back_revives_no_token() {
             .await;
         (reply.ok, reply.text)
     };
-    // One token was used and one has expired. A day later both are still invalid.
+    // One confirm token is used, and one expires. Both stay invalid after the clock goes back.
     let used = ask(&program).await;
     let (ok, text) = call(&used).await;
     assert!(ok, "{text}");

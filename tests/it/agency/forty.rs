@@ -10,8 +10,7 @@ use super::{Agency, alias, branch};
 
 const LOCATIONS: usize = 40;
 
-/// Contacts that each key writes on either surface. The number is small because the sandbox searches all of them at
-/// every write.
+/// Contacts that each key writes on either surface. The sandbox searches all of them at every write.
 const CONTACTS: usize = 50;
 
 /// Calls of all keys together. `AGENCY_FULL=1` makes a million.

@@ -1,4 +1,4 @@
-//! Clients as operators see them: their vouchers, and which are blocked.
+//! Clients as operators see them: who vouches for each, and which are blocked.
 
 use state::clients::{ClientMethod, Clients, NewClient, PutDocument};
 use state::events::Events;
