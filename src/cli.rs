@@ -326,7 +326,7 @@ impl<E: Display> From<E> for CliError {
     }
 }
 
-/// Writes to stdout. A reader may close its pipe early, which is no failure here; `println!` panics then.
+/// Writes to stdout. A reader may close its pipe early, which is not a failure here; `println!` panics then.
 fn print(text: impl Display) -> Result<(), CliError> {
     unless_closed(write!(std::io::stdout(), "{text}"))
 }

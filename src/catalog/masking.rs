@@ -233,7 +233,7 @@ fn mark_headers(bytes: &[u8], open: usize, secrets: &mut Vec<(usize, usize)>) ->
                     _ => index = end,
                 }
             }
-            // A header is flat. Anything nested is no header, and the walk over all names goes on inside it.
+            // A header is flat. Anything nested is not a header, and the walk over all names goes on inside it.
             b'[' => return index,
             b'}' => {
                 secrets.extend(value.take().filter(|_| carries));

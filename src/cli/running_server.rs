@@ -143,7 +143,7 @@ mod tests {
         assert!(found[0].is_on_store_of(&config));
         config.upstream.simulated = true;
         assert!(!found[0].is_on_store_of(&config));
-        // What a killed process leaves: the file stays, and its lock is gone.
+        // As after a killed process: the file stays, and its lock is gone.
         let path = announced.path.clone();
         let text = fs::read_to_string(&path).expect("text");
         drop(announced);

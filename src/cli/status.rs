@@ -146,7 +146,7 @@ impl StatusCommand {
         Ok(ExitCode::from(u8::from(!status.running)))
     }
 
-    /// Reads only the settings: it runs every few seconds, and a missing database is no reason to restart the server.
+    /// Reads only the settings: it runs every few seconds, and a missing database must not restart the server.
     fn check_health(self, config: &Config) -> Result<ExitCode, CliError> {
         let address = config.server.listen;
         let ready = runtime()?.block_on(ask(address));

@@ -12,8 +12,8 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The source of the documents according to `SOURCE.toml`: they may have been imported from a folder that is no
-/// checkout.
+/// The source of the documents according to `SOURCE.toml`: they may have been imported from a folder that
+/// is not a checkout.
 fn documents(source: &str) -> String {
     let source = source.parse::<toml::Table>().unwrap_or_default();
     let text = |key: &str| source.get(key).and_then(toml::Value::as_str);

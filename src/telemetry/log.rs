@@ -104,7 +104,7 @@ struct Tally {
     dropped: AtomicUsize,
     /// The thread that writes.
     writer: OnceLock<Thread>,
-    /// A wait for the reader was in vain.
+    /// The last flush ended because the reader did not take the lines in time.
     is_stuck: AtomicBool,
 }
 

@@ -52,8 +52,8 @@ impl TokenVerdict {
                 Some(_) => Self::Accepted,
                 None => Self::Doubtful,
             },
-            // Too many calls of a location: HighLevel did not look at the token, and for a valid one it is no failed
-            // attempt.
+            // Too many calls of a location: HighLevel did not check the token, and it is not a failed attempt if the
+            // token is valid.
             408 | 429 => Self::Silent,
             200..=299 | 400..=499 if is_json => Self::Accepted,
             400..=499 => Self::Doubtful,

@@ -226,7 +226,7 @@ fn a_second_import_changes_nothing_and_stale_documents_go() {
     assert!(!import(Some("c0de")).source.contains("c0ffee"));
 }
 
-/// The name of a folder that is no checkout may have the commit, as an archive's does.
+/// The name of a folder that is not a checkout may have the commit, as an archive's does.
 #[test]
 fn the_commit_of_a_folder_is_found_where_it_stands() {
     #[track_caller]

@@ -193,7 +193,7 @@ fn begin(
             OnceState::TooMany => return Ok(Begun::TooManyKeys),
         }
     }
-    // Of several full caps, the one that lasts longest: coming back sooner helps nobody.
+    // Of several full caps, the one that lasts longest: there is no use in coming back sooner.
     let mut full: Option<(usize, Option<Duration>)> = None;
     for (index, cap) in start.caps.iter().enumerate() {
         if let Err(wait) = cap.is_free(transaction)? {

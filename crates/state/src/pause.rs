@@ -322,7 +322,7 @@ mod tests {
             .resume_by(None, Some("p_ada"))
             .wait()
             .expect("resumed");
-        // Resuming what was not paused is no event.
+        // Resuming a location that is not paused is not an event.
         pauses
             .resume_by(None, Some("p_ada"))
             .wait()

@@ -12,7 +12,7 @@ use state::approvals::Approval;
 /// The most locations that are named for one call.
 const MOST_LOCATIONS: usize = 5;
 
-/// The name of a caller that is none of ours.
+/// The name of a caller that is neither a key nor a connection of ours.
 const NOBODY: &str = "a program with a token or key of its own";
 
 /// The parts of a waiting call that a message shows.

@@ -151,8 +151,8 @@ fn is_nothing(forms: &Forms<'_>, name: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether an empty text is no value of the field: the field holds an id, an email, a phone, one of some words, or no
-/// text.
+/// Whether an empty text is not a value of the field: the field takes an id, an email, a phone, one of some words, or
+/// no text at all.
 fn is_no_text(name: &str, forms: &Forms<'_>) -> bool {
     let takes_no_text = forms.is_typed() && !forms.takes("string");
     let is_no_word = forms

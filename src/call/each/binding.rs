@@ -201,7 +201,7 @@ mod tests {
             &row,
             Ok(&json!({"contactId": "c1"})),
         );
-        // A deal's id is no contact's.
+        // The id of a deal is not that of a contact.
         check(TAG, DEALS, &none, &none, &plain, Err("no contactId"));
         check(
             "opportunities_update-opportunity",

@@ -198,7 +198,7 @@ impl SignInAddress {
     }
 }
 
-/// The error for a secret of ours that is no bearer token. It names the kind and does not repeat the secret.
+/// The error for a secret of ours that is not a bearer token. It names the kind and does not repeat the secret.
 pub(super) fn not_for_calls(bearer: &str) -> Option<HttpProblem> {
     let found = OTHER_SECRETS
         .iter()

@@ -1,4 +1,4 @@
-//! Links: whom each lets in, how often and until when, and texts that are no links.
+//! Links: the people that each admits, how often and until when, and invalid texts.
 
 use jiff::ToSpan;
 use secrecy::ExposeSecret;

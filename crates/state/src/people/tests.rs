@@ -220,7 +220,7 @@ fn who_may_approve_changes_for_every_process() {
     for_tests::comes("known elsewhere", || {
         known(&elsewhere, &anna.id).as_ref() == Some(&changed)
     });
-    // The same again is no event.
+    // The same again is not an event.
     assert_eq!(set(false, &[("acme", true)]), Ok(changed));
     let everywhere = set(true, &[]).expect("changed");
     assert_eq!(approved(&everywhere), [true, true, true, false]);
