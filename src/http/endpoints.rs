@@ -90,7 +90,7 @@ impl Endpoints {
 impl ServedEndpoint {
     async fn answer(self, request: Request) -> Response {
         let (mut parts, body) = request.into_parts();
-        // It is all there: whoever let the request in has read it, and held it to its bounds.
+        // The body is complete: it was read and limited when the request was admitted.
         let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
         let plain = PlainCall::read(&parts, &body);
         if let Some(call) = plain {

@@ -54,14 +54,14 @@ pub(super) fn pages(
     answered(request, context, APPROVE, |can| can.pages)
 }
 
-/// Both, for a call over HTTP of a version whose client is asked while the call waits. The host has laid the way, for it
-/// remembers the handshake.
+/// Both, for a call over HTTP in a version whose client is asked during the call. The host has prepared the way,
+/// because it remembers the handshake.
 pub(super) fn over_http(parts: &Parts) -> (Elicitation, Elicitation) {
     let by = |can| reachable(laid(parts, can));
     (by(|can| can.forms), by(|can| can.pages))
 }
 
-/// By the question of this name, which clients of the ability are asked.
+/// The answer to the question of this name, which clients with the ability are asked.
 fn answered(
     request: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,
@@ -120,7 +120,7 @@ fn declares(context: &RequestContext<RoleServer>, can: fn(&ClientAbilities) -> b
 
 /// Name and version of the client program, if it gives them.
 pub(super) fn client(context: &RequestContext<RoleServer>) -> Option<String> {
-    // Without a session the library knows no older client, and stands in for it itself.
+    // Without sessions the library does not know older clients, and puts its own name there.
     let over_http = context.extensions.get::<Parts>().is_some();
     let info = match over_http {
         true => context.meta.client_info()?,

@@ -64,7 +64,7 @@ impl Handler {
         }))
     }
 
-    /// Answers a call that came over HTTP in its plain form, with a frame.
+    /// Answers a plain call over HTTP with a frame.
     pub async fn answer(&self, call: PlainCall, parts: &Parts) -> serde_json::Result<Vec<u8>> {
         let PlainCall {
             id,
@@ -84,8 +84,8 @@ impl Handler {
         Ok(filled.unwrap_or(written))
     }
 
-    /// The surface that has a tool of this name, or an error that leads to what it names, or names the nearest that the
-    /// caller may see.
+    /// The surface with a tool of this name. The error leads to the right endpoint or tool, or gives the nearest name
+    /// that the caller may see.
     fn surface(&self, name: &str, principal: &Principal) -> Result<&dyn Surface, ErrorData> {
         if let Some((surface, _)) = self.0.endpoint.resolve(name) {
             return Ok(surface);
@@ -152,7 +152,7 @@ impl Handler {
         })
     }
 
-    /// The context of a call that came over HTTP in its plain form.
+    /// The context of a plain call over HTTP.
     fn plain_context(&self, parts: &Parts) -> Result<CallContext, ErrorData> {
         let (elicitation, pages) = asking::over_http(parts);
         Ok(CallContext {
@@ -166,7 +166,7 @@ impl Handler {
         })
     }
 
-    /// Answers a call of the tool of this name. A long text of the answer waits in `long`, where there is such a place.
+    /// Answers a call of the tool of this name. A long text of the answer is kept in `long`, if given.
     async fn call(
         &self,
         name: &str,
@@ -299,7 +299,7 @@ impl ServerHandler for Handler {
             &*progress,
             long,
         );
-        // A tool that does not look at the token runs on after its client has gone.
+        // A tool that ignores the cancellation token would run on after its client has gone.
         tokio::select! {
             answer = answer => answer,
             () = context.ct.cancelled() => {

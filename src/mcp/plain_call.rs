@@ -1,7 +1,7 @@
-//! Reads the plain form of a call, and writes its answer, without the protocol library's service for one request.
+//! Reads the plain form of a call and writes its answer, without the protocol library's service for one request.
 //!
-//! That service tries one kind of message after another until one fits, and starts three tasks with their channels for each
-//! request: a third of the instructions of a call. It is needed for all that a call may bring beside a name and arguments.
+//! For each request that service tries one kind of message after another until one fits, and starts three tasks with
+//! their channels: a third of the instructions of a call. Only calls with more than a name and arguments need it.
 
 use ::http::Method;
 use ::http::header::CONTENT_TYPE;
@@ -15,8 +15,8 @@ use serde::Deserialize;
 
 const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 
-/// A request that says what is called and nothing else: no question that was answered, no wish to hear of its progress, and
-/// no version that has a request repeat in headers what stands in its body.
+/// A request with a tool and its arguments, and nothing else: no answered question, no progress token, and no version
+/// in which headers repeat parts of the body.
 #[derive(Debug)]
 pub struct PlainCall {
     pub(super) id: RequestId,
@@ -24,7 +24,7 @@ pub struct PlainCall {
     pub(super) arguments: Option<JsonObject>,
 }
 
-/// A frame with these members alone. One that has others, or one of these twice, is not plain.
+/// A frame with exactly these members. A frame with others, or with one of these twice, is not plain.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlainFrame<'a> {
@@ -43,7 +43,7 @@ struct PlainParams {
 }
 
 impl PlainCall {
-    /// `None` for every other request: the library reads it, and says what is wrong with it.
+    /// `None` for every other request: the library reads it, and reports its faults.
     pub fn read(parts: &Parts, body: &[u8]) -> Option<Self> {
         let header = |name: &str| parts.headers.get(name).map(|value| value.to_str().ok());
         let is_json = header(CONTENT_TYPE.as_str())?.is_some_and(|media| {
@@ -69,7 +69,7 @@ impl PlainCall {
     }
 }
 
-/// The frame that answers the request of this id, as the library writes it to clients of these versions.
+/// The frame with the answer to the request of this id, as the library writes it for clients of these versions.
 pub(super) fn answer_frame(
     id: RequestId,
     answer: Result<CallToolResponse, ErrorData>,

@@ -9,10 +9,10 @@ use test_support::server::{KEY, TestServer, UNCONFIRMED, VOUCHED};
 const ALL: &str = "/mcp/x/all";
 const OLD: &[(&str, &str)] = &[("mcp-protocol-version", "2025-06-18")];
 
-/// A call by the text of its id and of the members of its parameters.
+/// Endpoint, headers, the text of the id, and the text of the members of the parameters.
 type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
 
-/// Status, headers and body of the answer, and the requests that left for it.
+/// Status, headers and body of the answer, and the requests that were sent for it.
 type Outcome = (u16, Vec<(String, String)>, String, Vec<(String, Vec<u8>)>);
 
 async fn post(
@@ -159,7 +159,7 @@ async fn a_plain_call_is_answered_as_the_library_answers_it() {
         let frame = |params: &str| {
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{{params}}}}}"#)
         };
-        // What the library alone reads: a call with notes about it, even with none.
+        // Only the library reads a call with `_meta`, even an empty one.
         let library = frame(&format!(r#""_meta":{{}},{params}"#));
         let to = (*path, *headers);
         let expected = post(&server, &highlevel, to, &library).await;
@@ -171,7 +171,7 @@ async fn a_plain_call_is_answered_as_the_library_answers_it() {
     server.stop().await;
 }
 
-/// What these frames are is the library's to say: it must not be said that they are calls.
+/// Only the library classifies these frames. None may be taken for a call.
 #[tokio::test]
 async fn what_is_not_plain_is_no_call() {
     let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"contacts_get-contact","arguments":{"contactId":"c1"}}}"#;
@@ -179,7 +179,7 @@ async fn what_is_not_plain_is_no_call() {
     let server = TestServer::start(&highlevel.url).await;
     let rows: &[(&[(&str, &str)], &str, &str)] = &[
         (&[("mcp-protocol-version", "2031-01-01")], "", ""),
-        // It has the name of a tool in a header, too.
+        // The name of a tool is also in a header.
         (&[("mcp-protocol-version", "2026-07-28")], "", ""),
         (OLD, r#""id":1,"#, r#""id":null,"#),
         (OLD, r#""id":1,"#, r#""id":1.5,"#),
