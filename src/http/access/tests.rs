@@ -40,6 +40,10 @@ const KEYED: Set = Set {
 };
 
 fn access(set: Set) -> Access {
+    access_with(set, None)
+}
+
+fn access_with(set: Set, keys: Option<Keys>) -> Access {
     let config = Config::from_sources(&Flags::default(), []).expect("defaults");
     let server = ServerSettings {
         listen: set.listen.parse().expect("an address"),
@@ -55,7 +59,7 @@ fn access(set: Set) -> Access {
         location_id: set.location.to_owned(),
         company_id: String::new(),
     };
-    Access::new(&server, &account, None).expect("an account")
+    Access::new(&server, &account, keys).expect("an account")
 }
 
 /// The caller of a request with these headers, from this machine to this machine.
@@ -315,10 +319,7 @@ fn the_setting_decides_who_may_use_the_servers_account() {
 fn keys_of_the_store_close_the_servers_account() {
     let store = state::Store::in_memory().expect("a store");
     let keys = Keys::new(&store);
-    let access = Access {
-        keys: Some(keys.clone()),
-        ..access(OWN)
-    };
+    let access = access_with(OWN, Some(keys.clone()));
     let is_let_in = || principal(&access, None, &[], &Accounts::default()).is_ok();
     assert!(is_let_in());
     let made = keys.create("one", KeyLocations::All, None, None);
