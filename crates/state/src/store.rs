@@ -120,7 +120,7 @@ impl Store {
         let folder = options.folder.map(StateFolder::open).transpose()?;
         let place = match (options.url, &folder) {
             (Some(url), _) => {
-                let place = StorePlace::at(url)?;
+                let place = StorePlace::in_database(url)?;
                 place.warn_of_network();
                 place
             }

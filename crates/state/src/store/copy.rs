@@ -49,7 +49,7 @@ fn copy(options: &StoreOptions, to: &SecretString) -> Result<CopiedTables, Store
     }
     let folder = StateFolder::open(folder)?;
     free(&path)?;
-    let place = StorePlace::at(to)?;
+    let place = StorePlace::in_database(to)?;
     place.warn_of_network();
     let key_file = folder.file(KEY_FILE);
     let (mut source, ()) = open_source(&path, options, &key_file)?;

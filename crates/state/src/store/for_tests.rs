@@ -141,7 +141,7 @@ impl TestPlace {
 }
 
 fn database_place(url: &SecretString) -> StorePlace {
-    StorePlace::at(url).expect("an address")
+    StorePlace::in_database(url).expect("an address")
 }
 
 pub(crate) fn folder() -> TestPlace {

@@ -31,7 +31,7 @@ pub(super) struct DatabaseAddress {
 
 impl StorePlace {
     /// A database at this address.
-    pub(super) fn at(url: &SecretString) -> Result<Self, StoreError> {
+    pub(super) fn in_database(url: &SecretString) -> Result<Self, StoreError> {
         let address = DatabaseAddress::parse(url)?;
         Ok(Self::Database(Arc::new(address)))
     }

@@ -29,7 +29,7 @@ impl Store {
 }
 
 fn wait(url: &SecretString, longest: Duration) -> Result<(), StoreError> {
-    let place = StorePlace::at(url)?;
+    let place = StorePlace::in_database(url)?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         StoreError::storage(format!(

@@ -69,6 +69,23 @@ fn a_change_whose_end_was_not_heard_is_there_once_or_was_refused() {
     }
 }
 
+/// What a connection does first is tried once: another try, which has nothing to do, would say no more than that.
+#[test]
+fn a_connection_that_breaks_off_at_once_says_why() {
+    let Some(database) = TestDatabase::create(ServiceKind::Postgres) else {
+        return;
+    };
+    let place = StorePlace::in_database(&database.url().into()).expect("an address");
+    let done = connect(&place, |transaction| {
+        let end = sqlx::query("SELECT pg_terminate_backend(pg_backend_pid())");
+        transaction.one(end).map(drop)
+    });
+    let error = done.map(drop).expect_err("its connection was ended");
+    let told = error.to_string();
+    assert!(told.contains("terminating connection"), "{told}");
+    assert!(error.is_away(), "{told}");
+}
+
 /// Stopped as by a crash, and restarted while the store is open.
 #[test]
 fn a_server_that_stops_refuses_changes_loses_no_end_and_recovers() {
