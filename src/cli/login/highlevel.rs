@@ -62,7 +62,7 @@ pub(super) fn sign_in(login: &Login, flags: &Flags) -> Result<ExitCode, CliError
 
 /// HighLevel has no call that ends tokens: only the app's uninstallation does.
 pub(super) fn sign_out(logout: &Logout, flags: &Flags) -> Result<ExitCode, CliError> {
-    let (_, store) = logout.of.open(flags)?;
+    let (_, store) = logout.of.look(flags)?;
     if !HighLevelLogin::new(&store).forget()? {
         return Err(CliError(format!("you are not signed in at {NAME}")));
     }

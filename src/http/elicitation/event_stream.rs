@@ -80,6 +80,10 @@ impl EventWriter {
                 _ = signs.tick() => self.send(SIGN_OF_LIFE).await?,
             }
         };
+        // The end of a question may arrive together with the answer.
+        while let Ok(frame) = self.frames.try_recv() {
+            self.send(event(frame.as_bytes())).await?;
+        }
         self.finish(answer).await
     }
 
