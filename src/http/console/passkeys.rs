@@ -142,7 +142,7 @@ async fn show_list(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, Pa
         rows: &rows,
         token: &console_token(sign_in, session)?,
     };
-    Ok(sign_in.pages.show(&page.page(&sign_in.pages)))
+    frame::show(sign_in, session, page.page(&sign_in.pages)).await
 }
 
 async fn begin_add(

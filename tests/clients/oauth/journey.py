@@ -124,6 +124,8 @@ class Server:
 
     def end(self):
         self.command("connections", "end", "--all")
+        # Every process hears of it within 0.2 s, on a busy machine later.
+        time.sleep(1)
 
     def stop(self):
         self.process.terminate()
