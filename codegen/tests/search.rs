@@ -75,49 +75,47 @@ fn search_finds_what_people_ask_for() {
             ));
         }
     };
-    let (user, agent): (
-        fn(&EvaluationRequest) -> &str,
-        fn(&EvaluationRequest) -> &str,
-    ) = (|one| &one.query, |one| &one.agent_query);
-    check("tests/requests.jsonl", user, [0.67, 0.95, 0.97]);
-    check("tests/requests.jsonl", agent, [0.97, 0.99, 0.99]);
-    check(
-        "tests/requests-other-voices.jsonl",
-        user,
-        [0.60, 0.92, 0.97],
-    );
-    check(
-        "tests/requests-other-voices.jsonl",
-        agent,
-        [0.95, 0.99, 0.99],
-    );
-    check("tests/requests-conditions.jsonl", user, [0.72, 0.93, 0.95]);
-    check("tests/requests-conditions.jsonl", agent, [0.89, 0.98, 0.99]);
-    check("tests/requests-later.jsonl", user, [0.68, 0.92, 0.95]);
-    check("tests/requests-later.jsonl", agent, [0.88, 0.98, 0.99]);
-    // Nobody tunes on the misses here: these measure search for people it was not made with.
-    check("tests/requests-unseen.jsonl", user, [0.67, 0.90, 0.96]);
-    check("tests/requests-unseen.jsonl", agent, [0.92, 0.99, 0.99]);
-    check(
-        "tests/requests-unseen-later.jsonl",
-        user,
-        [0.74, 0.92, 0.96],
-    );
-    check(
-        "tests/requests-unseen-later.jsonl",
-        agent,
-        [0.86, 0.97, 0.98],
-    );
-    check(
-        "tests/requests-unseen-terse.jsonl",
-        user,
-        [0.65, 0.87, 0.93],
-    );
-    check(
-        "tests/requests-unseen-terse.jsonl",
-        agent,
-        [0.95, 0.99, 0.99],
-    );
+    // Nobody tunes on the misses of the unseen ones: they measure search for people it was not made with.
+    for (name, users, agents) in [
+        (
+            "tests/requests.jsonl",
+            [0.67, 0.95, 0.97],
+            [0.97, 0.99, 0.99],
+        ),
+        (
+            "tests/requests-other-voices.jsonl",
+            [0.60, 0.92, 0.97],
+            [0.95, 0.99, 0.99],
+        ),
+        (
+            "tests/requests-conditions.jsonl",
+            [0.72, 0.93, 0.95],
+            [0.89, 0.98, 0.99],
+        ),
+        (
+            "tests/requests-later.jsonl",
+            [0.68, 0.92, 0.95],
+            [0.88, 0.98, 0.99],
+        ),
+        (
+            "tests/requests-unseen.jsonl",
+            [0.67, 0.90, 0.96],
+            [0.92, 0.99, 0.99],
+        ),
+        (
+            "tests/requests-unseen-later.jsonl",
+            [0.74, 0.92, 0.96],
+            [0.86, 0.97, 0.98],
+        ),
+        (
+            "tests/requests-unseen-terse.jsonl",
+            [0.65, 0.87, 0.93],
+            [0.95, 0.99, 0.99],
+        ),
+    ] {
+        check(name, |one| &one.query, users);
+        check(name, |one| &one.agent_query, agents);
+    }
 
     let hidden: Vec<&str> = tools
         .iter()

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::contact_search::mentions;
-use super::found_records::{FoundRecords, newest_first};
+use super::found_records::{FoundRecords, filters_nothing, newest_first};
 use super::records::make;
 use crate::call::{SandboxCall, date};
 use crate::refusal::Refusal;
@@ -71,12 +71,7 @@ fn search(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     };
     let at = |one: &&Value| one["lastMessageDate"].as_i64().unwrap_or_default();
     let rising = call.query("sort") == Some("asc");
-    let is_all = !rising
-        && FILTERS.iter().all(|name| {
-            call.query(name)
-                .is_none_or(|value| (*name, value) == ("status", "all"))
-        });
-    let found = if is_all {
+    let found = if !rising && filters_nothing(call, &FILTERS) {
         FoundRecords::All(state.newest_first("conversation", call.location(), "lastMessageDate"))
     } else {
         let mut found = chosen();

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::call::SandboxCall;
 use crate::kind_records::NewestFirst;
 use crate::state::{RecordKind, Records};
 
@@ -14,6 +15,14 @@ pub(super) fn newest_first<'s>(
 ) -> impl Iterator<Item = &'s Value> {
     let found = state.newest_first(kind, location, date);
     found.into_iter().flat_map(NewestFirst::iter)
+}
+
+/// Whether the call sets none of these filters. A status of `all` filters nothing.
+pub(super) fn filters_nothing(call: &SandboxCall, filters: &[&str]) -> bool {
+    filters.iter().all(|name| {
+        call.query(name)
+            .is_none_or(|value| (*name, value) == ("status", "all"))
+    })
 }
 
 /// Records in the order of a list, of which a page is wanted.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::found_records::{FoundRecords, newest_first};
+use super::found_records::{FoundRecords, filters_nothing, newest_first};
 use super::records::{make, mentions};
 use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
@@ -65,12 +65,7 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
         found.collect::<Vec<&Value>>()
     };
     let rising = call.query("order") == Some("added_asc");
-    let is_all = !rising
-        && FILTERS.iter().all(|name| {
-            call.query(name)
-                .is_none_or(|value| (*name, value) == ("status", "all"))
-        });
-    let found = if is_all {
+    let found = if !rising && filters_nothing(call, &FILTERS) {
         FoundRecords::All(state.newest_first("opportunity", call.location(), "createdAt"))
     } else {
         let mut found = chosen();
