@@ -1,6 +1,6 @@
-//! Limits what one address may try: so many at once, and then one each time that an interval has passed.
+//! Limits the attempts of one address: a number at once, and then one per interval.
 //!
-//! Whoever floods is refused at its own address, and nobody else.
+//! A flood is refused at its own address only.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,24 +8,24 @@ use std::time::{Duration, Instant};
 
 use hashlink::LruCache;
 
-/// Addresses that are counted; beyond them that is forgotten which was seen longest ago.
+/// The most addresses that are counted. Beyond it, the one seen longest ago is forgotten.
 const MOST_ADDRESSES: usize = 10_000;
 
-/// Nobody waits for longer, whatever somebody else at the address did, unless what is allowed at once takes longer.
+/// The longest wait, whatever others at the address did, unless the number allowed at once takes longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// One kind of attempts of each address, an IPv6 address as its network.
 pub(crate) struct AddressLimiter {
     at_once: u32,
     every: Duration,
-    /// So many times more have those whose address is not known, together. `None`: they are not counted.
+    /// All callers of unknown address share one limit, which is this many times larger. `None`: they are not counted.
     unknown: Option<u32>,
-    /// Of each address, when all that it did would have been done one by one.
+    /// For each address, the time at which its attempts would be over if they came one per interval.
     settled: Mutex<LruCache<Option<IpAddr>, Instant>>,
 }
 
 impl AddressLimiter {
-    /// Where a proxy tells no client from another, none is counted: one client would shut out all.
+    /// If a proxy hides its clients' addresses, none is counted: one client would shut out all others.
     pub(crate) fn new(at_once: u32, every: Duration) -> Self {
         Self {
             at_once,
@@ -35,7 +35,7 @@ impl AddressLimiter {
         }
     }
 
-    /// For what is too dear to leave it uncounted: those whose address is not known have so many times more, together.
+    /// For attempts that are too expensive to leave uncounted: all callers of unknown address share `times` the limit.
     pub(crate) fn with_unknown(self, times: u32) -> Self {
         Self {
             unknown: Some(times),
@@ -43,22 +43,22 @@ impl AddressLimiter {
         }
     }
 
-    /// Counts one more, or says how long to wait for it.
+    /// Counts one attempt, or fails with the wait until the next is allowed.
     pub(crate) fn acquire(&self, address: Option<IpAddr>) -> Result<(), Duration> {
         self.acquire_at(address, Instant::now())
     }
 
-    /// Says how long to wait for one more, and counts none.
+    /// Fails with the wait until the next attempt is allowed. Counts none.
     pub(crate) fn check(&self, address: Option<IpAddr>) -> Result<(), Duration> {
         self.check_at(address, Instant::now())
     }
 
-    /// Counts one that was let in: many at once may be more than may be.
+    /// Counts an attempt that was allowed. Many at once may exceed the limit.
     pub(crate) fn count(&self, address: Option<IpAddr>) {
         self.count_at(address, Instant::now());
     }
 
-    /// One that does not count after all.
+    /// Takes back an attempt that does not count.
     pub(crate) fn give_back(&self, address: Option<IpAddr>) {
         if let Some((every, _)) = self.share(address)
             && let Some(settled) = self.settled().get_mut(&address)
@@ -97,7 +97,7 @@ impl AddressLimiter {
         }
     }
 
-    /// Interval and number at once that hold for the address; `None` where it is not counted.
+    /// Interval and number at once for the address; `None` if it is not counted.
     fn share(&self, address: Option<IpAddr>) -> Option<(Duration, u32)> {
         let times = match address {
             Some(_) => 1,

@@ -1,4 +1,4 @@
-//! What HighLevel tells of the location that a call is for, asked once: its time zone and its company.
+//! Time zone and company of a call's location, read from HighLevel once.
 
 use std::pin::Pin;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -14,27 +14,27 @@ use crate::catalog;
 use crate::upstream::{Digest, Reply, TenantId};
 use tool::Tool;
 
-/// A location moves to another zone or company about never, and its operator sees what is sent.
+/// A location hardly ever moves to another zone or company, and its operator sees what is sent.
 const KNOWN_FOR: Duration = Duration::from_secs(3_600);
 
-/// So long a read that did not tell is not tried again: a batch asks once, whatever comes of it.
+/// The time before an answer without the fact is read again: a batch reads once, whatever the answer.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
-/// Locations that are kept at once, some 300 bytes each.
+/// The most locations that are kept, some 300 bytes each.
 const MOST_KEPT: usize = 10_000;
 
-/// The read that tells it; its scope is `locations.readonly`.
+/// The operation that is read; its scope is `locations.readonly`.
 static GET_LOCATION: LazyLock<Option<&'static Tool>> =
     LazyLock::new(|| catalog::get("/locations/{locationId}"));
 
-/// What HighLevel told of a location, or why it did not.
+/// The facts about a location, or the reason that they are unknown.
 #[derive(Clone)]
 pub(super) struct LocationDetails {
     pub zone: LocalZone,
     pub company: Option<TenantId>,
 }
 
-/// What HighLevel told of locations, for each token by itself: who is not let in learns nothing from who is.
+/// The facts about locations, for each token by itself: a token without access learns nothing from one that has it.
 pub(super) struct LocationDetailsCache(Mutex<LruCache<(Digest, TenantId), KeptDetails>>);
 
 struct KeptDetails {
@@ -49,7 +49,7 @@ impl Default for LocationDetailsCache {
 }
 
 impl LocationDetailsCache {
-    /// `tells` says whether the details have what is asked for: without it they are fresh for a shorter time.
+    /// `tells`: whether the details have the required fact. Without it they are fresh for a shorter time.
     fn get(
         &self,
         key: &(Digest, TenantId),
@@ -109,7 +109,7 @@ impl LocationDetails {
 }
 
 impl Pipeline {
-    /// The location that the call is for, as far as call, connection or HighLevel say.
+    /// The call's location, if the call, the connection or HighLevel's list names it.
     pub(super) fn location_of_call(&self, facts: &Facts) -> Option<TenantId> {
         let named = Checker::named_location(facts.variant, &facts.arguments);
         named
@@ -117,8 +117,8 @@ impl Pipeline {
             .or_else(|| self.transport().only_location(&facts.caller))
     }
 
-    /// What HighLevel tells of `location` to the caller's own token, where the rules let it be read. `tells` says whether
-    /// details have what is asked for.
+    /// The facts about `location`, read with the caller's own token if the rules allow that. `tells`: whether details have
+    /// the required fact.
     pub(super) async fn location_details(
         &self,
         location: &TenantId,

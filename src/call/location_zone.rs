@@ -1,4 +1,4 @@
-//! The time zone of the location that a call is for: from the settings, or asked of HighLevel once.
+//! The time zone of a call's location: from the settings, or read from HighLevel once.
 
 use super::location_details::LocationDetails;
 use super::stop::Stoppable;
@@ -6,8 +6,8 @@ use super::{Answer, CallContext, Facts, Pipeline};
 use crate::call::arguments::LocalZone;
 
 impl Pipeline {
-    /// Learns the zone of the call's times without an offset. A read of which it is not known takes them as UTC, and says
-    /// so. What was stopped in the meantime asks nobody.
+    /// Finds the zone for the call's times without an offset. A read whose zone is unknown takes them as UTC, with a
+    /// warning. A call that was stopped meanwhile reads nothing.
     pub(super) async fn set_zone(
         &self,
         facts: &mut Facts,

@@ -1,7 +1,7 @@
-//! `login --highlevel`: the sign-in at HighLevel by the operator's app, whose redirect address is not of this machine.
+//! `login --highlevel`: the sign-in at HighLevel by the operator's app, whose redirect address is on another machine.
 //!
-//! HighLevel takes no address of this machine for an app, so nothing can listen: the person brings the address at which the
-//! browser ended. It is good for nobody else, because a code is exchanged with the app's secret alone.
+//! HighLevel accepts no address of this machine for an app, so nothing can listen: the person pastes the address at which
+//! the browser ended. Nobody else can use it, because only the app's secret exchanges a code.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ use crate::config::{Config, Flags, MARKETPLACE_CALLBACK};
 use crate::upstream::company::{App, HighLevelLogin, consent_page};
 use crate::upstream::{Caller, Failure, TenantId, Transport};
 
-/// For sentences, and as the JSON of `login` names the server.
+/// The server's name in sentences and in the JSON of `login`.
 const NAME: &str = "HighLevel";
 
 pub(super) fn sign_in(login: &Login, flags: &Flags) -> Result<ExitCode, CliError> {
@@ -30,7 +30,7 @@ pub(super) fn sign_in(login: &Login, flags: &Flags) -> Result<ExitCode, CliError
     );
     let code = read_address(&how_it_ends, &redirect)?.code(&state, NAME)?;
     let oauth = Transport::open(&config).map_err(CliError)?.oauth();
-    // Before there is a code there is nothing to keep.
+    // Without a code there is nothing to store.
     let (config, store) = StateFlags::open_or_make(config)?;
     let kept = HighLevelLogin::new(&store);
     let begun = kept.begin(&oauth, &app, (&code, &redirect));
@@ -60,7 +60,7 @@ pub(super) fn sign_in(login: &Login, flags: &Flags) -> Result<ExitCode, CliError
     Ok(ExitCode::SUCCESS)
 }
 
-/// HighLevel has no call that ends tokens: only the app's uninstallation does.
+/// HighLevel has no call that ends tokens. Only uninstalling the app does.
 pub(super) fn sign_out(logout: &Logout, flags: &Flags) -> Result<ExitCode, CliError> {
     let (_, store) = logout.of.look(flags)?;
     if !HighLevelLogin::new(&store).forget()? {
@@ -75,7 +75,7 @@ pub(super) fn sign_out(logout: &Logout, flags: &Flags) -> Result<ExitCode, CliEr
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whom calls act for by that sign-in; `None` where the settings have a token, or nobody is signed in.
+/// The caller of that sign-in; `None` if the settings have a token or nobody is signed in.
 pub(in crate::cli) fn caller(
     config: &Config,
     pipeline: &Pipeline,

@@ -1,5 +1,5 @@
-//! What a program has to show where nobody signs in: nothing on this machine, as far as the settings allow it; else a key
-//! or a token.
+//! The proof that a program must send if there is no sign-in: none on this machine, if the settings allow that; otherwise
+//! a key or a token.
 
 use secrecy::ExposeSecret;
 
@@ -8,7 +8,7 @@ use crate::config::{AccountSettings, Config, OwnAccount, ServerSettings};
 use crate::upstream::accounts::Accounts;
 use state::keys::Keys;
 
-/// The settings and keys by which the server's own account and locations are open, or not.
+/// The settings and keys that decide whether the server's own account and locations are open.
 pub(in crate::http) struct LocalAccess {
     has_account: bool,
     own_account: OwnAccount,
@@ -16,11 +16,11 @@ pub(in crate::http) struct LocalAccess {
     keys: Option<Keys>,
     /// Access keys close the own account to those without one.
     keys_close: bool,
-    /// Nobody but this machine reaches the server, as far as the settings tell.
+    /// By its settings, only this machine reaches the server.
     is_local: bool,
 }
 
-/// The least that a program has to show.
+/// The least proof that a program must send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum NeededProof {
     Nothing,
@@ -28,7 +28,7 @@ pub(in crate::http) enum NeededProof {
     Key,
     /// The key of the settings; or a token.
     SettingsKey,
-    /// There is nothing here that a key would open.
+    /// A key would open nothing here.
     Token,
 }
 
@@ -48,7 +48,7 @@ impl LocalAccess {
         }
     }
 
-    /// The same before a sandbox, where there is nothing that keys would protect: a first try needs none.
+    /// The same in front of a sandbox, where keys would protect nothing: a first try needs none.
     pub(in crate::http) fn before_sandbox(self) -> Self {
         Self {
             keys_close: false,
@@ -56,7 +56,7 @@ impl LocalAccess {
         }
     }
 
-    /// Of a program that comes from this machine, or from elsewhere.
+    /// For a program on this machine, or elsewhere.
     pub(in crate::http) fn needed_proof(&self, accounts: &Accounts, is_here: bool) -> NeededProof {
         let mut all = accounts.iter();
         let has_location = all.any(|account| account.configured.owner().is_none());

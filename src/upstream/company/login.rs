@@ -1,4 +1,4 @@
-//! The sign-in at HighLevel of whoever runs this program: its pair, kept in the store and renewed as those of installs are.
+//! The sign-in at HighLevel of the person who runs this program: its pair is kept in the store and renewed like an install's.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ use crate::upstream::tenant_id::TenantId;
 use state::agency_tokens::AgencyTokens;
 use state::{Store, StoreError};
 
-/// What the pair is kept under. No company has such an id, and no install.
+/// The key of the pair in the store. No company and no install has such an id.
 const KEPT_AS: &str = "highlevel-login";
 
 /// The one sign-in of a store. Cheap to clone.
@@ -32,8 +32,7 @@ impl HighLevelLogin {
         }
     }
 
-    /// Keeps what HighLevel gives for the code with which the person came back to `redirect`, in the place of an earlier
-    /// sign-in.
+    /// Exchanges the code with which the person came back to `redirect`, and keeps the pair in place of an earlier sign-in.
     pub async fn begin(
         &self,
         oauth: &Oauth,
@@ -48,7 +47,7 @@ impl HighLevelLogin {
         Ok(install)
     }
 
-    /// Forgets it; whether there was one. Blocks.
+    /// Forgets the sign-in. Returns whether there was one. Blocks.
     pub fn forget(&self) -> Result<bool, StoreError> {
         self.tokens.forget().wait()
     }
@@ -58,8 +57,7 @@ impl HighLevelLogin {
         Ok(self.tokens.read().wait()?.is_some())
     }
 
-    /// Whom calls act for, bound to `location` or to the only one that the sign-in is for; `None` where nobody is signed
-    /// in. Blocks.
+    /// The caller of the sign-in, bound to `location` or to its only location; `None` if nobody is signed in. Blocks.
     pub fn caller(
         &self,
         oauth: &Oauth,

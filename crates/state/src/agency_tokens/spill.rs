@@ -1,7 +1,7 @@
-//! New pairs that the store could not take: each in a sealed file of the state folder, until the store has it.
+//! New token pairs that the store could not save: each is in a sealed file of the state folder until the store has it.
 //!
-//! HighLevel gives a new pair once, and gives up the old one. Where the database is away at that moment, the process must
-//! not be the only one that has it.
+//! HighLevel gives a new pair once, and the old one ends. If the database is away at that moment, the pair must not be in
+//! the memory of the process alone.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,10 +18,10 @@ use crate::folder::StateFolder;
 use crate::store::{Durability, KeyRing, SealedAt, Store};
 use crate::{StoreError, sha256};
 
-/// Most files at once. Only renewals that are under way when the database goes away leave one.
+/// The most files at once. Only renewals under way when the database goes away leave one.
 pub(super) const MOST: usize = 1_000;
 
-/// Longest file, in bytes: a pair as HighLevel answers it is smaller.
+/// The largest file, in bytes. HighLevel's pairs are smaller.
 const LONGEST: u64 = 512 << 10;
 
 const ENDING: &str = ".pair";
@@ -30,7 +30,7 @@ const ENDING: &str = ".pair";
 #[derive(Clone)]
 pub(super) struct PairSpill {
     folder: StateFolder,
-    /// Begins their names: a folder may have the stores of several upstreams.
+    /// The prefix of their names: a folder may have the stores of several upstreams.
     prefix: String,
     ring: Arc<KeyRing>,
 }
@@ -56,7 +56,7 @@ impl PairSpill {
         })
     }
 
-    /// Keeps what takes the place of the pair of this generation.
+    /// Saves the successor of the pair of this generation.
     pub(super) fn keep(
         &self,
         id: &str,
@@ -82,7 +82,7 @@ impl PairSpill {
         self.folder.replace(&name, &bytes)
     }
 
-    /// What takes the place of the pair of this generation. What is kept for another is over.
+    /// The successor of the pair of this generation. A file for another generation is out of date.
     pub(super) fn read(&self, id: &str, generation: i64) -> Option<SecretString> {
         let path = self.folder.file(&self.name(id));
         if !path.exists() {
@@ -150,7 +150,7 @@ impl PairSpill {
     }
 }
 
-/// Gives the store what it could not take before, when it is opened. What cannot be given stays where it is. Blocks.
+/// Writes the saved pairs into the store when it is opened. A pair that it still cannot take stays in its file. Blocks.
 pub(crate) fn put_back(store: &Store) {
     let Some(spill) = PairSpill::beside(store) else {
         return;

@@ -1,4 +1,4 @@
-//! Waits for the database of a store that cannot be reached yet: machines that start together do not come up in order.
+//! Waits for a database that cannot be reached yet: machines that start together are not ready in order.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use super::rows::wait_for;
 use crate::StoreError;
 
 impl Store {
-    /// Blocks until the database at `url` answers, as long as `longest`; what it waits for stands in the log. Fails at once
-    /// where waiting is of no use, as with a wrong password.
+    /// Blocks until the database at `url` answers, at most `longest`. The log has the reason. Fails at once if waiting
+    /// cannot help, such as for a wrong password.
     pub fn wait_for_database(url: &SecretString, longest: Duration) -> Result<(), StoreError> {
         // On a thread of its own, as a store is opened.
         let waited = thread::scope(|scope| scope.spawn(|| wait(url, longest)).join());

@@ -1,4 +1,4 @@
-//! A customer who signs in at the CRM: one location is connected, and it is the link's.
+//! A customer who signs in at the CRM: one location is connected, and it belongs to the link.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ const CODE_LASTS: SignedDuration = SignedDuration::from_mins(10);
 /// What the flows of customers are kept as; the text of one is that of the link.
 pub(in crate::http::oauth) const STEP: &str = "customer";
 
-/// On to the CRM, for a link that is still good.
+/// Sends the browser to the CRM, if the link is still valid.
 pub(super) async fn begin(
     State(sign_in): State<Arc<SignIn>>,
     headers: HeaderMap,
@@ -65,7 +65,7 @@ pub(in crate::http::oauth) async fn show_again(
     )))
 }
 
-/// The customer is back from the CRM. Who has no good link any more uses no code up, and nothing is asked of the CRM.
+/// The customer is back from the CRM. If the link is no longer valid, no code is used and the CRM is not asked.
 pub(in crate::http::oauth) async fn arrive(
     sign_in: &SignIn,
     marketplace: &MarketplaceApp,
@@ -122,7 +122,7 @@ pub(in crate::http::oauth) async fn arrive(
     lead_to(sign_in, &visit.visitor, &page)
 }
 
-/// To the page at an address of its own, where it can be loaded again: this one is good once.
+/// Redirects to the page at its own address, where it can be loaded again: the present address works once.
 fn lead_to(
     sign_in: &SignIn,
     visitor: &Visitor,

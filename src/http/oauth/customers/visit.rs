@@ -1,4 +1,4 @@
-//! A customer at the pages of a link: which link it is, what the page shows, and the way back to the builder.
+//! A customer at the pages of a link: the link, the content of the page, and the way back to the builder.
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -21,13 +21,13 @@ use state::vault::CredentialStatus;
 /// What the form of a link is sealed as.
 const SEALED: &str = "customer ";
 
-/// How long a customer has, to make a token too.
+/// The customer's time, long enough to create a token.
 const FORM_LASTS: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) const NOT_GOOD: &str = "This link is not good, or not any more: each works once, and for a limited time. Go back to \
                                    where you came from and begin again.";
 
-/// Somebody with a link that is still good.
+/// A visitor with a link that is still valid.
 pub(super) struct CustomerVisit<'a> {
     pub sign_in: &'a SignIn,
     pub visitor: Visitor,
@@ -35,7 +35,7 @@ pub(super) struct CustomerVisit<'a> {
     pub link: ConnectLink,
 }
 
-/// Why nothing was connected, in a sentence, by the way that was tried.
+/// The reason that nothing was connected, as a sentence, for each way to connect.
 #[derive(Clone, Copy)]
 pub(super) enum PageTrouble<'a> {
     Token(&'a str),
@@ -57,7 +57,7 @@ impl<'a> CustomerVisit<'a> {
         }
     }
 
-    /// Of the form that a page of ours sent in this browser.
+    /// The visit of a form that one of our pages sent from this browser.
     pub(super) async fn open(
         sign_in: &'a SignIn,
         headers: &HeaderMap,
@@ -74,7 +74,7 @@ impl<'a> CustomerVisit<'a> {
         Self::of_text(sign_in, visitor, text).await
     }
 
-    /// Of a link whose text is known; fails where it is not good any more.
+    /// The visit of a link whose text is known. Fails if the link is no longer valid.
     pub(super) async fn of_text(
         sign_in: &'a SignIn,
         visitor: Visitor,
@@ -115,7 +115,7 @@ impl<'a> CustomerVisit<'a> {
         Ok(response)
     }
 
-    /// Whether the server has no such location of its own yet, or one from which the app was uninstalled.
+    /// Whether the location is new to the server, or the app was uninstalled from it.
     pub(super) async fn is_new(&self, location: &str) -> Result<bool, PageProblem> {
         let known = self.sign_in.vault.list().await.map_err(unavailable)?;
         Ok(!known.iter().any(|one| {
@@ -125,7 +125,7 @@ impl<'a> CustomerVisit<'a> {
         }))
     }
 
-    /// Uses the link up; the address at the builder's, with a code.
+    /// Uses the link up. Returns the builder's address, with a code.
     pub(super) async fn connect(&self, location: &str, is_new: bool) -> Result<Url, PageProblem> {
         let customers = &self.sign_in.customers;
         let connected = customers.connect(&self.text, location, is_new).await;
@@ -142,7 +142,7 @@ impl<'a> CustomerVisit<'a> {
         one_line(&self.link.builder, 64)
     }
 
-    /// The store says no to one location more.
+    /// The store accepts no further location.
     pub(super) fn full(&self, error: StoreError) -> PageProblem {
         tracing::warn!(%error, link = self.link.id, "a customer's location was not kept");
         PageProblem::new(

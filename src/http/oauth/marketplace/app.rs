@@ -1,4 +1,4 @@
-//! The operator's app, and the browsers that are on the way to HighLevel's page and back.
+//! The operator's app, and the browsers on their way to HighLevel's page and back.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,17 +19,17 @@ use crate::upstream::failure::Failure;
 use state::StoreError;
 use state::flows::{FlowProblem, Flows, LONGEST_FLOW, SignInFlow};
 
-/// Sign-ins that are begun from one address at once, and how long until another one: twenty in ten minutes.
+/// The most sign-ins that one address may begin at once, and the time until the next: twenty in ten minutes.
 const MOST_BEGUN: u32 = 20;
 const NEXT_BEGUN: Duration = Duration::from_secs(30);
 
-/// Those whose address is not known have so many times more, together.
+/// All visitors of unknown address share one limit, which is this many times larger.
 const UNKNOWN: u32 = 12;
 
-/// The operator's app, and who is on the way to it.
+/// The operator's app, and the sign-ins under way at it.
 pub(in crate::http) struct MarketplaceApp {
     settings: MarketplaceSettings,
-    /// Where HighLevel sends people back to.
+    /// The address to which HighLevel sends people back.
     redirect: String,
     pub(in crate::http::oauth) installs: Installs,
     pub(super) flows: Flows,
@@ -39,7 +39,7 @@ pub(in crate::http) struct MarketplaceApp {
 }
 
 impl MarketplaceApp {
-    /// `None` where the settings name no app. Fails with a sentence.
+    /// `None` if the settings name no app. Fails with a sentence.
     pub(in crate::http::oauth) fn new(
         config: &Config,
         pipeline: &Pipeline,
@@ -63,7 +63,7 @@ impl MarketplaceApp {
         }))
     }
 
-    /// On to HighLevel's page. `text` is kept for this browser's way back, under the name `step`.
+    /// Sends the browser to HighLevel's page. `text` is kept for its return, under the name `step`.
     pub(in crate::http::oauth) async fn lead(
         &self,
         sign_in: &SignIn,
@@ -95,7 +95,7 @@ impl MarketplaceApp {
         Ok(response)
     }
 
-    /// What HighLevel gives for the code with which a browser came back. Where it gives nothing, the log says why.
+    /// Exchanges the code with which a browser came back. If HighLevel gives nothing, the log has the reason.
     pub(in crate::http::oauth) async fn redeem(
         &self,
         code: &SecretString,
@@ -104,7 +104,7 @@ impl MarketplaceApp {
         redeemed.inspect_err(log_failure).ok()
     }
 
-    /// What was asked for with the state with which a browser came back; `None` where it is not under way here.
+    /// The sign-in that began with the state with which a browser came back.
     pub(super) async fn take(
         &self,
         visitor: &Visitor,
@@ -126,7 +126,7 @@ pub(super) fn not_set_up() -> PageProblem {
     )
 }
 
-/// Why HighLevel gives no tokens is the operator's to know.
+/// The reason for which HighLevel gives no tokens is for the operator.
 pub(in crate::http::oauth) fn log_failure(failure: &Failure) {
     let remedy = failure.remedy.as_deref().unwrap_or_default();
     tracing::warn!(message = failure.message, "{} {remedy}", failure.sentence);
