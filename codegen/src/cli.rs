@@ -10,6 +10,7 @@ mod refresh;
 mod search_eval;
 mod show;
 
+use std::fmt::Display;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -107,12 +108,17 @@ pub(crate) fn run() -> ExitCode {
     })
 }
 
-/// Prints until nobody reads: a closed pipe, as of `head`, is not an error.
+/// Prints until nobody reads: a closed pipe, as of `head`, is not an error, and `println!` panics then.
 fn print_lines(lines: &[String]) {
-    let mut out = std::io::stdout().lock();
     for line in lines {
-        if writeln!(out, "{line}").is_err() {
-            return;
-        }
+        print_line(line);
     }
+}
+
+fn print_line(line: impl Display) {
+    print_text(format_args!("{line}\n"));
+}
+
+fn print_text(text: impl Display) {
+    let _ = write!(std::io::stdout(), "{text}");
 }

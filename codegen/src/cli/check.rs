@@ -11,6 +11,8 @@ use codegen::error::Errors;
 use codegen::generation::{Generation, generate, prove};
 use codegen::model::operation::Operation;
 
+use super::print_line;
+
 const TOOLS: &str = "are tools";
 const LEFT_OUT: &str = "are left out, for the reason in openapi/allowlist.toml";
 const UNREVIEWED: &str =
@@ -41,11 +43,11 @@ pub(super) fn run(openapi: &Path) -> Result<ExitCode, Errors> {
         return Err(Errors(problems));
     }
 
-    println!("Mended by class:\n{}", generation.repairs);
-    println!(
+    print_line(format_args!("Mended by class:\n{}", generation.repairs));
+    print_line(format_args!(
         "Mended one by one: {} overlay actions",
         generation.overlay_actions
-    );
+    ));
     print_standings(&sources, &generation);
     Ok(ExitCode::SUCCESS)
 }
@@ -69,26 +71,26 @@ fn print_standings(sources: &Sources, generation: &Generation) {
         };
         by_kind.entry(kind).or_default().push(line);
     }
-    println!(
+    print_line(format_args!(
         "\n{all} operations in {} documents, all taken by the client generator:",
         sources.documents.len()
-    );
-    println!(
+    ));
+    print_line(format_args!(
         "{:>6}  are v3 variants of older ones at the same path",
         generation.v3_variants
-    );
-    println!(
+    ));
+    print_line(format_args!(
         "{:>6}  are v3 successors of older ones at another path",
         generation.successors
-    );
+    ));
     for kind in [TOOLS, LEFT_OUT, UNREVIEWED, UNLISTED, UNSENDABLE] {
         let lines = by_kind.remove(kind).unwrap_or_default();
         if lines.is_empty() && (kind == UNLISTED || kind == UNSENDABLE) {
             continue;
         }
-        println!("{:>6}  {kind}", lines.len());
+        print_line(format_args!("{:>6}  {kind}", lines.len()));
         for line in lines.iter().filter(|_| kind != TOOLS) {
-            println!("        {line}");
+            print_line(format_args!("        {line}"));
         }
     }
 }

@@ -10,6 +10,8 @@ use codegen::document::resolve::operations;
 use codegen::error::Errors;
 use codegen::import::{self, Origin};
 
+use super::{print_line, print_text};
+
 #[derive(Args)]
 pub(super) struct ImportCommand {
     /// Folder with apps/*.json, what they refer to, and optionally scopes.tsv.
@@ -33,21 +35,24 @@ impl ImportCommand {
             last: import::last_source(openapi),
         };
         let import = import::read(&self.folder, &origin)?;
-        print!("{}", import.report);
+        print_text(format_args!("{}", import.report));
         print_changes(openapi, &import);
         let different = import.differences(openapi);
         for file in &different {
-            println!("differs: {file}");
+            print_line(format_args!("differs: {file}"));
         }
         if different.is_empty() {
-            println!("{} documents, nothing changed", import.documents.len());
+            print_line(format_args!(
+                "{} documents, nothing changed",
+                import.documents.len()
+            ));
             return Ok(ExitCode::SUCCESS);
         }
         if self.check {
             return Ok(ExitCode::from(1));
         }
         import.write(openapi)?;
-        println!("{} documents written", import.documents.len());
+        print_line(format_args!("{} documents written", import.documents.len()));
         if !import.names_commit() {
             eprintln!(
                 "note: which commit the documents are of is not known, for {} is no git checkout; give --commit, or the \
@@ -65,7 +70,10 @@ pub(super) fn diff(folder: &Path, openapi: &Path) -> Result<ExitCode, Errors> {
     if is_first(openapi) {
         print_first(&import);
     } else {
-        print!("{}", report(&load::load(openapi)?, &import.documents));
+        print_text(format_args!(
+            "{}",
+            report(&load::load(openapi)?, &import.documents)
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -77,7 +85,7 @@ fn print_changes(openapi: &Path, import: &import::Import) {
         return;
     }
     match load::load(openapi) {
-        Ok(sources) => print!("{}", report(&sources, &import.documents)),
+        Ok(sources) => print_text(format_args!("{}", report(&sources, &import.documents))),
         Err(Errors(problems)) => {
             eprintln!("what changes cannot be told:");
             for problem in problems {
@@ -94,5 +102,7 @@ fn is_first(openapi: &Path) -> bool {
 fn print_first(import: &import::Import) {
     let documents = import.documents.values();
     let count: usize = documents.map(|document| operations(document).count()).sum();
-    println!("first import: {count} operations, nothing to compare them with");
+    print_line(format_args!(
+        "first import: {count} operations, nothing to compare them with"
+    ));
 }

@@ -14,6 +14,8 @@ use codegen::search::evaluate::{
 use search::{Index, Lack};
 use tool::nearest;
 
+use super::print_line;
+
 pub(super) fn run(openapi: &Path, files: &[PathBuf], misses: bool) -> Result<ExitCode, Errors> {
     let generation = generate(&load(openapi)?)?;
     let index: Index = serde_json::from_str(&generation.index.text()).map_err(|error| {
@@ -38,10 +40,10 @@ pub(super) fn run(openapi: &Path, files: &[PathBuf], misses: bool) -> Result<Exi
     let operations = generation.operations.iter().map(|one| &one.operation);
     let known = operations.map(|one| format!("{}:{}", one.document, one.operation_id));
     check_groups(&requests, &known.collect())?;
-    println!(
+    print_line(format_args!(
         "{:<24} {:>8} {:>6} {:>6} {:>6} {:>6}",
         "", "requests", "R@1", "R@5", "R@10", "MRR"
-    );
+    ));
     for (form, agent) in [("agent's words", true), ("user's words", false)] {
         let text: fn(&EvaluationRequest) -> &str = if agent {
             |request| &request.agent_query
@@ -63,12 +65,12 @@ pub(super) fn run(openapi: &Path, files: &[PathBuf], misses: bool) -> Result<Exi
                     .take(3)
                     .filter_map(|(number, _)| names.get(number).copied())
                     .collect();
-                println!(
+                print_line(format_args!(
                     "    missed ({}): {:?} wants {:?}, first are {first:?}",
                     rank.map_or("never".to_owned(), |rank| rank.to_string()),
                     text(request),
-                    request.groups,
-                );
+                    request.groups
+                ));
             }
         }
     }
@@ -101,7 +103,7 @@ const FORMS: [fn(&EvaluationRequest) -> &str; 2] = [|one| &one.agent_query, |one
 
 /// The cost of recognising more of the requests without an operation, over both forms of each request.
 fn print_trade_off(index: &Index, requests: &[EvaluationRequest]) {
-    println!("told that no operation does it, by margin:");
+    print_line(format_args!("told that no operation does it, by margin:"));
     for margin in MARGINS.map(Some).into_iter().chain([None]) {
         let [agents, users] = FORMS.map(|text| count_verdicts(index, requests, text, margin));
         let shown = |counts: VerdictCounts| {
@@ -111,11 +113,11 @@ fn print_trade_off(index: &Index, requests: &[EvaluationRequest]) {
             )
         };
         let margin = margin.map_or("as served".to_owned(), |margin| margin.to_string());
-        println!(
+        print_line(format_args!(
             "{margin:>11}  agents' {}   users' {}",
             shown(agents),
             shown(users)
-        );
+        ));
     }
 }
 
@@ -132,7 +134,10 @@ fn print_wrongly_told(index: &Index, requests: &[EvaluationRequest]) {
                 Some(Lack::Unknown) => "unknown words",
                 None => "nothing is told",
             };
-            println!("    {what} ({:.2}): {intent:?}", ranking.margin);
+            print_line(format_args!(
+                "    {what} ({:.2}): {intent:?}",
+                ranking.margin
+            ));
         }
     }
 }
@@ -164,12 +169,12 @@ fn print_score(name: &str, score: &Score) {
         .zip(DEPTHS)
         .map(|(found, _)| format!("{:>6.3}", share(*found)))
         .collect();
-    println!(
+    print_line(format_args!(
         "{name:<24} {:>8} {} {:>6.3}",
         score.requests,
         found.join(" "),
         score.reciprocal / score.requests.max(1) as f64
-    );
+    ));
 }
 
 #[cfg(test)]
