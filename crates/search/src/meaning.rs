@@ -8,18 +8,21 @@ use crate::words::Word;
 // requests that may be inspected. Halving or doubling any of them changes little.
 
 /// The weight of a match of a word's meaning, relative to the word itself; and of an expression's meaning.
-const SYNONYM: f32 = 0.75;
+const SYNONYM: f32 = 0.6;
 const EXPRESSION: f32 = 0.9;
 
 /// A word inside an expression, relative to a word alone.
-const INNER: f32 = 0.7;
+const INNER: f32 = 0.85;
 
 /// A name, which may be a word of some operation by chance; and `contact`, which a name suggests.
 const NAME: f32 = 0.3;
 const HINT: f32 = 0.4;
 
+/// A time of day or a weekday suggests an appointment.
+const TIME: f32 = 0.4;
+
 /// A word that narrows, relative to a word of the subject.
-const NARROW: f32 = 0.5;
+const NARROW: f32 = 0.6;
 
 /// A narrowed request for information means a filter.
 const FILTER: f32 = 0.5;
@@ -186,11 +189,18 @@ impl Index {
                 tells: false,
             });
         }
-        if clause.words.iter().any(|word| word.is_name) {
-            let ways = vec![(1.0, vec!["contact"])];
+        let hints = [
+            (
+                "contact",
+                HINT,
+                clause.words.iter().any(|word| word.is_name),
+            ),
+            ("appoint", TIME, clause.words.iter().any(Word::is_time)),
+        ];
+        for (stem, weight, _) in hints.into_iter().filter(|(_, _, is_given)| *is_given) {
             terms.push(Term {
-                weight: HINT,
-                ways,
+                weight,
+                ways: vec![(1.0, vec![stem])],
                 tells: false,
             });
         }

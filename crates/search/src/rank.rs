@@ -7,13 +7,13 @@ use crate::query::{Clause, Mood, clauses};
 use crate::verdict::Ranking;
 
 /// Several words of one term count as this power of their number.
-const TOGETHER: f32 = 0.4;
+const TOGETHER: f32 = 0.3;
 
 /// The factor of a word whose meaning another word of the request already has.
 const AGAIN: f32 = 0.4;
 
 /// The factors of writes for a question, and of reads for a command or an unclear mood.
-const WRITES_FOR_ASKING: f32 = 0.6;
+const WRITES_FOR_ASKING: f32 = 0.7;
 const READS_FOR_BIDDING: f32 = 0.4;
 const READS_FOR_UNCLEAR: f32 = 0.85;
 
@@ -28,10 +28,9 @@ const LACKING_WRITES_FOR_UNCLEAR: f32 = 0.8;
 /// The weight of the whole request, for one of its clauses.
 const CONTEXT: f32 = 0.15;
 
-/// How much of a score depends on a title's additional words, how steeply, and the bonus for a title that the request
-/// contains completely.
+/// How much of a score depends on a title's additional words, and the bonus for a title that the request contains
+/// completely.
 const TITLE_SHARE: f32 = 0.7;
-const TITLE_POWER: f32 = 1.3;
 const TITLE_WHOLE: f32 = 500.0;
 
 /// A phrase that the request contains completely, relative to such a title, and its bonus.
@@ -178,7 +177,7 @@ impl Index {
                 (*phrase, *phrase)
             };
             *score = (*score + TITLE_WHOLE * titled + PHRASE_WHOLE * phrase.powi(2))
-                * (1.0 - TITLE_SHARE + TITLE_SHARE * named.powf(TITLE_POWER))
+                * (1.0 - TITLE_SHARE + TITLE_SHARE * named)
                 * self.fitness(number, clause.mood);
         }
         scores

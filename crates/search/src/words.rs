@@ -152,6 +152,33 @@ pub struct Word {
     pub is_name: bool,
 }
 
+/// Words that say when, beside clock times such as `3pm`.
+const TIMES: &[&str] = &[
+    "noon",
+    "oclock",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
+
+impl Word {
+    /// It is a time of day or a weekday.
+    pub(crate) fn is_time(&self) -> bool {
+        let written = self.written.as_str();
+        let hour = ["am", "pm"]
+            .iter()
+            .find_map(|half| written.strip_suffix(half));
+        let is_clock = hour.is_some_and(|hour| {
+            (1..=4).contains(&hour.len()) && hour.chars().all(|digit| digit.is_ascii_digit())
+        });
+        is_clock || TIMES.contains(&written)
+    }
+}
+
 /// The words of `text` in order.
 pub fn cut(text: &str) -> Vec<Word> {
     let stemmer = Stemmer::create(Algorithm::English);
@@ -238,6 +265,18 @@ mod tests {
         check("don't send 24 of 'em", &["send", "em"]);
         check("who's in, whats on", &[]);
         check("", &[]);
+    }
+
+    #[test]
+    fn times_are_seen() {
+        fn check(text: &str, expected: &[&str]) {
+            let words = cut(text).into_iter().filter(Word::is_time);
+            let times: Vec<String> = words.map(|word| word.written).collect();
+            assert_eq!(times, expected, "{text}");
+        }
+        check("Ann at 3pm on Friday", &["3pm", "friday"]);
+        check("between 1030am and noon", &["1030am", "noon"]);
+        check("spam, am, 3 of them, fridays", &[]);
     }
 
     #[test]
