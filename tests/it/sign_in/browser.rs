@@ -17,6 +17,12 @@ pub(crate) const SIGN_IN: [(&str, &str); 3] = [
     ("HIGHLEVEL_MCP_BRAND_CRM_NAME", "BrightCRM"),
 ];
 
+/// Where somebody arrives who has used an invitation: a build with passkeys offers to make one.
+pub(crate) const AFTER_JOINING: &str = match cfg!(feature = "passkeys") {
+    true => "/console/passkeys",
+    false => "/console",
+};
+
 pub(crate) struct Browser {
     http: reqwest::Client,
     url: String,

@@ -9,7 +9,7 @@ use state::links::{Invitation, Offer};
 use state::people::{People, PersonRole};
 use state::vault::{NewToken, Vault};
 
-use super::browser::{Browser, SIGN_IN};
+use super::browser::{AFTER_JOINING, Browser, SIGN_IN};
 use super::{house, link, sign_in_as_member, sign_in_as_operator};
 use crate::agency::{Agency, contact};
 use test_support::server::TestServer;
@@ -171,7 +171,7 @@ async fn invite_decider(server: &TestServer, browser: &Browser, name: &str, loca
     });
     let link = link(server, offer).await;
     let joined = browser.post("/console/join", &[("link", &link)]).await;
-    assert_eq!(joined.location(), "/console");
+    assert_eq!(joined.location(), AFTER_JOINING);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use state::events::Events;
 use state::links::{Invitation, Offer};
 use state::people::PersonRole;
 
-use super::browser::{Browser, SIGN_IN};
+use super::browser::{AFTER_JOINING, Browser, SIGN_IN};
 use super::connections::{Connections, Terms};
 use super::{ask, link, sign_in_as_operator};
 use crate::agency::{Agency, contact};
@@ -30,7 +30,7 @@ async fn decider(server: &TestServer, name: &str, location: &str) -> Browser {
     });
     let link = link(server, offer).await;
     let joined = browser.post("/console/join", &[("link", &link)]).await;
-    assert_eq!(joined.location(), "/console");
+    assert_eq!(joined.location(), AFTER_JOINING);
     browser
 }
 

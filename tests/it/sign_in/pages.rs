@@ -2,7 +2,7 @@
 
 use state::links::Offer;
 
-use super::browser::{Browser, Page};
+use super::browser::{AFTER_JOINING, Browser, Page};
 use super::{URL, house, invite, link, sign_in_as_member, sign_in_as_operator};
 use test_support::server::TestServer;
 
@@ -202,7 +202,7 @@ async fn a_link_is_used_by_its_button_alone_and_once() {
     );
     let pasted = format!("{URL}/console/first#{first}");
     let joined = post(&pasted).await;
-    assert_eq!(joined.location(), "/console");
+    assert_eq!(joined.location(), AFTER_JOINING);
     let cookie = joined.header("set-cookie");
     assert!(cookie.starts_with("__Host-hl_session=hls_"), "{cookie}");
     for part in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/"] {
@@ -229,7 +229,7 @@ async fn a_link_is_used_by_its_button_alone_and_once() {
     assert_eq!(foreign.status, 403);
     let other = Browser::new(server);
     let joined = other.post("/console/join", &[("link", &invitation)]).await;
-    assert_eq!(joined.location(), "/console");
+    assert_eq!(joined.location(), AFTER_JOINING);
     let home = other.get("/console").await;
     assert!(
         home.text.contains("You are <strong>Ada</strong>."),

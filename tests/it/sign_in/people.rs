@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use state::links::{Links, Offer};
 use state::people::{People, Person, PersonRole};
 
-use super::browser::{Browser, Page};
+use super::browser::{AFTER_JOINING, Browser, Page};
 use super::connections::{Connections, Terms};
 use super::{link, sign_in_as_member, sign_in_as_operator};
 use test_support::server::TestServer;
@@ -70,7 +70,7 @@ async fn an_invitation_makes_whom_it_says() {
         assert!(!list.text.contains("hli_"), "the link is shown once");
         let guest = Browser::new(server);
         let joined = guest.post("/console/join", &[("link", &link)]).await;
-        assert_eq!(joined.location(), "/console", "{}", joined.text);
+        assert_eq!(joined.location(), AFTER_JOINING, "{}", joined.text);
         let person = person(server, name).await;
         assert!(expected(&person), "{person:?}");
         let list = olga.get(PEOPLE).await;
