@@ -211,6 +211,55 @@ async fn a_code_is_exchanged_for_what_the_app_was_installed_for() {
     }
 }
 
+/// HighLevel may give a company's tokens where one location was chosen. The location's own tokens are kept if they can be
+/// renewed, and otherwise none.
+#[tokio::test]
+async fn a_companys_tokens_for_one_location_are_exchanged_for_its_own() {
+    const OTHER: &str = "Location1";
+    let rows = [
+        (json!([ALONE]), json!({}), true, 2),
+        (json!([ALONE]), json!({"refresh_token": null}), false, 2),
+        (json!([ALONE]), json!({"access_token": null}), false, 2),
+        // Another number of locations was chosen: nothing is exchanged.
+        (json!([]), json!({}), false, 1),
+        (json!([ALONE, OTHER]), json!({}), false, 1),
+    ];
+    for (approved, members, is_kept, sent) in rows {
+        let shown = format!("{approved} {members}");
+        let company = json!({
+            "access_token": "a.b.c", "refresh_token": "r", "expires_in": 86_399, "userType": "Company",
+            "companyId": COMPANY, "isBulkInstallation": true, "approvedLocations": approved,
+        });
+        let own = json!({"access_token": "d.e.f", "refresh_token": "s", "expires_in": 86_399});
+        let own = with(own, &members);
+        let highlevel = Recording::start(move |request| {
+            let is_exchange = request.path() == "/oauth/locationToken";
+            answer(200, if is_exchange { &own } else { &company }.to_string())
+        });
+        let highlevel = highlevel.await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = vault(&store_beside(&folder.path().join("pair.json")));
+        let installs = installs(&highlevel.url, &vault);
+        let code = "the-code".into();
+        let install = installs.redeem(&code, "https://a.test/b").await;
+        let install = install.expect("the company's");
+        let of_one = installs.of_one_location(install).await.expect("an answer");
+        let location = of_one.as_ref().and_then(|install| install.location());
+        assert_eq!(
+            location.map(|id| id.as_str()),
+            is_kept.then_some(ALONE),
+            "{shown}"
+        );
+        let requests = highlevel.seen();
+        assert_eq!(requests.len(), sent, "{shown}");
+        if let Some(exchange) = requests.get(1) {
+            assert_eq!(exchange.token(), "a.b.c", "{shown}");
+            let expected = json!({"companyId": COMPANY, "locationId": ALONE});
+            assert_eq!(exchange.fields(), expected, "{shown}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_refused_code_is_told_without_it() {
     let body = json!({"error": "UnAuthorized!", "error_description": "Authorization code not found: the-code"});

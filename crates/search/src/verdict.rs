@@ -5,13 +5,13 @@ use crate::meaning::Term;
 use crate::query::Clause;
 
 /// The factor by which a lacking subject must match better than the best operation.
-const MARGIN: f32 = 0.9;
+const MARGIN: f32 = 0.85;
 
 /// The most of a request, by rarity, that the best operation covers if none serves it.
 const COVERED: f32 = 0.1;
 
 /// What is lacking has of a request at least this much, by rarity: one common noun of several rare words is not it.
-const LACK_COVERED: f32 = 0.3;
+const LACK_COVERED: f32 = 0.2;
 
 /// What a word is worth that no operation has, in the measure of `rarity`.
 const UNKNOWN: f32 = 6.0;
