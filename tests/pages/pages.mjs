@@ -304,6 +304,44 @@ await small.getByRole("button", { name: /Approve/ }).click();
 await small.getByText("Approved by Ada").waitFor();
 pass("an invited person connects and approves without script, 360 pixels wide");
 
+// A builder's customer, without script and on a phone: the link, who asks, a token, and back at the builder.
+const RETURN = "https://app.example.test/connected";
+const builder = run(["keys", "create", "--name", "Acme App", "--connect-links", RETURN]).match(/hlk_[A-Za-z0-9_-]+/)[0];
+const offered = () => fetch(`${BASE}/connect/links`, {
+  method: "POST",
+  headers: { "content-type": "application/json", authorization: `Bearer ${builder}` },
+  body: JSON.stringify({ ref: "customer-7", return_url: RETURN, rules: "everyday" }),
+});
+// A server learns of a new key within 0.2 s.
+let made = await offered();
+for (let tries = 0; made.status === 401 && tries < 20; tries += 1) {
+  await new Promise((later) => setTimeout(later, 100));
+  made = await offered();
+}
+assert.equal(made.status, 201, "the builder has a link");
+const offer = await made.json();
+const looked = await (await open()).newPage();
+await looked.goto(offer.url);
+await check(looked, "customer-link");
+await looked.getByRole("button", { name: "Continue" }).click();
+await looked.getByRole("heading", { name: "Acme App asks to work in your BrightCRM account" }).waitFor();
+await check(looked, "customer");
+const customer = await (await open({ javaScriptEnabled: false, viewport: { width: 360, height: 740 }, hasTouch: true })).newPage();
+await customer.goto(offer.url);
+await customer.getByLabel("Your link").fill(offer.url);
+await customer.getByRole("button", { name: "Continue" }).click();
+for (const [token, arrived] of [["pit-of-somebody-else", false], ["pit-sandbox-branch-01", true]]) {
+  await customer.getByLabel("Address of any page of your sub-account").fill("locBranch00000000001");
+  await customer.getByLabel("Private integration token").fill(token);
+  await customer.getByRole("button", { name: "Connect" }).click();
+  if (!arrived) await customer.getByRole("alert").waitFor();
+}
+await customer.waitForURL((url) => url.href.startsWith(`${RETURN}?`));
+const back = new URL(customer.url()).searchParams;
+assert.match(back.get("code"), /^hlo_/);
+assert.equal(back.get("ref"), "customer-7");
+pass("a builder's customer connects without script, 360 pixels wide");
+
 // A tool is tried by keys alone, and without script on a phone; what ran is seen among the figures of the last hour.
 await page.goto(`${BASE}/console/tools`);
 await check(page, "tools");

@@ -56,6 +56,32 @@ const TELLING: &[&str] = &[
     "im", "ive", "ill",
 ];
 
+/// Names that are nobody's, as agents write them with a capital: `get rid of that LinkedIn post`.
+const BRANDS: &[&str] = &[
+    "bluesky",
+    "facebook",
+    "gmail",
+    "google",
+    "instagram",
+    "linkedin",
+    "mailgun",
+    "meta",
+    "outlook",
+    "paypal",
+    "pinterest",
+    "quickbooks",
+    "saas",
+    "shopify",
+    "stripe",
+    "threads",
+    "tiktok",
+    "twilio",
+    "twitter",
+    "whatsapp",
+    "youtube",
+    "zoom",
+];
+
 /// Verbs that are adjectives before a plural: `open deals`, `new leads`. So are those that end in `ed`.
 const ADJECTIVES: &[&str] = &["new", "open", "active"];
 
@@ -100,7 +126,7 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
 /// `is_titled`: most words of the request are capitalised, so a capital means nothing.
 fn clause(mut words: Vec<Word>, is_titled: bool, vocabulary: &impl Vocabulary) -> Clause {
     for word in words.iter_mut().skip(1) {
-        word.is_name = word.capital && !is_titled;
+        word.is_name = word.capital && !is_titled && !BRANDS.contains(&word.written.as_str());
     }
     let head = head(&words, vocabulary);
     let about = words.get(..head).unwrap_or_default();
@@ -246,5 +272,6 @@ mod tests {
         check("Add Ann to the list", &["ann"]);
         check("Send SMS Message To Contact", &[]);
         check("find that deal", &[]);
+        check("show Ann the LinkedIn post", &["ann"]);
     }
 }

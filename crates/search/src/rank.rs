@@ -153,6 +153,13 @@ impl Index {
                 *score += best * term.weight;
             }
         }
+        // `show me the users` says both words, and wants the list.
+        if clause.mood == Some(Mood::Ask)
+            && clause.is_plural
+            && let Some(one) = said.get_mut("get")
+        {
+            *one = one.min(LOOKS_UP_ONE);
+        }
         let mut titles = vec![0.0_f32; all];
         let mut shares = vec![0.0_f32; self.phrase_owners.len()];
         for (stem, worth) in &said {
