@@ -131,8 +131,8 @@ pub(super) async fn nowhere(
     let what = format!("There is nothing at {path}; {}", hint(&path));
     match &front.pages {
         Some(pages) if method == Method::GET && wants_page(&headers) => {
-            let problem = PageProblem::new(StatusCode::NOT_FOUND, "There is nothing here", what);
-            let problem = problem.with_link("/", "To the first page");
+            let problem = PageProblem::new(StatusCode::NOT_FOUND, "Page not found", what);
+            let problem = problem.with_link("/", "To the start page");
             pages.show(&problem.page(PageKind::Entry))
         }
         _ => HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what).into_response(),

@@ -231,8 +231,8 @@ impl Proof {
         match self {
             Self::Nothing => "needs no sign-in and no token",
             Self::Key => "an access key of this server, or a token, with each request",
-            Self::SettingsKey => "the access key of the server's settings",
-            Self::Token => "no account that a key would open",
+            Self::SettingsKey => "the access key from the server's settings",
+            Self::Token => "no account of its own",
         }
     }
 }

@@ -28,7 +28,7 @@ export async function administer({ BASE, page, check, open, link, pass, allow, c
   await check(page, "audited-call");
   const [saved] = await Promise.all([
     page.waitForEvent("download"),
-    page.goto(`${BASE}/console/audit`).then(() => page.getByRole("link", { name: "Save these as a file" }).click()),
+    page.goto(`${BASE}/console/audit`).then(() => page.getByRole("link", { name: "Download these entries" }).click()),
   ]);
   assert.equal(saved.suggestedFilename(), "audit.jsonl");
   pass("the audit is searched, one call is read, and all are saved");
@@ -44,22 +44,22 @@ export async function administer({ BASE, page, check, open, link, pass, allow, c
   await small.getByLabel("Name").fill("Grace");
   await small.getByLabel("Acme Dental").check();
   await small.getByLabel("front-desk").check();
-  await small.getByRole("button", { name: "Make the invitation" }).click();
+  await small.getByRole("button", { name: "Create the invitation" }).click();
   const invitation = await small.getByLabel("The invitation").inputValue();
   assert.match(invitation, /\/console\/join#hli_/);
   await small.getByRole("link", { name: "All people" }).click();
   await small.getByRole("button", { name: "End the invitation of Grace" }).click();
-  await small.getByText("None is open.").waitFor();
+  await small.getByText("No invitation is open.").waitFor();
   await small.getByRole("link", { name: "Ada", exact: true }).click();
-  await small.getByLabel("Everything within reach").uncheck();
+  await small.getByLabel("All sub-accounts of this person").uncheck();
   await small.getByRole("button", { name: "Save" }).click();
-  assert.equal(await small.getByLabel("Everything within reach").isChecked(), false);
+  assert.equal(await small.getByLabel("All sub-accounts of this person").isChecked(), false);
   await page.goto(small.url());
   await check(page, "person");
   await small.goto(`${BASE}/console/keys/new`);
   await small.getByLabel("Name").fill("n8n");
   await small.getByLabel("Globex").check();
-  await small.getByRole("button", { name: "Make the key" }).click();
+  await small.getByRole("button", { name: "Create the key" }).click();
   assert.match(await small.getByLabel("The key").inputValue(), /^hlk_/);
   await small.getByRole("link", { name: "All keys" }).click();
   await page.goto(`${BASE}/console/keys`);
@@ -71,8 +71,8 @@ export async function administer({ BASE, page, check, open, link, pass, allow, c
   await page.goto(small.url());
   await check(page, "connection");
   await small.getByLabel("Read only").check();
-  await small.getByRole("button", { name: "Take the rest away" }).click();
-  await small.getByText("and, since then, only read only").waitFor();
+  await small.getByRole("button", { name: "Reduce permissions" }).click();
+  await small.getByText("limited since then to: read only").waitFor();
   await small.getByRole("button", { name: "End this connection" }).click();
   await small.getByRole("heading", { name: "Connections" }).waitFor();
   await small.goto(`${BASE}/console/clients`);

@@ -71,9 +71,9 @@ function watch(page) {
 
 // Every page of the console: where it stands, and the link or button that its reader comes for. A new page is a line here.
 const PAGES = [
-  { name: "home", path: "/console", main: "Step by step, for each client" },
+  { name: "home", path: "/console", main: "Steps for each assistant" },
   { name: "connect", path: "/console/connect", main: "Claude Code" },
-  { name: "connect-client", path: "/console/connect/claude-code", main: "Look again" },
+  { name: "connect-client", path: "/console/connect/claude-code", main: "Refresh" },
   { name: "approvals", path: "/console/approvals", main: /contact/i },
   { name: "approval", path: `/console/approvals/${HANDLE}`, main: /Approve/ },
   { name: "connections", path: "/console/connections" },
@@ -91,9 +91,9 @@ const OPEN = [
   { name: "signed-out", path: "/console", main: "Sign in", status: 401 },
   { name: "unknown-client", path: "/authorize?client_id=x&redirect_uri=https://x.example/", status: 400 },
   { name: "front", path: "/", main: "Claude Code" },
-  { name: "front-client", path: "/?client=cursor", main: "Another client" },
+  { name: "front-client", path: "/?client=cursor", main: "Another assistant" },
   { name: "at-mcp", path: "/mcp", main: "How to connect" },
-  { name: "nowhere", path: "/docs", main: "To the first page", status: 404 },
+  { name: "nowhere", path: "/docs", main: "To the start page", status: 404 },
 ];
 const MOST_BYTES = 40 << 10;
 
@@ -378,7 +378,7 @@ await page.getByRole("button", { name: "Run it" }).click();
 await page.getByText("somebody has to approve it").waitFor();
 await check(page, "tool-asked");
 await page.getByRole("button", { name: "Cancel" }).click();
-await page.getByText("You cancelled it.").waitFor();
+await page.getByText("You cancelled this.").waitFor();
 await page.goto(`${BASE}/console/tools/contacts_create-contact`);
 await check(page, "tool");
 await page.goto(`${BASE}/console/live`);
@@ -449,8 +449,8 @@ await folded.getByRole("button", { name: "Pause…" }).click();
 await folded.getByRole("heading", { name: "Pause everything?" }).waitFor();
 await folded.getByRole("button", { name: "Pause everything" }).click();
 await folded.getByText("Everything is paused").waitFor();
-await folded.getByRole("button", { name: /Let it go on/ }).click();
-await folded.getByRole("button", { name: "Let everything go on" }).click();
+await folded.getByRole("button", { name: /^Resume…/ }).click();
+await folded.getByRole("button", { name: "Resume everything" }).click();
 await folded.getByText("Nothing is paused").waitFor();
 pass("the menu folds on a phone, and the emergency stop works without script");
 

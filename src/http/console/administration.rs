@@ -51,7 +51,7 @@ pub(super) fn chosen_locations(
         let found = accounts.find(alias).map(|account| &account.configured);
         if found.is_none_or(|location| location.owner().is_some() || location.alias != alias) {
             return Err(format!(
-                "There is no sub-account “{}” to give. Look at its short name again.",
+                "There is no sub-account “{}” that you can give. Check the short name.",
                 one_line(alias, 60)
             ));
         }

@@ -155,7 +155,7 @@ async fn show_one(
     let is_open =
         approval.state == ApprovalState::Pending && !approval.has_expired(SteadyClock::now());
     let end = decider.may_end(&approval).map(decider::Asker::offer);
-    let late = "Nothing that you pressed was done: the request was decided before.";
+    let late = "Your decision had no effect, because the request was decided before.";
     let page = ApprovalPage {
         handle: &approval.handle,
         title: &operation_title(&approval),
@@ -255,10 +255,10 @@ async fn find(
     found.ok_or_else(|| {
         let problem = PageProblem::new(
             StatusCode::NOT_FOUND,
-            "There is no such request for you",
-            "It may be somebody else's to decide, or too old: requests are kept for a week.",
+            "You have no such request",
+            "Somebody else may have to decide it, or it is too old. Requests are kept for a week.",
         );
-        problem.with_link("/console/approvals", "What waits for you")
+        problem.with_link("/console/approvals", "All waiting requests")
     })
 }
 

@@ -140,10 +140,10 @@ async fn show_call(
     let record = found.map_err(unavailable)?.ok_or_else(|| {
         let problem = PageProblem::new(
             StatusCode::NOT_FOUND,
-            "There is no such call for you",
-            "It may be somebody else's, or too old to be kept.",
+            "You have no such action",
+            "It may belong to somebody else, or be too old to be kept.",
         );
-        problem.with_link(PATH, "All calls")
+        problem.with_link(PATH, "All actions")
     })?;
     let names = words::Names::new(sign_in).await?;
     let by = names.confirmer(sign_in, &record).await?;

@@ -42,8 +42,8 @@ pub(super) async fn caller(sign_in: &SignIn, who: &str) -> Result<String, PagePr
     let kind = match kind {
         "key" => "an access key that was revoked or has expired",
         "grant" => "a connection that has ended",
-        "credential" | "token" => "a program with a token or key of its own",
-        "others" => "callers beyond those that are counted one by one",
+        "credential" | "token" => "a program with its own token or key",
+        "others" => "all other callers together",
         "operator" => "this machine, or the settings' access key",
         _ => return Ok(one_line(who, 80)),
     };

@@ -97,10 +97,10 @@ fn find(client: &str) -> Result<&'static ClientSteps, PageProblem> {
     ClientSteps::find(client).ok_or_else(|| {
         let problem = PageProblem::new(
             StatusCode::NOT_FOUND,
-            "There are no steps for that client",
-            "Choose one of the list, or give your client the address and see what it asks for.",
+            "There are no steps for this assistant",
+            "Choose one from the list, or add the address in your assistant and follow its questions.",
         );
-        problem.with_link(CONNECT, "All clients")
+        problem.with_link(CONNECT, "All assistants")
     })
 }
 
@@ -139,7 +139,7 @@ async fn arrived(
         .find(|grant| grant.created >= since && grant.ended.is_none());
     Ok(new.map(|grant| {
         format!(
-            "Connected: {}. It has called nothing yet.",
+            "Connected: {}. It has not used a tool yet.",
             one_line(&grant.client_name, 60)
         )
     }))
@@ -148,11 +148,11 @@ async fn arrived(
 fn describe(arrival: &Arrival, grant: Option<&GrantRecord>) -> String {
     let name = grant.map(|grant| grant.client_name.as_str());
     let name = name.or(arrival.client.as_deref());
-    let name = name.map_or_else(|| "a client".to_owned(), |name| one_line(name, 60));
+    let name = name.map_or_else(|| "an assistant".to_owned(), |name| one_line(name, 60));
     let ago = ago(Timestamp::now().duration_since(arrival.at));
     match &arrival.tool {
-        Some(tool) => format!("Connected: {name} called {tool} {ago}."),
-        None => format!("Connected: {name} came {ago}. It has called nothing yet."),
+        Some(tool) => format!("Connected: {name} used {tool} {ago}."),
+        None => format!("Connected: {name} arrived {ago}. It has not used a tool yet."),
     }
 }
 

@@ -102,8 +102,8 @@ async fn page(
     let grant = grant.ok_or_else(|| {
         let problem = PageProblem::new(
             StatusCode::NOT_FOUND,
-            "There is no such connection of yours",
-            "It has ended, or it is somebody else's.",
+            "You have no such connection",
+            "It has ended, or it belongs to somebody else.",
         );
         problem.with_link(PATH, "Your connections")
     })?;

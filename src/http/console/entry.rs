@@ -14,8 +14,8 @@ use crate::http::pages::links::{LinkPage, secret_in};
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::passkeys::PASSKEYS;
 
-const NOT_GOOD: &str = "This link is not good, or not any more. Each works for as many people as it was made for, and for a \
-                        limited time. Ask whoever gave it to you for a new one.";
+const NOT_GOOD: &str = "This link does not work, or no longer works. Each link works for a limited time and a limited \
+                        number of people. Ask the person who gave it to you for a new one.";
 
 pub(super) async fn show(page: LinkPage, State(sign_in): State<Arc<SignIn>>) -> Response {
     let pages = &sign_in.pages;
@@ -48,7 +48,7 @@ async fn take_link(
     };
     let Some(secret) = secret_in(fields.one("link")) else {
         return refuse(
-            "This is not a link of this server. Copy the whole of it, with all that stands behind the #.",
+            "This is not a link of this server. Copy the whole link, including everything after the #.",
         );
     };
     let name = Some(fields.one("name").to_owned()).filter(|name| !name.is_empty());

@@ -64,9 +64,9 @@ pub(super) fn operators_only(session: &PersonSession) -> Result<(), PageProblem>
     let problem = PageProblem::new(
         StatusCode::FORBIDDEN,
         "This page is for the operator of this server",
-        "You are signed in, but not as an operator. Ask the operator of this server.",
+        "You are signed in as a member. Ask an operator of this server.",
     );
-    Err(problem.with_link("/console", "To your own pages"))
+    Err(problem.with_link("/console", "Back to your pages"))
 }
 
 /// The number of waiting requests, as a fragment for the menu of an open page.

@@ -67,7 +67,7 @@ fn row(key: &KeyRecord, connected: &HashMap<String, String>) -> KeyCard {
     let reach = match &key.locations {
         KeyLocations::All => "all, and new ones too".to_owned(),
         KeyLocations::Only(aliases) if aliases.is_empty() => {
-            "none: it makes links for customers".to_owned()
+            "none: it creates links for customers".to_owned()
         }
         KeyLocations::Only(aliases) => some(aliases),
         KeyLocations::Connected(ids) => {
@@ -88,7 +88,7 @@ fn row(key: &KeyRecord, connected: &HashMap<String, String>) -> KeyCard {
         id: key.id.clone(),
         name: one_line(&key.name, 64),
         locations: match key.agency {
-            true => format!("{reach}, and all of the agency by its own token"),
+            true => format!("{reach}, and the whole agency by the agency's own token"),
             false => reach,
         },
         rules,

@@ -112,7 +112,7 @@ fn row(sign_in: &SignIn, window: &WindowStatus) -> WindowRow {
     let location = window.location.as_ref();
     WindowRow {
         name: location.map_or_else(
-            || "A token whose sub-account is not known".to_owned(),
+            || "A token with an unknown sub-account".to_owned(),
             |id| location_name(sign_in, id.as_str()),
         ),
         gate: window.gate,

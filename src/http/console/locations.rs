@@ -144,11 +144,11 @@ fn from_store(sign_in: &SignIn, row: &VaultLocation, reader: &Person) -> Connect
     let status = match row.status {
         CredentialStatus::Good => "Its token works.".to_owned(),
         CredentialStatus::Refused => {
-            format!("{crm} does not take its token any more. Paste a new one.")
+            format!("{crm} no longer accepts its token. Paste a new one.")
         }
         CredentialStatus::Uninstalled => format!("The app was removed in {crm}. Connect it again."),
         CredentialStatus::Unsure => {
-            format!("The renewal of its token was cut off. Sign in at {crm} again.")
+            format!("Its token could not be renewed. Sign in at {crm} again.")
         }
     };
     let owner = row.owner.as_ref().filter(|owner| **owner != reader.id);
@@ -195,7 +195,7 @@ async fn remove_one(
         if !may_look_after(row, &session.person) {
             return Err(PageProblem::new(
                 StatusCode::FORBIDDEN,
-                "This sub-account is not yours to remove",
+                "You cannot remove this sub-account",
                 "Only the person who connected it, or the operator of this server, can remove it.",
             ));
         }

@@ -92,7 +92,7 @@ impl PasskeyChallenge {
         let asked = serde_json::from_str(&text).ok();
         asked
             .filter(|asked: &Self| asked.makes == makes)
-            .ok_or_else(|| refused("This is not what this page was given. Try again."))
+            .ok_or_else(|| refused("The passkey does not belong to this page. Try again."))
     }
 }
 
@@ -181,7 +181,7 @@ async fn add(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap, body: Bytes
         let kept = sign_in.passkey_records.add(&session.person.id, new).await;
         kept.map_err(|error| match error.is_busy() {
             true => unavailable(error),
-            false => refused(&format!("Nothing was kept: {error}.")),
+            false => refused(&format!("The passkey was not stored: {error}.")),
         })?;
         Ok(Json(json!({"next": PASSKEYS})).into_response())
     };
@@ -268,8 +268,8 @@ fn party(sign_in: &SignIn) -> Result<&RelyingParty, PageProblem> {
     sign_in.passkeys.as_ref().ok_or_else(|| {
         PageProblem::new(
             StatusCode::NOT_FOUND,
-            "There are no passkeys here",
-            "This server was built without them, or has an address without a name. Use a link.",
+            "This server has no passkeys",
+            "It was built without passkeys, or its address has no name. Sign in with a link.",
         )
     })
 }
@@ -290,7 +290,7 @@ fn refused(sentence: &str) -> PageProblem {
 fn not_proved(error: &str) -> PageProblem {
     tracing::info!(error, "a passkey proved nobody");
     refused(
-        "This passkey is not known here, or its answer came too late. Try again, or use a link.",
+        "This passkey is not known here, or its answer came too late. Try again, or sign in with a link.",
     )
 }
 
@@ -299,6 +299,6 @@ fn broken(error: &str) -> PageProblem {
     PageProblem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "This did not work",
-        "Passkeys do not work here at the moment. Use a link.",
+        "Passkeys do not work here at the moment. Sign in with a link.",
     )
 }

@@ -98,8 +98,8 @@ async fn decide_one(
         _ => {
             return Err(PageProblem::new(
                 StatusCode::BAD_REQUEST,
-                "Neither pause nor go on",
-                "Nothing was done. Open the page again, and use its buttons.",
+                "No button was pressed",
+                "Nothing was done. Open the page again and use its buttons.",
             ));
         }
     };
@@ -109,7 +109,7 @@ async fn decide_one(
     let is_known = alias.is_empty() || sign_in.pipeline.snapshot().locations.find(alias).is_some();
     if !resumes && !is_known {
         let problem = format!(
-            "There is no sub-account {}; nothing was paused.",
+            "Nothing was paused. There is no sub-account {}.",
             one_line(alias, 64)
         );
         let page = page(sign_in, session, Some(&problem)).await?;

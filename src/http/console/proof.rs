@@ -44,8 +44,8 @@ pub(super) fn fresh_only(session: &PersonSession) -> Result<(), PageProblem> {
     let problem = PageProblem::new(
         StatusCode::FORBIDDEN,
         "Confirm that it is you",
-        "You signed in more than 15 minutes ago, and this gives somebody rights or cannot be undone. Nothing was done. Confirm \
-         that it is you, and do it again.",
+        "Nothing was done. You signed in more than 15 minutes ago, and this step gives somebody rights or cannot be \
+         undone. Confirm that it is you, and repeat the step.",
     );
     Err(problem.with_link("/console/proof", "Confirm"))
 }
@@ -112,7 +112,7 @@ async fn take_link(
     let form = ConsoleForm::read(sign_in, headers, body).await?;
     let (session, next) = (&form.session, next(&form.fields));
     let wrong =
-        "This is no sign-in link of yours that is still good. Each works once, for 30 minutes.";
+        "This is not a valid sign-in link of yours. Each link works once, within 30 minutes.";
     let Some(secret) = secret_in(form.fields.one("link")) else {
         return ask(sign_in, session, next, Some(wrong)).await;
     };

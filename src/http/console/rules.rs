@@ -118,7 +118,7 @@ fn explain(snapshot: &Snapshot, question: &ExplainQuestion) -> Result<ExplainAns
     let named = match question.rules.as_str() {
         "" => None,
         text => Some(
-            NamedRules::parse(text).ok_or("There are no such rules. Choose some of the list.")?,
+            NamedRules::parse(text).ok_or("There are no such rules. Choose some from the list.")?,
         ),
     };
     let rules = snapshot.rules.over_all(alias, &named);
@@ -183,8 +183,8 @@ impl SectionUses {
             many => uses.push(format!("{many} connections")),
         }
         match uses.is_empty() {
-            true => "Nothing names it.".to_owned(),
-            false => format!("Held to it: {}.", uses.join(", ")),
+            true => "It applies to nothing yet.".to_owned(),
+            false => format!("It applies to: {}.", uses.join(", ")),
         }
     }
 }

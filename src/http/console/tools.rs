@@ -127,9 +127,9 @@ fn usable_tool(
     found.ok_or_else(|| {
         PageProblem::new(
             StatusCode::NOT_FOUND,
-            "There is no such tool for you",
-            "It may have another name, or your rules do not let you use it.",
+            "You cannot use this tool",
+            "It may have another name, or your rules do not allow it.",
         )
-        .with_link(TOOLS, "Search for another")
+        .with_link(TOOLS, "Search for another tool")
     })
 }

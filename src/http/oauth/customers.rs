@@ -197,7 +197,7 @@ fn refused(error: StoreError) -> HttpProblem {
             HttpProblem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",
-                "The server cannot reach its own records. Nothing was done. Try again in a minute.",
+                "Nothing was done. The server cannot reach its own records. Try again in a minute.",
             )
         }
     }

@@ -136,9 +136,9 @@ async fn show_refusal(
     Err(PageProblem::new(
         StatusCode::BAD_REQUEST,
         "Nothing was connected",
-        "You did not choose a sub-account. Close this page, or begin again.",
+        "You did not choose a sub-account. Close this page, or start again.",
     )
-    .with_link(BEGIN, "Begin again"))
+    .with_link(BEGIN, "Start again"))
 }
 
 /// On with what was asked for before the person went to HighLevel's page.
@@ -166,8 +166,12 @@ async fn confirm(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap, body: B
             .forms
             .open(fields.token(), bytes(&browser))
             .map_err(|problem| {
-                PageProblem::new(StatusCode::BAD_REQUEST, "This is over", problem.to_string())
-                    .with_link(BEGIN, "Begin again")
+                PageProblem::new(
+                    StatusCode::BAD_REQUEST,
+                    "This sign-in has ended",
+                    problem.to_string(),
+                )
+                .with_link(BEGIN, "Start again")
             })?;
         let only = marketplace.flows.only_one(bytes(&browser)).await;
         let flow = only.map_err(unavailable)?.map_err(over)?;
@@ -185,22 +189,22 @@ fn app(sign_in: &SignIn) -> Result<&MarketplaceApp, PageProblem> {
 fn unreadable() -> PageProblem {
     PageProblem::new(
         StatusCode::BAD_REQUEST,
-        "This page was opened without what it needs",
-        "Nothing was connected. Begin again.",
+        "The link to this page is incomplete",
+        "Nothing was connected. Start again.",
     )
-    .with_link(BEGIN, "Begin again")
+    .with_link(BEGIN, "Start again")
 }
 
 fn over(problem: FlowProblem) -> PageProblem {
     PageProblem::new(
         StatusCode::BAD_REQUEST,
-        "This sign-in is not under way here",
+        "This sign-in cannot continue",
         problem.to_string(),
     )
     .with_sentence(
         "Nothing was connected. If somebody sent you a link to connect your account, open that link again.",
     )
-    .with_link(BEGIN, "Begin again")
+    .with_link(BEGIN, "Start again")
 }
 
 /// The page after a sign-in at HighLevel.

@@ -134,7 +134,8 @@ fn describe(name: &str, can: &[&str], cannot: &[&str]) -> String {
     );
     if !cannot.is_empty() {
         done += &format!(
-            " It cannot read: {}. To change that, tick more permissions of the token; you need not paste it again.",
+            " It cannot read: {}. To change that, tick more permissions of the integration. You need not paste the \
+             token again.",
             cannot.join(", ")
         );
     }

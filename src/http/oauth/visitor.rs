@@ -66,9 +66,9 @@ impl Visitor {
             PageProblem::new(
                 StatusCode::UNAUTHORIZED,
                 "You are not signed in",
-                "Open your sign-in link in this browser. For a new one ask the operator of this server, or run \
-                 `highlevel-mcp console` on the computer where it runs. A session ends after two hours without use, and after \
-                 twelve hours at the latest.",
+                "Open your sign-in link in this browser. To get a new link, ask the operator of this server, or run \
+                 `highlevel-mcp console` on the computer where it runs. You are signed out after two hours without \
+                 use, and after twelve hours at the latest.",
             )
             .with_link("/console/signin", "Sign in")
         })
@@ -158,8 +158,8 @@ impl ConsoleForm {
             }),
             _ => Err(PageProblem::new(
                 StatusCode::FORBIDDEN,
-                "This page is not yours any more",
-                "It was opened before you signed in, or too long ago. Nothing was done. Open it again.",
+                "This page has expired",
+                "Nothing was done. The page was opened before you signed in, or too long ago. Open it again.",
             )),
         }
     }
@@ -184,9 +184,9 @@ pub(in crate::http) fn flow(browser: &Browser) -> Result<SecretString, PageProbl
     known.cloned().ok_or_else(|| {
         PageProblem::new(
             StatusCode::BAD_REQUEST,
-            "Your browser keeps no cookies of this page",
-            "Without one cookie nobody can tell that it is you who decides. Allow cookies for this address, and start again \
-             from your program.",
+            "Your browser blocks cookies of this page",
+            "This page needs one cookie to make sure that you are the one who decides. Allow cookies for this address, \
+             and start again from your program.",
         )
     })
 }
@@ -197,6 +197,6 @@ pub(in crate::http) fn unavailable(error: StoreError) -> PageProblem {
     PageProblem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "This does not work at the moment",
-        "The server cannot reach its own records. Nothing was changed. Try again in a minute.",
+        "Nothing was changed. The server cannot reach its own records. Try again in a minute.",
     )
 }

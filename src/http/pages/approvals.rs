@@ -40,7 +40,7 @@ impl ApprovalsPage<'_> {
     pub(in crate::http) fn page(&self) -> Page {
         let body = html! {
             (self.list())
-            p { a href="/console/approvals" { "Look again" } }
+            p { a href="/console/approvals" { "Refresh" } }
         };
         Page::new(PageKind::Console(Part::Approvals), "Approvals", body)
     }
@@ -51,12 +51,12 @@ impl ApprovalsPage<'_> {
             div id="waiting" aria-live="polite" hx-get={ (LIST) "?version=" (self.version) } hx-trigger="every 2s"
                 hx-swap="outerHTML" {
                 @if self.waiting.is_empty() {
-                    p { "Nothing waits for you." }
+                    p { "Nothing waits for your decision." }
                 } @else {
                     ul class="cards" { @for row in self.waiting { (row.card()) } }
                 }
                 @if self.unlisted > 0 {
-                    p { (self.unlisted) " more wait. They are shown here when these are decided." }
+                    p { (self.unlisted) " more wait. They appear here once you have decided these." }
                 }
             }
         }
@@ -78,8 +78,8 @@ impl ApprovalRow {
 
 fn calls(count: usize) -> String {
     match count {
-        1 => "one call".to_owned(),
-        many => format!("{many} calls"),
+        1 => "one action".to_owned(),
+        many => format!("{many} actions"),
     }
 }
 
@@ -129,13 +129,15 @@ impl ApprovalPage<'_> {
                 None => p role="status" { (self.state) },
             }
             @if let Some(outcome) = self.outcome {
-                h2 { "What came of it" }
+                h2 { "Result" }
                 (list(outcome))
                 h2 { "The request" }
             }
             dl {
                 dt { "What it does" } dd { (self.effect) }
-                dt { "How many" } dd { (if self.calls == 1 { "One call".to_owned() } else { format!("{} calls", self.calls) }) }
+                dt { "How many" } dd {
+                    (if self.calls == 1 { "One action".to_owned() } else { format!("{} actions", self.calls) })
+                }
                 dt { (if self.locations.len() == 1 { "Sub-account" } else { "Sub-accounts" }) }
                 dd {
                     @for (index, (name, calls)) in self.locations.iter().enumerate() {
@@ -148,7 +150,7 @@ impl ApprovalPage<'_> {
                 dt { "Asked" } dd { (self.asked) }
             }
             (self.request.about())
-            (self.request.calls(if self.is_open { "What will be sent" } else { "What was asked for" }))
+            (self.request.calls(if self.is_open { "What will be sent" } else { "What was requested" }))
             @if self.request.kept > self.request.items.len() {
                 p {
                     a href={ (path) "/requests" } {
@@ -158,8 +160,8 @@ impl ApprovalPage<'_> {
             }
             @if self.is_open { (self.decision(&path)) }
             p {
-                @if self.watched.is_some() { a href=(path) { "Look again" } " · " }
-                a href="/console/approvals" { "What else waits for you" }
+                @if self.watched.is_some() { a href=(path) { "Refresh" } " · " }
+                a href="/console/approvals" { "All waiting requests" }
             }
             @if self.is_open {
                 div class="buttons decide" {
@@ -175,11 +177,11 @@ impl ApprovalPage<'_> {
         html! {
             form id="decision" method="post" action=(path) {
                 (token(self.token))
-                label class="field" for="note" { "A word to the assistant, if you like" }
+                label class="field" for="note" { "Message to the assistant (optional)" }
                 input type="text" id="note" name="note" maxlength="300" autocomplete="off";
                 @if let Some(end) = self.end {
                     details {
-                        summary { "Deny, and more" }
+                        summary { "Deny and disconnect" }
                         p { (end.explanation) }
                         button class="bad" name="decision" value="end" { (end.button) }
                     }
@@ -205,13 +207,15 @@ impl RequestsPage<'_> {
         let request = self.request;
         let last = (request.first + request.items.len()).saturating_sub(1);
         let body = html! {
-            p { "Calls " (request.first) " to " (last) " of " (request.calls) ". " a href=(path) { "Back, to decide" } }
+            p { "Actions " (request.first) " to " (last) " of " (request.calls) ". "
+                a href=(path) { "Back to the decision" }
+            }
             @for note in &request.notes { p class="note" { (note) } }
-            (request.calls("Call"))
+            (request.calls("Action"))
             p {
-                @if let Some(from) = self.before { a href={ (path) "/requests?from=" (from) } { "Those before" } " · " }
-                @if let Some(from) = self.behind { a href={ (path) "/requests?from=" (from) } { "Those behind" } " · " }
-                a href=(path) { "Back, to decide" }
+                @if let Some(from) = self.before { a href={ (path) "/requests?from=" (from) } { "Previous" } " · " }
+                @if let Some(from) = self.behind { a href={ (path) "/requests?from=" (from) } { "Next" } " · " }
+                a href=(path) { "Back to the decision" }
             }
         };
         Page::new(PageKind::Console(Part::Approvals), self.title, body)

@@ -60,8 +60,8 @@ impl AuditPage<'_> {
             (self.search())
             @if self.rows.is_empty() {
                 @match self.before {
-                    Some(_) => p { "None so far. There is more to look through." },
-                    None => p { "There is none." },
+                    Some(_) => p { "Nothing found so far. Older entries have not been searched yet." },
+                    None => p { "Nothing found." },
                 }
             } @else {
                 ul class="cards" { @for row in self.rows { (row.card()) } }
@@ -72,8 +72,8 @@ impl AuditPage<'_> {
                 }
             }
             p {
-                a href=(self.address("/console/audit/export").trim_end_matches(['?', '&'])) { "Save these as a file" }
-                " of JSON lines, newest first."
+                a href=(self.address("/console/audit/export").trim_end_matches(['?', '&'])) { "Download these entries" }
+                " (a JSON Lines file, newest first)."
             }
         };
         Page::new(PageKind::Console(Part::Audit), "Audit", body)
@@ -88,10 +88,10 @@ impl AuditPage<'_> {
             details open[is_searched] {
                 summary { "Search" }
                 form method="get" action=(PATH) {
-                    (self.field("location", "Sub-account", "Short name or id."))
-                    (self.field("who", "Person, key or connection", "A name, or an id as it stands below."))
-                    (self.field("client", "Assistant", "As its name begins."))
-                    (self.field("tool", "Tool", "As its name begins, such as contacts_."))
+                    (self.field("location", "Sub-account", "Its short name or id."))
+                    (self.field("who", "Person, key or connection", "A name, or an id as shown below."))
+                    (self.field("client", "Assistant", "The beginning of its name."))
+                    (self.field("tool", "Tool", "The beginning of its name, such as contacts_."))
                     (self.choice("effect", "Effect", &EFFECTS))
                     (self.choice("outcome", "Outcome", &OUTCOMES))
                     (self.day("since", "From (UTC)"))
@@ -190,11 +190,11 @@ impl AuditedCallPage<'_> {
             @match self.sent {
                 Some(sent) => (show_sent(sent)),
                 None => p {
-                    "Only its size and SHA-256 are kept. With audit.arguments = \"full\" in the settings what is sent from then on is "
-                    "kept whole."
+                    "Only its size and checksum (SHA-256) are stored. To store everything that is sent from now on, \
+                     the operator sets audit.arguments = \"full\" in the settings."
                 },
             }
-            p { a href=(PATH) { "All calls" } }
+            p { a href=(PATH) { "All actions" } }
         };
         Page::new(PageKind::Console(Part::Audit), row.title.as_str(), body)
     }
@@ -211,7 +211,7 @@ fn show_sent(sent: &Value) -> Markup {
     let is_cut = text.chars().count() > LONGEST_SENT;
     html! {
         code class="address sent" { (text) }
-        @if is_cut { p { "The rest is not shown. The file of JSON lines has all of it." } }
+        @if is_cut { p { "The rest is not shown. The downloaded file has all of it." } }
     }
 }
 

@@ -105,19 +105,21 @@ impl ClientSteps {
                 }
                 StepsFor::Key => {
                     p class="note" {
-                        "This server has no sign-in: the client sends an access key of this server, or a token, with each request. "
-                        code { "highlevel-mcp keys create" } " makes a key."
+                        "This server has no sign-in. Your assistant sends an access key of this server, or a token, \
+                         with each request. "
+                        code { "highlevel-mcp keys create" } " creates a key."
                     }
                 }
                 StepsFor::SettingsKey => {
                     p class="note" {
-                        "This server has no sign-in: the client sends the access key of the server's settings ("
+                        "This server has no sign-in. Your assistant sends the access key from the server's settings ("
                         code { "server.access_key" } "), or a token, with each request."
                     }
                 }
                 StepsFor::Token => {
                     p class="note" {
-                        "This server has no sign-in, and no account that a key would open: the client sends a token with each request."
+                        "This server has no sign-in and no account of its own. Your assistant sends a token with each \
+                         request."
                     }
                 }
             }

@@ -32,9 +32,10 @@ impl ClientsPage<'_> {
     pub(in crate::http) fn page(&self) -> Page {
         let body = html! {
             @if self.rows.is_empty() {
-                p { "None has come yet." }
+                p { "No assistant has connected yet." }
             } @else {
-                p { "Blocking an assistant ends its connections at once, whoever made them, and nobody can connect it." }
+                p { "Blocking an assistant ends all its connections at once, for everybody. Nobody can connect it \
+                     again until you unblock it." }
                 form method="post" action="/console/clients/block" {
                     (token(self.token))
                     ul class="cards" { @for row in self.rows { (row.card()) } }

@@ -15,12 +15,12 @@ impl ComeBackPage<'_> {
     pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
         let body = html! {
             p {
-                (brand.crm_name) " sent you here to connect a sub-account with " strong { (brand.name) } ". Go on only if you "
+                (brand.crm_name) " sent you here to connect a sub-account to " strong { (brand.name) } ". Continue only if you "
                 "chose that yourself, just now."
             }
             form method="post" action="/connect/crm/confirm" {
                 (token(self.sealed))
-                div class="buttons" { button class="main" { "Connect it" } }
+                div class="buttons" { button class="main" { "Connect" } }
             }
         };
         Page::new(PageKind::Entry, "Connect this sub-account?", body)

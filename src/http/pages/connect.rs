@@ -29,7 +29,8 @@ pub(in crate::http) struct ClientPage<'a> {
 impl ConnectPage<'_> {
     pub(in crate::http) fn page(&self) -> Page {
         let body = html! {
-            p { "Choose your assistant or program. Every client that speaks MCP takes this address:" }
+            p { "Choose your assistant or program to see the steps. Any other program that supports MCP takes this \
+                 address:" }
             (address(self.endpoint))
             ul class="choices" {
                 @for one in ClientSteps::all() {
@@ -52,12 +53,12 @@ impl ClientPage<'_> {
         let body = html! {
             (address(self.endpoint))
             (self.client.show(self.endpoint, self.steps_for))
-            h2 { "Has it come?" }
+            h2 { "Is it connected?" }
             div class="note" role="status" hx-get={ (here) "/live?since=" (since) } hx-trigger="every 2s" {
                 (live(self.client, self.arrived))
             }
             p {
-                a href={ (here) "?since=" (since) } { "Look again" } " · " a href=(CONNECT) { "Another client" }
+                a href={ (here) "?since=" (since) } { "Refresh" } " · " a href=(CONNECT) { "Another assistant" }
             }
         };
         let title = format!("Connect {}", self.client.name);

@@ -36,7 +36,7 @@ impl ConnectionsPage<'_> {
             @if self.rows.is_empty() {
                 p { "No assistant is connected." }
             } @else {
-                p { "Ending a connection takes effect at once. The assistant then has to ask you again." }
+                p { "A connection ends at once. The assistant then has to ask you again." }
                 form method="post" action="/console/connections/end" {
                     (token(self.token))
                     ul class="cards" { @for row in self.rows { (row.card()) } }
@@ -63,9 +63,9 @@ impl ConnectionRow {
     fn facts(&self) -> Markup {
         html! {
             dl {
-                @if let Some(holder) = &self.holder { dt { "Of" } dd { (holder) } }
+                @if let Some(holder) = &self.holder { dt { "Owner" } dd { (holder) } }
                 dt { "Sub-accounts" } dd { (self.locations) }
-                dt { "May" } dd { (self.rules.join("\nand, since then, only ")) }
+                dt { "May" } dd { (self.rules.join("\nlimited since then to: ")) }
                 dt { "Last used" } dd { (self.used) }
                 dt { "Ends" } dd { (self.ends) }
             }
@@ -102,21 +102,23 @@ impl ConnectionPage<'_> {
             p class="soft" { (row.origin) }
             (row.facts())
             @if self.locations != row.locations {
-                details { summary { "All its sub-accounts" } p { (self.locations) } }
+                details { summary { "All sub-accounts of this connection" } p { (self.locations) } }
             }
             (self.narrow())
-            h2 { "End it" }
-            p { "It takes effect at once. The assistant then has to ask again." }
+            h2 { "End this connection" }
+            p { "The connection ends at once. The assistant then has to ask again." }
             form method="post" action="/console/connections/end" {
                 (token(self.token))
                 input type="hidden" name="id" value=(row.id);
                 div class="buttons" {
                     button class="bad" name="which" value="one" { "End this connection" }
                     @if self.of_client > 1 {
-                        button class="bad" name="which" value="client" { "End all " (self.of_client) " of this assistant" }
+                        button class="bad" name="which" value="client" { "End all " (self.of_client) " connections of \
+                            this assistant" }
                     }
                     @if let Some((person, count)) = self.of_person {
-                        button class="bad" name="which" value="person" { "End all " (count) " of " (person) }
+                        button class="bad" name="which" value="person" { "End all " (count) " connections of "
+                            (person) }
                     }
                 }
             }
@@ -131,13 +133,13 @@ impl ConnectionPage<'_> {
 
     fn narrow(&self) -> Markup {
         html! {
-            h2 { "Let it do less" }
+            h2 { "Reduce what it may do" }
             @if self.narrowings.is_empty() {
-                p { "There is nothing left to take away but the connection itself." }
+                p { "This connection already has the fewest permissions. You can only end it." }
             } @else {
                 p {
-                    "This only takes away, within a second and for good: to give something back, end the connection and "
-                    "have the assistant ask again."
+                    "You can only reduce what the assistant may do. This takes effect within a second and cannot be \
+                     undone: to allow more again, end the connection and connect the assistant anew."
                 }
                 form method="post" action="/console/connections/narrow" {
                     (token(self.token))
@@ -151,7 +153,7 @@ impl ConnectionPage<'_> {
                             }
                         }
                     }
-                    div class="buttons" { button class="main" { "Take the rest away" } }
+                    div class="buttons" { button class="main" { "Reduce permissions" } }
                 }
             }
         }

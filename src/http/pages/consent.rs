@@ -89,8 +89,8 @@ impl ConsentPage<'_> {
             (self.client.introduction())
             (self.client.destination())
             p class="soft" {
-                "This server belongs to " strong { (brand.name) } ", not to " (brand.crm_name) ". What the assistant reads \
-                 here goes to the company that makes it."
+                "This server belongs to " strong { (brand.name) } ", not to " (brand.crm_name) ". What the assistant \
+                    reads in your account is sent to the company that provides the assistant."
             }
             form method="post" action="/authorize/decide" {
                 (token(self.sealed))
@@ -101,8 +101,9 @@ impl ConsentPage<'_> {
                     @for row in self.rules { (rules_choice(row)) }
                 }
                 p class="soft" {
-                    "You can end this at any time at " a href="/console/connections" target="_blank" rel="noopener" { (self.console) } ". It ends by itself \
-                     after " (days(self.unused_for)) " without use, and after " (days(self.longest)) " you are asked again."
+                    "You can end this connection at any time at " a href="/console/connections" target="_blank"
+                     rel="noopener" { (self.console) } ". It ends automatically after " (days(self.unused_for)) " \
+                         without use. After " (days(self.longest)) " you are asked again."
                 }
                 div class="buttons" {
                     button class="main" name="decision" value="allow" { "Allow" }
@@ -120,7 +121,7 @@ impl ConsentPage<'_> {
                 "You are " strong { (self.person) } "."
                 @if self.has_session {
                     " " button class="link" formaction="/authorize/enter" name="leave" value="yes" formnovalidate {
-                        "That is not me"
+                        "Not you?"
                     }
                 }
             }
@@ -142,9 +143,10 @@ impl ConsentPage<'_> {
                     }
                 }
                 @if self.unlisted > 0 {
-                    label class="field" for="others" { "Others, by their short names" }
+                    label class="field" for="others" { "Other sub-accounts, by their short names" }
                     p id="others-hint" class="soft" {
-                        "There are " (self.unlisted) " more than fit here. Separate them by commas: acme, globex."
+                        (self.unlisted) " more sub-accounts are not listed here. Separate their short names by commas: \
+                        acme, globex."
                     }
                     input type="text" id="others" name="others" autocomplete="off" autocapitalize="none" spellcheck="false"
                         aria-describedby="others-hint";
@@ -152,7 +154,7 @@ impl ConsentPage<'_> {
                 label class="choice" {
                     input type="checkbox" name="location" value="*" checked[self.takes_all];
                     span {
-                        b { (if has_several { "All of them, and new ones too" } else { "New ones too" }) }
+                        b { (if has_several { "All sub-accounts, and new ones too" } else { "New sub-accounts too" }) }
                         span class="soft" { "Also those that you get access to later." }
                     }
                 }
@@ -189,13 +191,13 @@ impl ClientView {
                 ClientOrigin::Published(host) => p { "Published by " strong { (host) } " (checked)." },
                 ClientOrigin::Operator => p { "Added by the operator of this server." },
                 ClientOrigin::Unchecked => p class="note" {
-                    strong { "Nobody has checked that name." } " Any program can call itself that."
+                    strong { "Nobody has checked this name." } " Any program can use it."
                 },
             }
             @if self.may_imitate {
                 p class="problem" {
-                    strong { "The name has letters that look like others." } " It may pretend to be another program. Go by \
-                     the address below, not by the name."
+                    strong { "This name contains letters that look like other letters." } " The program may pretend to \
+                        be another one. Trust the address below, not the name."
                 }
             }
         }
@@ -203,22 +205,23 @@ impl ClientView {
 
     fn destination(&self) -> Markup {
         let just_started =
-            " Go on only if you started this connection yourself, just now, on this device.";
+            " Continue only if you started this connection yourself, just now, on this device.";
         html! {
             p {
                 @match &self.goes_to {
                     Destination::ThisComputer { host } => {
-                        "If you allow it, your browser goes to " strong { (host) } ": a program on this computer."
+                        "If you allow this, your browser returns to a program on this computer (" strong { (host) } ")."
                         (just_started)
                     }
                     Destination::Site(host) => {
-                        "If you allow it, your browser goes to the website " strong { (host) } "."
+                        "If you allow this, your browser goes to the website " strong { (host) } "."
                         @if self.origin == ClientOrigin::Unchecked {
-                            " Go on only if you know that website and started this connection there yourself."
+                            " Continue only if you know that website and started this connection there yourself."
                         }
                     }
                     Destination::Program(scheme) => {
-                        "If you allow it, your browser opens the program on this device that takes links beginning with "
+                        "If you allow this, your browser opens the program on this device that handles links beginning \
+                         with "
                         strong { (scheme) ":" } "." (just_started)
                     }
                 }

@@ -23,7 +23,8 @@ pub(in crate::http) const CONNECT_SIGN_IN: &str = "/connect/sign-in";
 pub(in crate::http) fn open_page(brand: &Brand, wrong: Option<&str>) -> Page {
     let body = html! {
         p {
-            "You were asked to connect your " (brand.crm_name) " account. On the next page you see who asks, and what for."
+            "You were asked to connect your " (brand.crm_name) " account. The next page shows who asks for it, and \
+                what they want to do."
         }
         (problem(wrong))
         form method="post" action=(CONNECT) {
@@ -70,27 +71,28 @@ impl CustomerPage<'_> {
             p { strong { (self.builder) } " " (self.may) }
             p class="soft" {
                 "This server belongs to " strong { (brand.name) } ", not to " (crm) ". Afterwards your browser goes to "
-                strong { (self.goes_to) } ". Only go on if you have just come from there yourself."
+                strong { (self.goes_to) } ". Continue only if you came from there yourself, just now."
             }
             (problem(self.problem))
             @if self.may_sign_in {
                 form method="post" action=(CONNECT_SIGN_IN) {
                     (token(self.sealed))
-                    p { "You sign in at " (crm) ", choose " strong { "one" } " sub-account there, and come back here." }
+                    p { "Sign in at " (crm) " and choose " strong { "one" } " sub-account there. You then come back \
+                         here." }
                     div class="buttons" { button class="main" { "Sign in at " (crm) } }
                 }
             }
             @match (self.may_sign_in, self.may_paste) {
                 (true, true) => {
                     details open[self.is_pasting] {
-                        summary { "You cannot sign in there? Connect with a token" }
+                        summary { "Cannot sign in there? Connect with a token" }
                         (self.token_form(brand))
                     }
                 }
                 (false, true) => (self.token_form(brand)),
                 (_, false) => {}
             }
-            p class="soft" { "To end it later, ask " (self.builder) ", or " (self.way_to_end()) " in " (crm) "." }
+            p class="soft" { "To end this later, ask " (self.builder) ", or " (self.way_to_end()) " in " (crm) "." }
         };
         Page::new(PageKind::Consent, title, body)
     }
@@ -102,17 +104,18 @@ impl CustomerPage<'_> {
                 (token(self.sealed))
                 p {
                     @if let Some(url) = &brand.app_url {
-                        "Open " a href=(url) target="_blank" rel="noreferrer" { (crm) } ", choose your sub-account, and go"
+                        "Open " a href=(url) target="_blank" rel="noreferrer" { (crm) } ", open your sub-account and go"
                     } @else {
-                        "In " (crm) ", choose your sub-account, and go"
+                        "In " (crm) ", open your sub-account and go"
                     }
-                    " to Settings → Private Integrations. Make one, tick what it may do, and copy its token: it is shown once."
+                    " to Settings → Private Integrations. Create an integration, tick what it may do, and copy its \
+                     token. The token is shown only once."
                 }
                 (text("location", "Address of any page of your sub-account, or its id", 500, true))
                 (secret(
                     "token",
                     "Private integration token",
-                    "It begins with pit-. It is kept encrypted; the operator of this server can use it.",
+                    "It begins with pit-. It is stored encrypted. The operator of this server can use it.",
                 ))
                 div class="buttons" { button class=[(!self.may_sign_in).then_some("main")] { "Connect" } }
             }
@@ -133,11 +136,11 @@ impl ConnectedPage {
         let body = html! {
             p {
                 strong { (self.builder) } " can now work in the sub-account " strong { (self.location) } " of your "
-                (brand.crm_name) " account, and in no other. Go on, so that it knows that you are done."
+                (brand.crm_name) " account, and in no other. Continue, so that it learns that you have finished."
             }
-            div class="buttons" { a class="button main" href=(self.way_back) { "Go on to " (self.goes_to) } }
+            div class="buttons" { a class="button main" href=(self.way_back) { "Continue to " (self.goes_to) } }
             p class="soft" {
-                "To end it later, ask " (self.builder) ", or uninstall the app in " (brand.crm_name) "."
+                "To end this later, ask " (self.builder) ", or uninstall the app in " (brand.crm_name) "."
             }
         };
         Page::new(

@@ -24,7 +24,7 @@ impl EntryPage<'_> {
         let body = html! {
             p {
                 "You come from " strong { (self.client.mention()) } ", which wants to work in your " (brand.crm_name)
-                " account. Before you decide about that, " strong { (brand.name) } " needs to know who you are."
+                " account. Before you decide about that, show " strong { (brand.name) } " who you are."
             }
             (problem(self.problem))
             form method="post" action="/authorize/enter" {
@@ -32,7 +32,8 @@ impl EntryPage<'_> {
                 (secret(
                     "proof",
                     "Invitation, sign-in link or access key",
-                    "Paste the whole link, or the key that begins with hlk_. Whoever runs this server gives you one.",
+                    "Paste the whole link, or the key that begins with hlk_. The operator of this server gives you one \
+                     of these.",
                 ))
                 div class="buttons" {
                     button class="main" { "Continue" }
@@ -47,7 +48,7 @@ impl EntryPage<'_> {
                 form method="post" action="/authorize/location" {
                     (token(self.sealed))
                     p {
-                        "Nothing of that? "
+                        "You have none of these? "
                         button class="link" { "Connect your own sub-account" }
                         " with a private integration token."
                     }
@@ -72,7 +73,7 @@ impl TokenPage<'_> {
                 (token(self.sealed))
                 (token_fields(brand))
                 div class="buttons" {
-                    button class="main" { "Check and go on" }
+                    button class="main" { "Check and continue" }
                     button formaction="/authorize/decide" name="decision" value="deny" formnovalidate { "Cancel" }
                 }
             }

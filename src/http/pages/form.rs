@@ -27,8 +27,8 @@ impl FormFields {
         if fields.len() > MOST_FIELDS {
             return Err(PageProblem::new(
                 StatusCode::BAD_REQUEST,
-                "That was too much",
-                "The page sent more than it has fields for. Open it again.",
+                "The form was not accepted",
+                "It had more fields than the page has. Open the page again.",
             ));
         }
         Ok(Self(fields))

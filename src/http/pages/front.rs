@@ -22,7 +22,7 @@ impl FrontPage {
             let body = html! {
                 (address(&self.endpoint))
                 (client.show(&self.endpoint, self.steps_for))
-                p { a href="/" { "Another client" } }
+                p { a href="/" { "Another assistant" } }
             };
             return Page::new(PageKind::Entry, format!("Connect {}", client.name), body);
         }
@@ -33,24 +33,28 @@ impl FrontPage {
             }
             p {
                 @match self.steps_for {
-                    StepsFor::SignIn => "Give your assistant this address as a new connector or MCP server. It sends you back here to say yes.",
-                    StepsFor::OwnAccount => "Give an assistant that runs on this computer this address as a new MCP server.",
-                    StepsFor::Key | StepsFor::SettingsKey => "Give your assistant this address as a new MCP server, and an access key of this server or a token to send along.",
-                    StepsFor::Token => "Give your assistant this address as a new MCP server, and a token to send along.",
+                    StepsFor::SignIn => "In your assistant, add a new connector (or MCP server) with this address. The \
+                                         assistant then sends you back here to allow it.",
+                    StepsFor::OwnAccount => "In an assistant that runs on this computer, add a new MCP server with \
+                                             this address.",
+                    StepsFor::Key | StepsFor::SettingsKey => "In your assistant, add a new MCP server with this \
+                        address, and an access key of this server or a token.",
+                    StepsFor::Token => "In your assistant, add a new MCP server with this address and a token.",
                 }
             }
             (address(&self.endpoint))
-            h2 { "Step by step for" }
+            h2 { "Steps for your assistant" }
             ul class="choices" {
                 @for one in ClientSteps::all() {
                     li { a href={ "/?client=" (one.slug) } { (one.name) } }
                 }
             }
             @if self.has_console {
-                h2 { "Pages for people" }
-                p { a href="/console" { "See what is connected, and what waits for your yes or no" } }
+                h2 { "Your pages" }
+                p { a href="/console" { "See what is connected, and approve or deny what waits for you" } }
                 @if self.steps_for != StepsFor::SignIn {
-                    p class="soft" { "To sign in there, run " code { "highlevel-mcp console" } " on this computer. It prints a link." }
+                    p class="soft" { "To sign in there, run " code { "highlevel-mcp console" } " on this computer and \
+                        open the link that it prints." }
                 }
             }
         };
@@ -60,7 +64,8 @@ impl FrontPage {
     /// The page for a person at an address for programs.
     pub(in crate::http) fn at_mcp(&self) -> Page {
         let body = html! {
-            p { "This address is for assistants, not for browsers. Give it to yours as a new connector or MCP server:" }
+            p { "This address is for assistants, not for browsers. In your assistant, add a new connector (or MCP \
+                 server) with it:" }
             (address(&self.endpoint))
             div class="buttons" { a class="button main" href="/" { "How to connect" } }
         };

@@ -27,13 +27,13 @@ impl HomePage<'_> {
         let body = html! {
             p {
                 "You are " strong { (self.person) }
-                @if self.is_operator { ", and you run this server" } "."
+                @if self.is_operator { ", an operator of this server" } "."
             }
             ul class="cards" {
                 (card("/console/approvals", "Approvals", &match self.approvals {
-                    0 => "Nothing waits for you.".to_owned(),
-                    1 => "1 request waits for your yes or no.".to_owned(),
-                    many => format!("{many} requests wait for your yes or no."),
+                    0 => "Nothing waits for your decision.".to_owned(),
+                    1 => "1 request waits for your decision.".to_owned(),
+                    many => format!("{many} requests wait for your decision."),
                 }))
                 (card("/console/connections", "Connections", &match self.connections {
                     0 => "No assistant is connected yet.".to_owned(),
@@ -41,25 +41,25 @@ impl HomePage<'_> {
                     many => format!("{many} assistants are connected."),
                 }))
                 (card("/console/locations", "Sub-accounts", &match self.locations {
-                    0 => "There are none yet.".to_owned(),
-                    1 => "1 sub-account.".to_owned(),
-                    many => format!("{many} sub-accounts."),
+                    0 => "No sub-account is connected yet.".to_owned(),
+                    1 => "1 sub-account is connected.".to_owned(),
+                    many => format!("{many} sub-accounts are connected."),
                 }))
             }
             @if let Some(passkeys) = self.passkeys {
                 p {
                     @match passkeys {
-                        0 => { "You have no passkey, and need a new link each time that you sign in. " }
-                        1 => { "You sign in by 1 passkey. " }
-                        many => { "You sign in by one of " (many) " passkeys. " }
+                        0 => { "You have no passkey. Without one you need a new link for each sign-in. " }
+                        1 => { "You sign in with 1 passkey. " }
+                        many => { "You can sign in with any of your " (many) " passkeys. " }
                     }
-                    a href=(PASSKEYS) { @if passkeys == 0 { "Add a passkey" } @else { "See them" } }
+                    a href=(PASSKEYS) { @if passkeys == 0 { "Add a passkey" } @else { "Show passkeys" } }
                 }
             }
             h2 { "Connect an assistant" }
-            p { "Give your assistant this address as a new connector or MCP server." }
+            p { "In your assistant, add a new connector (or MCP server) with this address." }
             (address(self.endpoint))
-            p { a href=(CONNECT) { "Step by step, for each client" } }
+            p { a href=(CONNECT) { "Steps for each assistant" } }
             form method="post" action="/console/signout" {
                 (token(self.token))
                 div class="buttons" { button { "Sign out" } }

@@ -33,10 +33,10 @@ pub(in crate::http) struct KeysPage<'a> {
 impl KeysPage<'_> {
     pub(in crate::http) fn page(&self) -> Page {
         let body = html! {
-            p { "A key is for a program that cannot sign in, such as n8n. Whoever has it is let in." }
-            div class="buttons" { a class="button" href="/console/keys/new" { "Make a key" } }
+            p { "A key is for a program that cannot sign in, such as n8n. Anybody who has the key can use it." }
+            div class="buttons" { a class="button" href="/console/keys/new" { "Create a key" } }
             @if self.rows.is_empty() {
-                p { "There is none." }
+                p { "There are no keys yet." }
             } @else {
                 form method="post" action="/console/keys/revoke" {
                     (token(self.token))
@@ -60,8 +60,8 @@ impl KeyCard {
                 }
                 dl {
                     dt { "Sub-accounts" } dd { (self.locations) }
-                    dt { "May" } dd { (self.rules.join("\nand of that only ")) }
-                    dt { "Made" } dd { (self.made) }
+                    dt { "May" } dd { (self.rules.join("\nlimited to: ")) }
+                    dt { "Created" } dd { (self.made) }
                     dt { "Expires" } dd { (self.expires) }
                     dt { "Last used" } dd { (self.used) }
                 }
@@ -88,7 +88,7 @@ const LASTS: [(&str, &str); 4] = [
     ("30", "30 days"),
     ("90", "90 days"),
     ("365", "A year"),
-    ("never", "Until it is revoked"),
+    ("never", "Until you revoke it"),
 ];
 
 impl NewKeyPage<'_> {
@@ -100,7 +100,8 @@ impl NewKeyPage<'_> {
             form method="post" action="/console/keys/new" {
                 (token(self.token))
                 label class="field" for="name" { "Name" }
-                p id="name-hint" class="soft" { "Who gets it, such as n8n. No two keys have the same." }
+                p id="name-hint" class="soft" { "The program that gets the key, such as n8n. Each key needs its own \
+                                                 name." }
                 input type="text" id="name" name="name" value=(name) maxlength="64" required autocomplete="off"
                     aria-describedby="name-hint";
                 (self.reach.fields())
@@ -109,7 +110,7 @@ impl NewKeyPage<'_> {
                     @for row in self.rules { (row.choice()) }
                 }
                 fieldset {
-                    legend { "How long it is good" }
+                    legend { "How long it is valid" }
                     @for (value, title) in LASTS {
                         label class="choice" {
                             input type="radio" name="lasts" value=(value) checked[value == lasts] required;
@@ -118,30 +119,31 @@ impl NewKeyPage<'_> {
                     }
                 }
                 div class="buttons" {
-                    button class="main" { "Make the key" }
+                    button class="main" { "Create the key" }
                     a class="button" href="/console/keys" { "Cancel" }
                 }
             }
         };
-        Page::new(PageKind::Console(Part::Keys), "Make a key", body)
+        Page::new(PageKind::Console(Part::Keys), "Create a key", body)
     }
 
     /// The part that is shown once. `address`: where the client calls.
     pub(in crate::http) fn key(row: &KeyCard, key: &str, address: &str) -> Page {
         let body = html! {
-            p { "This is the key of " strong { (row.name) } ". It is shown now and never again." }
+            p { "This is the key of " strong { (row.name) } ". It is shown only once: copy it now." }
             (copied("key", "The key", key))
-            (copied("header", "As a client sends it with every request", &format!("Authorization: Bearer {key}")))
-            (copied("address", "To this address", address))
-            p { "Or give the key to Claude Code as HIGHLEVEL_TOKEN, and let this command say what to enter:" }
+            (copied("header", "The header that the program sends with every request",
+                &format!("Authorization: Bearer {key}")))
+            (copied("address", "The address of the server", address))
+            p { "For Claude Code, set the key as HIGHLEVEL_TOKEN. This command then prints what to enter:" }
             (copied("command", "Command", &format!("highlevel-mcp connect claude-code --url {address}")))
             dl {
                 dt { "Sub-accounts" } dd { (row.locations) }
-                dt { "May" } dd { (row.rules.join("\nand of that only ")) }
+                dt { "May" } dd { (row.rules.join("\nlimited to: ")) }
                 dt { "Expires" } dd { (row.expires) }
             }
             div class="buttons" { a class="button" href="/console/keys" { "All keys" } }
         };
-        Page::new(PageKind::Console(Part::Keys), "The key is made", body)
+        Page::new(PageKind::Console(Part::Keys), "The key was created", body)
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn frame(page: &Page, brand: &Brand, assets: &Assets) -> Markup {
             }
             body class=[is_console.then_some("console")] {
                 @if is_console {
-                    a class="skip" href="#main" { "Skip to the page" }
+                    a class="skip" href="#main" { "Skip to the content" }
                 }
                 header {
                     @match &assets.logo {

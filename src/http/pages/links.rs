@@ -37,12 +37,14 @@ impl LinkPage {
             ),
             Self::Join => (
                 format!("Join {}", brand.name),
-                "You were invited. After this you can connect your assistant to the sub-accounts that you were invited to.",
+                "You were invited. After you join, you can connect your assistant to the sub-accounts of your \
+                 invitation.",
                 "Join",
             ),
             Self::SignIn => (
                 format!("Sign in to {}", brand.name),
-                "There is no password. You sign in by a link that the operator of this server makes for you. It works once.",
+                "There is no password. You sign in with a link that the operator of this server creates for you. Each \
+                 link works once.",
                 "Sign in",
             ),
         };

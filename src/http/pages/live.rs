@@ -79,7 +79,7 @@ impl LiveFigures {
     pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
         let body = html! {
             (self.fragment(brand))
-            div class="buttons" { a class="button" href="/console/live" { "Look again" } }
+            div class="buttons" { a class="button" href="/console/live" { "Refresh" } }
         };
         Page::new(PageKind::Console(Part::Live), "Live", body)
     }
@@ -90,11 +90,12 @@ impl LiveFigures {
         html! {
             div id="live" hx-get=(FIGURES) hx-trigger="every 2s" hx-swap="outerHTML" {
                 p class="soft" {
-                    "Of this instance since " (self.since) ", as of " (self.read.strftime("%H:%M:%S UTC").to_string()) "."
+                    "Figures of this server since " (self.since) ", as of "
+                    (self.read.strftime("%H:%M:%S UTC").to_string()) "."
                 }
                 @if self.is_down {
                     p class="problem" {
-                        (crm) " does not answer. Calls are refused at once; one every five seconds tries whether it is back."
+                        (crm) " does not answer. Calls are refused at once, except one every five seconds as a test."
                     }
                 }
                 (self.under_way())
@@ -123,7 +124,7 @@ impl LiveFigures {
                         }
                     }
                 }
-                @if self.unlisted_calls > 0 { p { (self.unlisted_calls) " more began later." } }
+                @if self.unlisted_calls > 0 { p { (self.unlisted_calls) " more calls began later." } }
             }
         }
     }
@@ -133,11 +134,11 @@ impl LiveFigures {
             h2 { "Limits of " (crm) }
             (self.sharing())
             @if self.windows.is_empty() {
-                p { "No calls were counted lately." }
+                p { "No calls were counted recently." }
             } @else {
-                p class="soft" { "Those nearest to their end stand first. Days are those of UTC." }
+                p class="soft" { "The most used limits are listed first. A day is a day of UTC." }
                 ul class="cards" { @for window in &self.windows { (window.card(crm)) } }
-                @if self.unlisted_windows > 0 { p { (self.unlisted_windows) " more have more left." } }
+                @if self.unlisted_windows > 0 { p { (self.unlisted_windows) " less used limits are not shown." } }
             }
         }
     }
@@ -145,14 +146,15 @@ impl LiveFigures {
     /// How instances share the limits, if there are several or a Valkey.
     fn sharing(&self) -> Markup {
         let instances = self.instances;
-        let part = format!("this instance keeps to 1 part in {instances} of each");
+        let part = format!("this instance uses 1 part in {instances} of each limit");
         html! {
             @match &self.valkey {
                 Some(valkey) if valkey.is_up == Some(false) => {
-                    p class="note" { "The Valkey at " (valkey.address) " does not answer: " (part) ". It is tried every 5 s." }
+                    p class="note" { "The Valkey at " (valkey.address) " does not answer. Until it does, " (part) ". It is tried every 5 seconds." }
                 }
-                Some(valkey) => { p class="soft" { "Instances count together at the Valkey " (valkey.address) "." } }
-                None if instances > 1 => { p class="soft" { (instances) " instances live: " (part) "." } }
+                Some(valkey) => { p class="soft" { "All instances share these limits through the Valkey "
+                                                    (valkey.address) "." } }
+                None if instances > 1 => { p class="soft" { (instances) " instances are running: " (part) "." } }
                 None => {}
             }
         }
@@ -167,10 +169,11 @@ impl LiveFigures {
                 dt { "Worked" } dd { (hour.worked) }
                 dt { "Asked first" } dd { (hour.asked) " waited for a confirmation" }
                 dt { "Refused" } dd { (hour.refused) " by rules, rights or a pause" }
-                dt { "At a limit" } dd { (hour.limited) " had no place in time" }
+                dt { "At a limit" } dd { (hour.limited) " got no slot in time" }
                 dt { "Failed" } dd { (hour.failed) }
-                dt { "Given up" } dd { (hour.cancelled) " by their clients" }
-                dt { "Requests" } dd { (grouped(self.requests)) " to " (crm) ", " (self.limited) " of them refused as too many (429)" }
+                dt { "Cancelled" } dd { (hour.cancelled) " by their clients" }
+                dt { "Requests" } dd { (grouped(self.requests)) " to " (crm) ", " (self.limited) " of them refused as \
+                    over the limit (429)" }
             }
             (chart::bars(&self.minutes.iter().map(|minute| minute.requests).collect::<Vec<_>>(), &format!("Requests to {crm} in each minute of the last hour")))
         }
@@ -188,7 +191,8 @@ impl LiveFigures {
                         "Half of the calls of the last hour were answered within " (duration(median)) ", 95 of 100 within "
                         (duration(slow)) "."
                     }
-                    (chart::lines(&both, "How long half of the calls of each minute took, and, dashed, 95 of 100"))
+                    (chart::lines(&both, "The time within which half of the calls of each minute were answered, and, \
+                                          dashed, 95 of 100"))
                     (self.table())
                 }
                 _ => { p { (crm) " answered no call in the last hour." } }
@@ -201,7 +205,7 @@ impl LiveFigures {
             @if !self.callers.is_empty() {
                 h2 { "Who called in the last hour" }
                 dl { @for (who, calls) in &self.callers { dt { (who) } dd { (grouped(*calls)) } } }
-                @if self.unlisted_callers > 0 { p { (self.unlisted_callers) " more called less." } }
+                @if self.unlisted_callers > 0 { p { (self.unlisted_callers) " other callers called less." } }
             }
         }
     }
@@ -223,7 +227,7 @@ impl LiveFigures {
                         }
                     }
                 }
-                caption { "Times are those of the slowest of ten minutes." }
+                caption { "The times are those of the slowest minute in ten." }
             }
         }
     }
@@ -254,10 +258,11 @@ impl WindowRow {
                     br;
                     meter min="0" max=(gate.day_allowed) value=(gate.day_used) aria-label=(day) {} " " (day)
                 }
-                @if self.is_down { p class="problem" { "All calls failed lately: they are refused at once, and one every five seconds tries." } }
+                @if self.is_down { p class="problem" { "All recent calls failed. Calls are refused at once, except one \
+                                                        every five seconds as a test." } }
                 @if let Some(pause) = gate.pause { p class="note" { (crm) " asked to wait " (duration(pause)) " more." } }
-                @if gate.waiting > 0 { p { (gate.waiting) " calls wait for a place." } }
-                @if gate.refused > 0 { p { (crm) " refused " (gate.refused) " requests as too many (429)." } }
+                @if gate.waiting > 0 { p { (gate.waiting) " calls wait for a slot." } }
+                @if gate.refused > 0 { p { (crm) " refused " (gate.refused) " requests as over the limit (429)." } }
             }
         }
     }

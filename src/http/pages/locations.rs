@@ -47,14 +47,15 @@ impl LocationsPage<'_> {
             (problem(self.problem))
             @if let Some(done) = self.done { p class="note" role="status" { (done) } }
             @if self.rows.is_empty() {
-                p { "There are none yet." }
+                p { "No sub-account is connected yet." }
             } @else {
                 form method="post" action="/console/locations/remove" {
                     (token(self.token))
                     ul class="cards" { @for row in self.rows { (row.card()) } }
                 }
                 @if self.unlisted > 0 {
-                    p { (self.unlisted) " more are not shown. `highlevel-mcp locations list` shows all." }
+                    p { (self.unlisted) " more are not shown. On the server, `highlevel-mcp locations list` prints \
+                                         all." }
                 }
             }
             @if let Some(address) = self.sign_in_at {
@@ -136,7 +137,7 @@ impl LocationPage<'_> {
             @if self.may_check {
                 form method="post" action=(path) {
                     (token(self.token))
-                    p { "A check reads a few records there, and shows what the token can read." }
+                    p { "A check reads a few records there and shows what the token can read." }
                     div class="buttons" { button name="action" value="check" { "Check again" } }
                 }
             }
@@ -144,29 +145,30 @@ impl LocationPage<'_> {
                 p { a href=(address) { "Sign in at " (brand.crm_name) " again" } ", and choose this sub-account there." }
             }
             @if self.may_paste {
-                h2 { "Another token" }
+                h2 { "Replace the token" }
                 form method="post" action=(path) {
                     (token(self.token))
                     (secret(
                         "token",
                         "Private integration token of this sub-account",
-                        "It is tried first, and stands in place of the one before. What is connected goes on.",
+                        "The new token is tested first and then replaces the old one. Connected assistants keep \
+                         working.",
                     ))
                     div class="buttons" { button class="main" name="action" value="token" { "Check and replace" } }
                 }
             }
             @if let Some(id) = &self.row.id {
                 details {
-                    summary { "Remove it" }
-                    p { "Assistants that are connected reach it no more, and its token is forgotten here. In " (brand.crm_name)
-                        " nothing changes." }
+                    summary { "Remove this sub-account" }
+                    p { "Connected assistants no longer reach it, and its token is deleted here. Nothing changes in "
+                         (brand.crm_name) "." }
                     form method="post" action="/console/locations/remove" {
                         (token(self.token))
                         button class="bad" name="id" value=(id) { "Remove" }
                     }
                 }
             } @else {
-                p class="soft" { "It is changed by the operator of this server." }
+                p class="soft" { "Only the operator of this server can change this sub-account." }
             }
             p { a href="/console/locations" { "All sub-accounts" } }
         };
@@ -185,7 +187,8 @@ impl TokenReach {
                 dt { "It can read" } dd { (self.can.join(", ")) }
                 @if !self.cannot.is_empty() {
                     dt { "It cannot read" }
-                    dd { (self.cannot.join(", ")) ". Tick more permissions of the token to change that; it need not be pasted again." }
+                    dd { (self.cannot.join(", ")) ". To change that, tick more permissions of the integration. You \
+                                                   need not paste the token again." }
                 }
             }
         }
@@ -202,17 +205,18 @@ pub(super) fn token_fields(brand: &Brand) -> Markup {
                     Some(url) => { a href=(url) target="_blank" rel="noreferrer" { (brand.crm_name) } }
                     None => { (brand.crm_name) }
                 }
-                ", open the sub-account, then Settings and Private Integrations, and make a new integration."
+                ", open the sub-account, go to Settings → Private Integrations, and create an integration."
             }
             li { "Tick what your assistant should be able to do, such as contacts, conversations and calendars." }
-            li { "Copy the token. It is shown once." }
+            li { "Copy the token. It is shown only once." }
         }
-        (text("location", "Address of the sub-account's page, or its id", 300, true))
+        (text("location", "Address of any page of the sub-account, or its id", 300, true))
         (secret(
             "token",
             "Private integration token",
-            "It begins with pit-. It is stored encrypted and never shown again. Whoever runs this server can use it. To be \
-             sure that nobody uses it any more, remove it here and delete it there.",
+            "It begins with pit-. It is stored encrypted and never shown again. The operator of this server can use \
+             it. To make sure that nobody can use it any more, remove the sub-account here and delete the integration \
+             there.",
         ))
     }
 }

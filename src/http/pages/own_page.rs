@@ -20,9 +20,9 @@ pub(in crate::http) fn own_page_only(headers: &HeaderMap, own: &str) -> Result<(
     }
     Err(PageProblem::new(
         StatusCode::FORBIDDEN,
-        "This came from another page",
-        "Your browser says that this was not sent by a page of this server, so nothing was done. Open the page again and \
-         use its buttons.",
+        "This form came from another website",
+        "Nothing was done, because your browser says that the form was not sent by a page of this server. Open the \
+         page again and use its buttons.",
     ))
 }
 

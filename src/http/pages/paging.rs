@@ -59,7 +59,7 @@ impl ListParts {
         html! {
             @if self.parts > 1 {
                 nav class="parts" aria-label="Parts of the list" {
-                    @if self.number > 1 { a href=(self.part(self.number - 1)) rel="prev" { "Before" } }
+                    @if self.number > 1 { a href=(self.part(self.number - 1)) rel="prev" { "Previous" } }
                     span { (self.number) " of " (self.parts) }
                     @if self.number < self.parts { a href=(self.part(self.number + 1)) rel="next" { "Next" } }
                 }

@@ -25,15 +25,15 @@ impl PasskeysPage<'_> {
     pub(in crate::http) fn page(&self, pages: &Pages) -> Page {
         let body = html! {
             p {
-                "With a passkey you sign in by your finger, face or screen lock, and stay signed in for 30 days. The key stays "
-                "on your device; this server keeps only what it takes to recognise it."
+                "With a passkey you sign in with your fingerprint, face or screen lock, and stay signed in for 30 \
+                 days. The passkey stays on your device. This server stores only what it needs to recognise it."
             }
             @if self.rows.is_empty() {
-                p { "You have none yet. Without one you need a new link each time." }
+                p { "You have no passkey yet. Without one you need a new link for each sign-in." }
             } @else {
                 ul class="cards" { @for row in self.rows { (self.card(row)) } }
             }
-            h2 { "Add one" }
+            h2 { "Add a passkey" }
             (button(pages, "create", (PASSKEYS, "/console/passkeys/begin"), &html! {
                 (token(self.token))
                 (text("name", "Its name, such as “my phone”", 64, true))
@@ -82,7 +82,7 @@ fn button(pages: &Pages, way: &str, (action, begin): (&str, &str), fields: &Mark
             p class="problem" role="alert" hidden {}
             (fields)
         }
-        noscript { p class="soft" { "Passkeys need JavaScript, which your browser does not run here." } }
+        noscript { p class="soft" { "Passkeys need JavaScript, which is switched off in your browser." } }
         script src=(pages.passkey_script()) defer {}
     }
 }

@@ -47,23 +47,23 @@ impl PausePage<'_> {
         let body = html! {
             (problem(self.problem))
             @if self.rows.is_empty() {
-                p { "Nothing is paused: calls go through by the rules." }
+                p { "Nothing is paused. Assistants work as the rules allow." }
             } @else {
                 ul class="cards" { @for row in self.rows { (row.card(self.token)) } }
             }
             h2 { "Pause" }
             p {
-                "While something is paused, every call that changes, sends or deletes anything there is refused, at once and for "
-                "everybody. Looking things up still works. It lasts until somebody lets it go on."
+                "While a sub-account is paused, every action that changes, sends or deletes something there is refused \
+                 at once, for everybody. Looking things up still works. The pause lasts until somebody resumes it."
             }
             form method="post" action=(PATH) {
                 (token(self.token))
                 label class="field" for="location" { "Sub-account" }
-                p id="location-hint" class="soft" { "Its alias. Leave it empty to pause everything." }
+                p id="location-hint" class="soft" { "Its short name. Leave this empty to pause everything." }
                 input type="text" id="location" name="location" maxlength="64" list="aliases" autocomplete="off"
                     autocapitalize="none" spellcheck="false" aria-describedby="location-hint";
                 datalist id="aliases" { @for alias in self.locations { option value=(alias) {} } }
-                (text("reason", "Why, for those whose calls are refused", LONGEST_REASON, false))
+                (text("reason", "Reason (shown to those whose actions are refused)", LONGEST_REASON, false))
                 div class="buttons" { button class="bad" name="what" value="pause" { "Pause…" } }
             }
         };
@@ -84,7 +84,7 @@ impl PausedRow {
                 form method="post" action=(PATH) {
                     (token(sealed))
                     input type="hidden" name="location" value=(self.alias);
-                    button name="what" value="resume" { "Let it go on…" span class="hidden" { " " (name(&self.alias)) } }
+                    button name="what" value="resume" { "Resume…" span class="hidden" { " " (name(&self.alias)) } }
                 }
             }
         }
@@ -97,21 +97,20 @@ impl PauseQuestion<'_> {
         let (title, sentence, button) = match self.resumes {
             false => (
                 format!("Pause {}?", lower(self.alias)),
-                "Every call that changes, sends or deletes anything is refused from then on, for everybody. What is under way \
-                 stops before its next step. What was sent already cannot be taken back.",
+                "From then on, every action that changes, sends or deletes something is refused, for everybody. \
+                 Actions under way stop before their next step. What was sent already cannot be undone.",
                 format!("Pause {}", lower(self.alias)),
             ),
             true => (
-                format!("Let {} go on?", lower(self.alias)),
-                "Calls are let through by the rules again, from everybody who is connected. Requests that wait for a person \
-                 still wait.",
-                format!("Let {} go on", lower(self.alias)),
+                format!("Resume {}?", lower(self.alias)),
+                "Everybody's assistants work again as the rules allow. Requests that wait for a person still wait.",
+                format!("Resume {}", lower(self.alias)),
             ),
         };
         let body = html! {
             p { (sentence) }
             @if !self.reason.is_empty() {
-                dl { dt { "Sub-account" } dd { (what) } dt { "Why" } dd { (self.reason) } }
+                dl { dt { "Sub-account" } dd { (what) } dt { "Reason" } dd { (self.reason) } }
             }
             form method="post" action=(PATH) {
                 (token(self.token))

@@ -54,7 +54,7 @@ impl PeoplePage<'_> {
             (self.paging.links())
             h2 { "Invitations" }
             @if self.invitations.is_empty() {
-                p { "None is open." }
+                p { "No invitation is open." }
             } @else {
                 form method="post" action="/console/people/uninvite" {
                     (token(self.token))
@@ -62,8 +62,8 @@ impl PeoplePage<'_> {
                 }
                 @if self.unlisted_invitations > 0 {
                     p {
-                        (self.unlisted_invitations) " older ones are not shown. `highlevel-mcp people list` on the server's machine "
-                        "shows all."
+                        (self.unlisted_invitations) " older ones are not shown. On the server, `highlevel-mcp people \
+                        list` prints all."
                     }
                 }
             }
@@ -102,7 +102,7 @@ impl InvitationCard {
                 dl {
                     dt { "Role" } dd { (self.role) }
                     dt { "May" } dd { (self.may) }
-                    dt { "Good until" } dd {
+                    dt { "Valid until" } dd {
                         (self.until)
                         @if self.uses > 1 { ", for " (self.uses) " people" }
                     }
@@ -149,7 +149,8 @@ impl PersonPage<'_> {
             (row.facts())
             @if row.ended.is_none() {
                 @if !self.is_fresh {
-                    p { "To change anything here, first confirm that it is you: you signed in more than 15 minutes ago." }
+                    p { "You signed in more than 15 minutes ago. To change anything here, first confirm that it is \
+                         you." }
                     div class="buttons" {
                         a class="button" href={ "/console/proof?next=/console/people/" (row.id) } { "Confirm" }
                     }
@@ -166,15 +167,15 @@ impl PersonPage<'_> {
     fn decide(&self, form: &DecidingForm) -> Markup {
         html! {
             h2 { "Approvals" }
-            p { "Where this person may approve what waits for a person." }
+            p { "The sub-accounts where this person may approve or deny waiting requests." }
             form method="post" action="/console/people/approvals" {
                 (token(self.token))
                 input type="hidden" name="id" value=(self.row.id);
                 fieldset {
-                    legend class="hidden" { "May approve calls in" }
+                    legend class="hidden" { "May approve actions in" }
                     label class="choice" {
                         input type="checkbox" name="everywhere" value="yes" checked[form.everywhere];
-                        span { b { "Everything within reach" } span { "In sub-accounts of later too." } }
+                        span { b { "All sub-accounts of this person" } span { "Future ones too." } }
                     }
                     @for location in form.rows {
                         label class="choice" {
@@ -184,7 +185,7 @@ impl PersonPage<'_> {
                     }
                 }
                 @if form.unlisted > 0 {
-                    p { (form.unlisted) " further sub-accounts are not shown, and stay as they are." }
+                    p { (form.unlisted) " more sub-accounts are not shown. They stay as they are." }
                 }
                 div class="buttons" { button class="main" { "Save" } }
             }
@@ -193,11 +194,11 @@ impl PersonPage<'_> {
 
     fn end(&self) -> Markup {
         html! {
-            h2 { "End the access" }
+            h2 { "End access" }
             p {
                 @if self.is_reader { "This is you. " }
-                "It takes effect at once and cannot be undone: sessions, connections, sign-in links and the invitations that "
-                (self.row.name) " made end."
+                "This takes effect at once and cannot be undone. " (self.row.name) " is signed out everywhere. \
+                 Connections, sign-in links and invitations that " (self.row.name) " made end."
             }
             form method="post" action="/console/people/end" {
                 (token(self.token))
@@ -207,7 +208,7 @@ impl PersonPage<'_> {
                         input type="checkbox" name="remove" value="yes";
                         span {
                             b { "Remove their sub-accounts too" }
-                            span { (self.connected) " that " (self.row.name) " connected, with the tokens kept for them." }
+                            span { (self.connected) " that " (self.row.name) " connected, with their stored tokens." }
                         }
                     }
                 }

@@ -18,8 +18,8 @@ impl ProofPage<'_> {
     pub(in crate::http) fn page(&self) -> Page {
         let body = html! {
             p {
-                "What you are about to do gives somebody rights, or cannot be undone. Whoever finds your browser open must not be "
-                "able to do it, so it takes a sign-in of the last 15 minutes."
+                "This step gives somebody rights, or cannot be undone. Somebody else who finds your browser open must \
+                 not be able to do it. It therefore needs a sign-in within the last 15 minutes."
             }
             (problem(self.problem))
             (self.by_link())
@@ -33,14 +33,14 @@ impl ProofPage<'_> {
 
     fn by_link(&self) -> Markup {
         html! {
-            p { "On the machine that runs this server, make a sign-in link for yourself, and paste it here:" }
+            p { "On the computer that runs this server, create a sign-in link for yourself and paste it here:" }
             code class="address" { "highlevel-mcp console link --person " (quoted(self.person)) }
             form method="post" action="/console/proof" {
                 (token(self.token))
                 input type="hidden" name="next" value=(self.next);
                 (text("link", "Your sign-in link", 500, true))
                 div class="buttons" {
-                    button class="main" { "Go on" }
+                    button class="main" { "Continue" }
                     a class="button" href="/console" { "Cancel" }
                 }
             }

@@ -26,7 +26,7 @@ impl ReachFields {
                 legend { "Which sub-accounts" }
                 label class="choice" {
                     input type="checkbox" name="location" value="*" checked[self.takes_all];
-                    span { b { "All of this server" } span { "New ones too." } }
+                    span { b { "All sub-accounts of this server" } span { "Future ones too." } }
                 }
                 @for one in &self.boxes {
                     label class="choice" {
@@ -36,8 +36,8 @@ impl ReachFields {
                 }
             }
             @if self.unlisted > 0 {
-                label class="field" for="others" { "Some of the " (self.unlisted) " others" }
-                p id="others-hint" class="soft" { "Their short names, with commas between them." }
+                label class="field" for="others" { "Others, of " (self.unlisted) " that are not listed" }
+                p id="others-hint" class="soft" { "Their short names, separated by commas." }
                 input type="text" id="others" name="others" value=(self.others) maxlength="8000" autocomplete="off"
                     autocapitalize="none" spellcheck="false" aria-describedby="others-hint";
             }

@@ -49,24 +49,27 @@ impl RulesPage<'_> {
     pub(in crate::http) fn page(&self) -> Page {
         let body = html! {
             (problem(self.problem))
-            p { "Rules say what may be called, how often, and what is asked first. A call must pass all that hold for it." }
-            h2 { "Sections kept here" }
-            p { "Access keys, people and connections that name one are held to it, beside the file. It only takes away." }
-            @if self.sections.is_empty() { p { "There are none yet." } }
+            p { "Rules say which operations are allowed, how often, and which of them need a confirmation. A call must \
+                 pass every rule that applies to it." }
+            h2 { "Stored sections" }
+            p { "A section applies to the access keys, people and connections that name it, in addition to the file. A \
+                 section can only restrict." }
+            @if self.sections.is_empty() { p { "There are no sections yet." } }
             ul class="cards" { @for row in self.sections { (row.card()) } }
             form method="get" action="/console/rules/new" {
                 (text("name", "Name of a new section", 40, true))
-                div class="buttons" { button { "Write it" } }
+                div class="buttons" { button { "Create" } }
             }
             (self.question.form(self.answer))
             h2 { "The file" }
             @match self.file {
-                None => p { "The settings name no file of rules: every operation is allowed, and what deletes, costs money or \
-                             changes many records is confirmed." },
+                None => p { "The settings name no file of rules. Every operation is allowed. Operations that delete, \
+                             cost money or change many records need a confirmation." },
                 Some(file) => {
-                    p class="soft" { "It is changed where the server runs, and read again on SIGHUP." }
+                    p class="soft" { "The file is changed on the server. The server reads it again on the signal \
+                                      SIGHUP." }
                     pre { (file) }
-                    @if self.is_file_cut { p class="note" { "There is more than is shown here." } }
+                    @if self.is_file_cut { p class="note" { "The file is longer than what is shown here." } }
                 }
             }
         };
@@ -80,7 +83,7 @@ impl RuleSectionRow {
             li {
                 h2 { a href={ "/console/rules/" (self.name) } { (self.name) } }
                 @if self.is_shadowed {
-                    p class="problem" { "The file has a section of this name, which holds in its place." }
+                    p class="problem" { "The file has a section of the same name, which applies instead." }
                 }
                 p { (self.uses) }
                 p class="soft" { (self.by) }
@@ -92,13 +95,13 @@ impl RuleSectionRow {
 impl ExplainQuestion {
     fn form(&self, answer: Option<&ExplainAnswer>) -> Markup {
         html! {
-            h2 id="explain" { "What holds for one operation" }
+            h2 id="explain" { "Rules for one operation" }
             form method="get" action="/console/rules" {
                 label class="field" for="tool" { "Operation, such as contacts_delete-contact" }
                 input type="text" id="tool" name="tool" value=(self.tool) maxlength="100" required autocomplete="off"
                     autocapitalize="none" spellcheck="false";
                 (choice("location", "Sub-account", "Any", &self.locations, &self.location))
-                (choice("rules", "For whoever is held to", "The server's rules alone", &self.all_rules, &self.rules))
+                (choice("rules", "Under the section", "None: only the server's rules", &self.all_rules, &self.rules))
                 div class="buttons" { button { "Explain" } }
             }
             @if let Some(answer) = answer {
@@ -168,9 +171,10 @@ impl SectionPage<'_> {
                 (token(self.token))
                 input type="hidden" name="replaces" value=(self.replaces);
                 input type="hidden" name="checked" value=(self.checked);
-                label class="field" for="text" { "What it says, as in the file of rules" }
+                label class="field" for="text" { "Rules, as in the file of rules" }
                 p id="text-hint" class="soft" {
-                    "One key a line, such as: deny = [\"effect:money\"], read_only = true, confirm = { send = \"human\" }, \
+                    "One key per line, such as: deny = [\"effect:money\"], read_only = true, \
+                     confirm = { send = \"human\" }, \
                      caps = { send = { hour = 20 } }."
                 }
                 textarea id="text" name="text" rows="12" spellcheck="false" autocapitalize="none" aria-describedby="text-hint" {
@@ -178,14 +182,16 @@ impl SectionPage<'_> {
                 }
                 @if let Some(difference) = self.difference { (difference.body()) }
                 div class="buttons" {
-                    button name="action" value="check" class=[self.difference.is_none().then_some("main")] { "See what changes" }
+                    button name="action" value="check" class=[self.difference.is_none().then_some("main")] {
+                        "Show the changes"
+                    }
                     @if self.difference.is_some() { button name="action" value="save" class="main" { "Save" } }
                 }
             }
             @if !self.replaces.is_empty() {
                 details {
-                    summary { "Remove it" }
-                    p { "Keys, people and connections that name it are let through to nothing then." }
+                    summary { "Remove this section" }
+                    p { "Then all calls of the keys, people and connections that name it are refused." }
                     form method="post" action=(path) {
                         (token(self.token))
                         input type="hidden" name="replaces" value=(self.replaces);
@@ -220,8 +226,8 @@ impl DifferenceView {
     fn body(&self) -> Markup {
         html! {
             div role="status" {
-                h2 { "What changes" }
-                @if self.changes.is_empty() && self.otherwise == 0 { p { "Nothing." } }
+                h2 { "Changes" }
+                @if self.changes.is_empty() && self.otherwise == 0 { p { "Nothing changes." } }
                 @for (what, count, names) in &self.changes {
                     details open[self.changes.len() < 3] {
                         summary { strong { (what) } ": " (count) (if *count == 1 { " operation" } else { " operations" }) }
@@ -232,7 +238,8 @@ impl DifferenceView {
                     }
                 }
                 @if self.otherwise > 0 {
-                    p { "Of " (self.otherwise) " more, caps, arguments, quiet hours or what is asked of many change." }
+                    p { (self.otherwise) " more change in their caps, arguments, quiet hours or the confirmation for \
+                    many records." }
                 }
                 p class="soft" { (self.unchanged) " operations stay as they are." }
             }

@@ -169,7 +169,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
             name: Some("Ada".to_owned()),
             id: "c1".to_owned(),
             fields: vec![field(0)],
-            warnings: vec!["Asked not to be disturbed.".to_owned()],
+            warnings: vec!["Asked not to be contacted.".to_owned()],
         }],
         notes: Vec::new(),
         items: vec![RequestItem {
@@ -184,7 +184,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
     };
     let end = EndOffer {
         button: "Deny, and end the connection",
-        explanation: "The assistant that asks is disconnected.",
+        explanation: "The assistant is disconnected.",
     };
     let approval = ApprovalPage {
         handle: "apr_0123456789abcdefghij",
@@ -267,7 +267,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
             unchanged: 400,
         }),
         checked: "c",
-        uses: "Nothing names it.",
+        uses: "It applies to nothing yet.",
         versions: &[rules::VersionRow {
             version: 3,
             by: "Olga, 2026-11-29".to_owned(),
@@ -278,7 +278,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
     let section_row = |number| rules::RuleSectionRow {
         name: format!("section-{number}"),
         by: "Olga, 2026-11-29 13:00 UTC".to_owned(),
-        uses: "Held to it: access keys (a, b, c and 4 more).".to_owned(),
+        uses: "It applies to: access keys (a, b, c and 4 more).".to_owned(),
         is_shadowed: false,
     };
     let section_rows: Vec<_> = (0..60).map(section_row).collect();
@@ -439,8 +439,8 @@ fn the_consent_says_who_asks_and_where_the_answer_goes() {
         &[
             "<h1>Claude Code wants to work in your BrightCRM account</h1>",
             "Published by <strong>claude.ai</strong> (checked).",
-            "goes to <strong>localhost</strong>: a program on this computer.",
-            "ends by itself after 90 days without use, and after a year you are asked again",
+            "returns to a program on this computer (<strong>localhost</strong>).",
+            "ends automatically after 90 days without use. After a year you are asked again.",
         ],
         "Nobody has checked",
     );
@@ -453,7 +453,7 @@ fn the_consent_says_who_asks_and_where_the_answer_goes() {
         &cursor,
         &[
             "<h1>A program that calls itself “Cursor” wants to work in your BrightCRM account</h1>",
-            "Nobody has checked that name.",
+            "Nobody has checked this name.",
             "links beginning with <strong>cursor:</strong>",
         ],
         "(checked)",
@@ -463,7 +463,7 @@ fn the_consent_says_who_asks_and_where_the_answer_goes() {
         &client("n8n", ClientOrigin::Unchecked, site.clone()),
         &[
             "the website <strong>app.example.com</strong>",
-            "Go on only if you know that website",
+            "Continue only if you know that website",
         ],
         "a program on this computer",
     );

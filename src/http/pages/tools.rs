@@ -39,7 +39,7 @@ pub(in crate::http) struct ToolRow {
 impl SearchPage<'_> {
     pub(in crate::http) fn page(&self) -> Page {
         let body = html! {
-            p { "Call one tool as yourself, and see what an assistant would send and what it would get back." }
+            p { "Use a tool yourself. You see what an assistant would send, and what it would get back." }
             form method="get" action=(TOOLS) role="search" {
                 label class="field" for="q" { "What do you want to do?" }
                 input type="text" id="q" name="q" value=(self.query) maxlength="400" autocomplete="off"
@@ -50,7 +50,7 @@ impl SearchPage<'_> {
             @if !self.found.is_empty() {
                 ul class="cards" { @for tool in self.found { (tool.card()) } }
             } @else if !self.query.is_empty() && self.hint.is_none() {
-                p role="status" { "Nothing that you may use matches. Try other words." }
+                p role="status" { "No tool that you may use matches. Try other words." }
             }
         };
         Page::new(PageKind::Console(Part::Tools), "Try a tool", body)
@@ -103,8 +103,8 @@ impl ToolPage<'_> {
                 (self.location_field())
                 @if !self.fields.is_empty() {
                     fieldset {
-                        legend { "What the tool is given" }
-                        p class="soft" { "Fields that must be filled in are marked. The others may stay empty." }
+                        legend { "Input" }
+                        p class="soft" { "Required fields are marked. The others may stay empty." }
                         @for field in self.fields { (field.markup()) }
                     }
                 }
@@ -132,7 +132,7 @@ impl ToolPage<'_> {
             @if self.has_more_locations {
                 input type="text" id=(LOCATION) name=(LOCATION) value=(self.location) maxlength="120" autocomplete="off"
                     autocapitalize="none" spellcheck="false" aria-describedby="location-hint";
-                p id="location-hint" class="soft" { "Its alias or id, as the page of sub-accounts shows it." }
+                p id="location-hint" class="soft" { "Its short name or id, as on the page “Sub-accounts”." }
             } @else {
                 select id=(LOCATION) name=(LOCATION) {
                     @if self.locations.len() != 1 { option value="" { "Choose one" } }

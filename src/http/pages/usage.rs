@@ -92,14 +92,14 @@ impl UsagePage<'_> {
             (super::form::problem(self.problem))
             (self.choice())
             @if self.is_off {
-                p class="soft" { "This server counts no calls: usage.keep_days is 0, or it keeps no state." }
+                p class="soft" { "This server counts no calls, because usage.keep_days is 0 or it keeps no state." }
             }
             @if self.sums.is_empty() {
                 p { "No call was counted in " (self.month) "." }
             } @else {
                 table {
                     thead { tr {
-                        th scope="col" { "Whose" } th scope="col" { "Calls" } th scope="col" { "Failed" }
+                        th scope="col" { "Counted by" } th scope="col" { "Calls" } th scope="col" { "Failed" }
                         th scope="col" { "Requests" }
                     } }
                     tbody { @for sum in self.sums { (sum.row()) } }
@@ -108,12 +108,13 @@ impl UsagePage<'_> {
                 (self.paging.links())
             }
             p class="soft" {
-                "A call counts once it was sent to " (self.crm) "; pages and repetitions are further requests. Days are those of \
-                 UTC. Other instances add what they have counted each minute."
+                "A call is one use of a tool. It counts if at least one request of it was sent to " (self.crm) ". \
+                 Further pages and repetitions are further requests. A day is a day of UTC. Other instances add their \
+                 counts every minute."
             }
             p {
-                a href={ (EXPORT) "?month=" (self.month) } { "Save the month as a file" }
-                " for spreadsheets (CSV), day by day."
+                a href={ (EXPORT) "?month=" (self.month) } { "Download the month" }
+                " as a CSV file for spreadsheets, day by day."
             }
         };
         Page::new(PageKind::Console(Part::Usage), "Usage", body).for_problem(self.problem)

@@ -35,7 +35,7 @@ async fn a_name_cannot_pretend() {
             "{heading}"
         );
         assert!(heading.chars().count() < 150, "{heading}");
-        assert!(page.text.contains("Nobody has checked that name."));
+        assert!(page.text.contains("Nobody has checked this name."));
         let is_warned = page.text.contains("letters that look like others");
         assert_eq!(is_warned, imitates, "{name}");
     }
@@ -53,12 +53,12 @@ async fn whoever_is_nobody_says_first_who_they_are() {
     let page = browser.get(&path).await;
     assert_eq!(page.heading(), "Who are you?");
     for (proof, part) in [
-        ("hello", "neither an invitation"),
+        ("hello", "This is not an invitation"),
         ("hlk_abc_def", "not one of this server"),
         ("https://mcp.example.test/console/join#hli_abc", "not good"),
         (
             "pit-12345678-1234-1234-1234-123456789012",
-            "neither an invitation",
+            "This is not an invitation",
         ),
     ] {
         let again = browser

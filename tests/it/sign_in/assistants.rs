@@ -99,7 +99,7 @@ async fn who_vouches_for_a_client_stands_beside_its_name() {
     let page = olga.get(PATH).await;
     for part in [
         "Claude &lt;b&gt;",
-        "Nobody has checked that name",
+        "Nobody has checked this name",
         "Published by claude.example (checked)",
     ] {
         assert!(page.text.contains(part), "{part}: {}", page.text);

@@ -181,7 +181,9 @@ async fn who_approved_a_call_stands_in_it() {
         shown.text
     );
     assert!(
-        shown.text.contains("Only its size and SHA-256 are kept."),
+        shown
+            .text
+            .contains("Only its size and checksum (SHA-256) are stored."),
         "{}",
         shown.text
     );
@@ -219,7 +221,7 @@ async fn ten_thousand_calls_are_shown_in_parts() {
     assert_eq!(seen, 250);
     let began = std::time::Instant::now();
     let rare = olga.get(&format!("{PATH}?tool=calendars_")).await;
-    assert!(rare.text.contains("There is none."), "{}", rare.text);
+    assert!(rare.text.contains("Nothing found."), "{}", rare.text);
     println!("10,000 calls are looked through in {:?}", began.elapsed());
     let file = olga.get(EXPORT).await;
     assert_eq!(file.text.lines().count(), 10_001);

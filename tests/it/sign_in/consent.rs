@@ -91,13 +91,13 @@ async fn where_no_answer_could_go_there_is_a_page() {
     #[rustfmt::skip]
     let rows: [(&str, &[(&str, Option<&str>)], &str); 9] = [
         ("cli_nobody", &[], "does not know it"),
-        (&known, &[("redirect_uri", Some("https://evil.example/callback"))], "has not named before"),
-        (&known, &[("redirect_uri", Some("https://app.example.com/callback"))], "has not named before"),
-        (&known, &[("redirect_uri", Some("https://app.example.com/callback?tenant=7#x"))], "has not named before"),
-        (&known, &[("redirect_uri", Some("javascript:alert(1)"))], "has not named before"),
+        (&known, &[("redirect_uri", Some("https://evil.example/callback"))], "has not registered"),
+        (&known, &[("redirect_uri", Some("https://app.example.com/callback"))], "has not registered"),
+        (&known, &[("redirect_uri", Some("https://app.example.com/callback?tenant=7#x"))], "has not registered"),
+        (&known, &[("redirect_uri", Some("javascript:alert(1)"))], "has not registered"),
         (&known, &[("redirect_uri", None)], "redirect_uri"),
         (&known, &[("client_id", None)], "client_id"),
-        ("https://127.0.0.1/client.json", &[], "127.0.0.1 vouches for it"),
+        ("https://127.0.0.1/client.json", &[], "names 127.0.0.1 as its publisher"),
         ("http://app.example.com/client.json", &[], "does not know it"),
     ];
     for (client, changes, part) in rows {

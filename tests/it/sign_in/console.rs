@@ -92,7 +92,7 @@ async fn whoever_made_a_connection_ends_it_and_an_operator_ends_any() {
     let page = ada.get(path).await;
     assert!(page.text.contains("Claude &lt;Code&gt;"), "{}", page.text);
     assert!(
-        page.text.contains("ask first for the rest"),
+        page.text.contains("ask first for everything else"),
         "{}",
         page.text
     );
@@ -234,7 +234,7 @@ async fn a_call_waits_for_those_who_may_decide_there() {
         olga.get("/console/approvals")
             .await
             .text
-            .contains("Nothing waits for you.")
+            .contains("Nothing waits for your decision.")
     );
 }
 

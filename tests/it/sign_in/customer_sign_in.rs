@@ -105,9 +105,9 @@ async fn what_a_customer_chooses_is_the_links() {
     let stranger = Browser::new(&builder.server);
     drop(open(&stranger, &builder.make("other", "read-only").await).await);
     let foreign = stranger.get(shown_at).await;
-    assert_eq!(foreign.heading(), "There is nothing more to do here");
+    assert_eq!(foreign.heading(), "There is nothing left to do here");
     assert!(!foreign.text.contains("hlo_") && !shown_at.contains("hlo_"));
-    for part in ["Acme App", "BrightCRM", "Go on to app.example.com"] {
+    for part in ["Acme App", "BrightCRM", "Continue to app.example.com"] {
         assert!(
             connected.text.contains(part),
             "no {part} in {}",
@@ -238,7 +238,7 @@ async fn a_link_that_is_over_meanwhile_connects_nothing() {
         let late = browser.get(&path(&back)).await;
         assert_eq!(
             (late.status, late.heading()),
-            (400, "This link is not good any more"),
+            (400, "This link does not work"),
             "{how}"
         );
         assert_eq!(
@@ -262,10 +262,10 @@ async fn who_chooses_not_what_the_link_is_for_may_choose_again() {
     let agency = [("agency", COMPANY)];
     let several = [("location", SUMMIT), ("location", LOCATION)];
     for (choice, part) in [
-        (&CANCEL[..], "You chose no sub-account"),
+        (&CANCEL[..], "because you did not choose a sub-account"),
         (
             &agency,
-            "BrightCRM gave access to a whole agency, or to several sub-accounts",
+            "BrightCRM gave access to a whole agency or to several sub-accounts",
         ),
         (&several, "this link connects one"),
     ] {

@@ -182,7 +182,7 @@ async fn a_page_that_is_left_open_keeps_up() {
     assert_eq!(ada.get(&watch).await.header("hx-refresh"), "true");
     let gone = ada.get(&poll(&new)).await;
     assert!(
-        gone.text.contains("Nothing waits for you."),
+        gone.text.contains("Nothing waits for your decision."),
         "{}",
         gone.text
     );
@@ -214,7 +214,7 @@ async fn who_comes_second_is_told_what_happened() {
     assert_eq!(late.location(), format!("{path}?late"));
     let told = bob.get(late.location()).await;
     for part in [
-        "Nothing that you pressed was done",
+        "Your decision had no effect",
         "Denied by Ada. Nothing was done.",
     ] {
         assert!(told.text.contains(part), "{part} is not in {}", told.text);
@@ -226,7 +226,7 @@ async fn who_comes_second_is_told_what_happened() {
         !ada.get(&path)
             .await
             .text
-            .contains("Nothing that you pressed")
+            .contains("Your decision had no effect")
     );
 }
 

@@ -102,7 +102,7 @@ async fn a_documents_redirects_are_taken_up_to_a_port_of_this_computer() {
         let part = if status == 200 {
             "Pinned"
         } else {
-            "has not named before"
+            "has not registered"
         };
         check(&server, PINNED, redirect, status, part).await;
     }
@@ -151,7 +151,7 @@ async fn a_pin_is_taken_before_a_copy_that_is_fresh() {
     let (server, _folder) = server(&[]).await;
     let before = "https://client.example/before";
     keep(&server, PINNED, before, 24).await;
-    check(&server, PINNED, before, 400, "has not named before").await;
+    check(&server, PINNED, before, 400, "has not registered").await;
     check(
         &server,
         PINNED,

@@ -76,7 +76,7 @@ async fn an_operator_sees_what_runs_and_what_ran() {
     sign_in_as_member(&server, &ada, "Ada", &["acme"]).await;
 
     let before = olga.get(LIVE).await;
-    for part in ["None.", "BrightCRM answered no call", "Look again"] {
+    for part in ["None.", "BrightCRM answered no call", "Refresh"] {
         assert!(
             before.text.contains(part),
             "{part} is not in {}",
@@ -125,7 +125,7 @@ async fn an_operator_sees_what_runs_and_what_ran() {
     let asked = highlevel.count(|request| request.path() == "/contacts/many");
     let limited = olga.get(LIVE).await;
     for part in [
-        format!("refused {asked} requests as too many (429)"),
+        format!("refused {asked} requests as over the limit (429)"),
         format!("{} to BrightCRM, {asked} of them refused", asked + 2),
         "<dt>At a limit</dt><dd>1 had".to_owned(),
     ] {
@@ -154,7 +154,7 @@ async fn a_window_that_is_shut_stands_first_with_its_reason() {
         loop {
             assert!(read(&server, &key, "c1").await);
             let page = olga.get(LIVE).await;
-            if page.text.contains("All calls failed lately") {
+            if page.text.contains("All recent calls failed") {
                 break page;
             }
         }

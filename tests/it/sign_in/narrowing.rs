@@ -79,7 +79,7 @@ async fn what_is_taken_away_is_gone_in_every_process_and_stays_away() {
     let browser = sign_in(&connections.agency.server, &ada).await;
     let page = browser.get(&path(&connection)).await;
     for part in [
-        "Let it do less",
+        "Reduce what it may do",
         "value=\"read-only\"",
         "value=\"everyday\"",
     ] {
@@ -116,12 +116,12 @@ async fn what_is_taken_away_is_gone_in_every_process_and_stays_away() {
     assert!(
         shown
             .text
-            .contains("everything that is allowed here\nand, since then, only read only"),
+            .contains("everything that is allowed here\nlimited since then to: read only"),
         "{}",
         shown.text
     );
     assert!(
-        shown.text.contains("nothing left to take away"),
+        shown.text.contains("You can only end it."),
         "{}",
         shown.text
     );

@@ -211,7 +211,7 @@ async fn a_link_is_used_by_its_button_alone_and_once() {
     let home = browser.get("/console").await;
     assert!(
         home.text
-            .contains("<strong>Olga</strong>, and you run this server"),
+            .contains("<strong>Olga</strong>, an operator of this server"),
         "{}",
         home.text
     );

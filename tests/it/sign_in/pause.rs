@@ -79,7 +79,7 @@ async fn an_operator_pauses_and_resumes_after_a_question() {
         (
             [("what", "both"), ("location", "")],
             400,
-            "Neither pause nor go on",
+            "No button was pressed",
         ),
     ] {
         let sure = [fields.as_slice(), &[("sure", "yes")]].concat();

@@ -163,7 +163,7 @@ async fn an_invitation_that_cannot_be_is_told_on_its_page_and_not_made() {
             ("name", "Eve\u{202e}"),
             "a person&#39;s name has 1 to 64 characters",
         ),
-        (("role", "owner"), "Choose as what you invite."),
+        (("role", "owner"), "Choose the role."),
         (
             ("location", "b09"),
             "There is no sub-account “b09” to give.",
@@ -171,9 +171,9 @@ async fn an_invitation_that_cannot_be_is_told_on_its_page_and_not_made() {
         // A location that somebody connected belongs to them.
         (
             ("location", own.alias.as_str()),
-            "to give. Look at its short name again.",
+            "that you can give. Check the short name.",
         ),
-        (("rules", "section:none"), "Choose under which rules."),
+        (("rules", "section:none"), "Choose the rules."),
         (
             ("location", ""),
             "an invitation without locations reaches nothing",

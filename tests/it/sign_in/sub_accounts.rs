@@ -99,7 +99,7 @@ async fn a_token_is_checked_again_and_replaced_by_whoever_looks_after_it() {
     }
     let checked = ada.submit(&path, &page, &check).await;
     for part in [
-        "It works.",
+        "The token works.",
         "name and time zone, contacts",
         "It cannot read",
         "opportunities",
@@ -129,7 +129,7 @@ async fn a_token_is_checked_again_and_replaced_by_whoever_looks_after_it() {
     assert_eq!(only(server).await.status, CredentialStatus::Refused);
     let shown = ada.get(&path).await;
     assert!(
-        shown.text.contains("does not take its token any more"),
+        shown.text.contains("no longer accepts its token"),
         "{}",
         shown.text
     );
@@ -153,7 +153,7 @@ async fn a_token_is_checked_again_and_replaced_by_whoever_looks_after_it() {
     let replaced = olga.submit(&path, &of_olga, &paste(SECOND)).await;
     assert_eq!(replaced.status, 200, "{}", replaced.text);
     assert!(
-        replaced.text.contains("stands in place of the one before"),
+        replaced.text.contains("has replaced the old one"),
         "{}",
         replaced.text
     );
@@ -164,7 +164,7 @@ async fn a_token_is_checked_again_and_replaced_by_whoever_looks_after_it() {
     );
     assert_eq!(after.status, CredentialStatus::Good);
     let again = ada.submit(&path, &page, &check).await;
-    assert!(again.text.contains("It works."), "{}", again.text);
+    assert!(again.text.contains("The token works."), "{}", again.text);
     for page in [&page, &checked, &refused, &replaced, &again] {
         assert!(
             !page.text.contains("pit-1") && !page.text.contains("pit-2"),

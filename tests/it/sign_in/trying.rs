@@ -120,7 +120,7 @@ async fn a_read_is_found_filled_in_and_sent_as_its_person() {
         &[
             "<option value=\"acme\">Acme Dental</option>",
             "value=\"read-only\" checked",
-            "Contact id <span class=\"soft\">(needed)</span>",
+            "Contact id <span class=\"soft\">(required)</span>",
         ],
     );
     assert!(office.asked().is_empty());
@@ -171,7 +171,7 @@ async fn what_is_filled_in_wrongly_comes_back_to_the_form() {
         (
             READ,
             &[("location", "acme"), ("rules", "read-only")],
-            "This is needed.",
+            "Please fill in this field.",
         ),
         // HighLevel's own bound, which only the server's check knows.
         (
@@ -190,7 +190,7 @@ async fn what_is_filled_in_wrongly_comes_back_to_the_form() {
                 ("rules", "read-only"),
                 ("a.contactId", "c1"),
             ],
-            "There is no such sub-account for you",
+            "You have no such sub-account",
         ),
         (
             READ,
@@ -273,7 +273,7 @@ async fn a_change_is_confirmed_on_the_page_and_happens_once() {
     let cancelled = olga.submit(&path, &page, &[("decision", "cancel")]).await;
     check(
         &olga.get(cancelled.location()).await,
-        &["You cancelled it. Nothing was sent."],
+        &["You cancelled this. Nothing was sent."],
     );
     let late = olga.submit(&path, &page, &[("decision", "confirm")]).await;
     assert_eq!(late.location(), path);
@@ -403,7 +403,7 @@ async fn what_a_person_must_approve_is_done_when_somebody_did() {
     let page = olga.get(&path).await;
     check(
         &page,
-        &["somebody has to approve it", "It is approved: go on"],
+        &["somebody has to approve it", "Continue after the approval"],
     );
     let approval = page
         .link("https://mcp.example.test/console/approvals/")
@@ -459,7 +459,7 @@ async fn an_answer_is_cut_with_a_word_and_a_slow_one_is_looked_at_again() {
     };
     let long = fill(&olga, READ, &fields("long")).await;
     let page = olga.get(long.location()).await;
-    check(&page, &["Only its beginning is shown here"]);
+    check(&page, &["Only the beginning of the answer is shown here"]);
     assert!(page.text.len() <= 40 << 10, "{} bytes", page.text.len());
     // Each attempt fails, and the pauses between them are longer than a page waits.
     let slow = fill(&olga, READ, &fields("slow")).await;
@@ -470,7 +470,7 @@ async fn an_answer_is_cut_with_a_word_and_a_slow_one_is_looked_at_again() {
             if !state.text.contains("hx-trigger") {
                 break state;
             }
-            check(&state, &["It is under way.", "Look again"]);
+            check(&state, &["This is running.", "Refresh"]);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };

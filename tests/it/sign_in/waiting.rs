@@ -71,7 +71,7 @@ async fn a_page_waits_until_the_client_has_called() {
     let came = olga.get(&live).await.text;
     assert_eq!(
         came,
-        "Connected: Claude &lt;Code&gt; came a moment ago. It has called nothing yet."
+        "Connected: Claude &lt;Code&gt; arrived a moment ago. It has not used a tool yet."
     );
     let arguments = json!({"location": "b01", "contactId": "c1"});
     server

@@ -89,13 +89,13 @@ impl<'a> Asker<'a> {
         match self {
             Self::Connection(_) => EndOffer {
                 button: "Deny, and end the connection",
-                explanation: "The assistant that asks is disconnected, and whatever else it asked for is denied, too. \
-                              Connecting it again is up to whoever uses it.",
+                explanation: "The assistant is disconnected, and all its other requests are denied too. The person who \
+                              uses it can connect it again.",
             },
             Self::Key(_) => EndOffer {
                 button: "Deny, and revoke the key",
-                explanation: "The access key that asks opens nothing any more, nor does what was connected with it, and \
-                              whatever else it asked for is denied, too. Its programs need another key.",
+                explanation: "The access key stops working, and so does everything that was connected with it. All its \
+                              other requests are denied too. Its programs need another key.",
             },
         }
     }

@@ -105,17 +105,17 @@ async fn decide_one(
 fn neither() -> PageProblem {
     PageProblem::new(
         StatusCode::BAD_REQUEST,
-        "Neither yes nor no",
-        "Open the request again, and press Approve or Deny.",
+        "No decision was made",
+        "Open the request again and press Approve or Deny.",
     )
 }
 
 fn not_yours() -> PageProblem {
     PageProblem::new(
         StatusCode::FORBIDDEN,
-        "This is not yours to end",
-        "You may deny the request, but only the person who made the connection, or the operator of this server, can end what \
-         asked for it. Nothing was done.",
+        "You cannot end this connection",
+        "Nothing was done. You may deny the request. Only the person who made the connection, or the operator of this \
+         server, can end the connection.",
     )
 }
 

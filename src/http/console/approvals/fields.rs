@@ -74,13 +74,13 @@ impl<'a> FieldReader<'a> {
             match (name.as_str(), value) {
                 ("name", _) => {}
                 ("doNotDisturb", Value::Bool(true)) => {
-                    warnings.push("Asked not to be disturbed.".to_owned());
+                    warnings.push("Asked not to be contacted.".to_owned());
                 }
                 ("deletesToo", Value::Object(counts)) => {
                     let counts = counts.iter().filter(|(_, count)| **count != 0);
                     warnings.extend(
                         counts.map(|(what, count)| {
-                            format!("Goes with it: {} ({count}).", shown(what))
+                            format!("Also deleted: {} ({count}).", shown(what))
                         }),
                     );
                 }

@@ -89,8 +89,8 @@ fn notes(preview: &Value, calls: usize) -> Vec<String> {
         let tool = TOOLS.iter().find(|tool| tool.name == operation);
         let title = tool.map_or(operation, |tool| tool.title);
         notes.push(format!(
-            "It is done {calls} times, once for each row that matched: {} of {} that “{}” gave. The first call stands below; \
-             the others differ in their record.",
+            "This is done {calls} times, once for each record that matched: {} of {} records that “{}” returned. The \
+             first one is shown below. The others differ only in their record.",
             each["matched"],
             each["lookedAt"],
             one_line(title, 80)
@@ -99,12 +99,12 @@ fn notes(preview: &Value, calls: usize) -> Vec<String> {
     let skipped = preview.get("skipped").and_then(Value::as_object);
     for (why, count) in skipped.into_iter().flatten() {
         let sentence = match why.as_str() {
-            "noValue" => "lack what the call needs",
+            "noValue" => "lack a value that is needed",
             "duplicates" => "would be done twice",
-            "doNotDisturb" => "asked not to be disturbed",
+            "doNotDisturb" => "asked not to be contacted",
             _ => continue,
         };
-        notes.push(format!("Left out, for they {sentence}: {count}."));
+        notes.push(format!("Left out, because they {sentence}: {count}."));
     }
     let further = [text("incomplete"), text("cut")];
     notes.extend(
@@ -180,9 +180,9 @@ mod tests {
             "skipped": {"doNotDisturb": 2, "noValue": 1}, "incomplete": "More may match.", "firstRequest": call(1),
         });
         let notes = [
-            "28 times, once for each row that matched: 31 of 40",
-            "not to be disturbed: 2",
-            "lack what the call needs: 1",
+            "28 times, once for each record that matched: 31 of 40",
+            "not to be contacted: 2",
+            "lack a value that is needed: 1",
             "More may match.",
         ];
         check(&each, 28, 0, [1, 28, 1, 1], &notes);

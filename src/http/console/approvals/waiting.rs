@@ -15,7 +15,7 @@ pub(super) fn store(sign_in: &SignIn) -> Result<&Approvals, PageProblem> {
         PageProblem::new(
             StatusCode::NOT_FOUND,
             "This server keeps no approvals",
-            "It keeps nothing beyond its own life, so no call waits here.",
+            "It stores nothing, so no request can wait here.",
         )
     })
 }

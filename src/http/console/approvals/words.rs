@@ -16,10 +16,10 @@ pub(super) fn state(approval: &Approval) -> String {
         ApprovalState::Pending => format!("It waits until {}.", minute(approval.expires)),
         ApprovalState::Denied => format!("Denied by {by}. Nothing was done."),
         ApprovalState::Approved if approval.runs_alone => {
-            format!("Approved by {by}. It is about to be done.")
+            format!("Approved by {by}. It will be done in a moment.")
         }
         ApprovalState::Approved => format!(
-            "Approved by {by}. It is done as soon as the assistant asks again, until {}.",
+            "Approved by {by}. It will be done when the assistant asks again, until {}.",
             minute(approval.expires)
         ),
         ApprovalState::Running => format!("Approved by {by}. It is being done."),

@@ -26,8 +26,7 @@ const MOST_EXPORTED: usize = 100_000;
 const AT_ONCE: usize = 1_000;
 
 /// The last line of a file that is cut there.
-const CUT: &str =
-    "{\"cut\":\"A file has at most 100000 calls. Save what is older with an earlier day.\"}\n";
+const CUT: &str = "{\"cut\":\"A file has at most 100000 calls. Download older ones with an earlier last day.\"}\n";
 
 pub(in crate::http::console) async fn export(
     State(sign_in): State<Arc<SignIn>>,
@@ -47,8 +46,8 @@ async fn begin(
     let session = visitor.signed_in()?;
     let fields = FormFields::parse(query.unwrap_or_default().as_bytes())?;
     let query = asked(sign_in, &fields).map_err(|what| {
-        PageProblem::new(StatusCode::BAD_REQUEST, "That cannot be searched for", what)
-            .with_link(super::PATH, "To the audit")
+        PageProblem::new(StatusCode::BAD_REQUEST, "This search is not possible", what)
+            .with_link(super::PATH, "Back to the audit")
     })?;
     let reader = reader(sign_in, &session.person).await?;
     let (sender, receiver) = mpsc::channel(1);

@@ -89,7 +89,7 @@ impl Names {
             ("key", _, _) => key(id),
             (_, Some(id), _) => person(id),
             (_, None, Some(id)) => key(id),
-            ("credential", _, _) => Some("a program with a token of its own".to_owned()),
+            ("credential", _, _) => Some("a program with its own token".to_owned()),
             _ => None,
         };
         let holder = holder.unwrap_or_else(|| one_line(&call.who, 80));
@@ -104,7 +104,8 @@ fn outcome(record: &AuditRecord) -> String {
     let known = |text: &Option<String>| text.as_deref().map(|text| one_line(text, 80));
     match record.state {
         RecordState::Begun => {
-            "No end is known: it is under way, or the server stopped meanwhile.".to_owned()
+            "The result is not known. It is still running, or the server stopped meanwhile."
+                .to_owned()
         }
         RecordState::Refused => {
             let class = known(&record.call.class).unwrap_or_else(|| "refused".to_owned());
@@ -115,7 +116,7 @@ fn outcome(record: &AuditRecord) -> String {
         }
         RecordState::Done => match known(&record.outcome).as_deref() {
             Some("ok") => "It worked.".to_owned(),
-            Some("cut_off") => "It was cut off: whether it happened is not known.".to_owned(),
+            Some("cut_off") => "It was cut off. It is not known whether it happened.".to_owned(),
             Some(class) => format!("It did not work: {class}"),
             None => "It ended.".to_owned(),
         },
@@ -133,7 +134,7 @@ pub(super) fn facts(record: &AuditRecord, by: Option<&str>) -> Vec<(&'static str
         }
     });
     let effect = match call.bulk {
-        true => format!("{}, many at once", call.effect),
+        true => format!("{}, on many records at once", call.effect),
         false => call.effect.clone(),
     };
     let status = record.status.map(|status| status.to_string());

@@ -52,8 +52,7 @@ async fn take_away(
     if grant.all_rules().any(|held| held == asked) {
         return Ok(sign_in.pages.redirect(&back));
     }
-    let what =
-        "Nothing was changed: these rules would take nothing away here. Choose one of those below.";
+    let what = "Nothing was changed, because these rules would not restrict this connection. Choose others below.";
     let page = page(sign_in, &form.session, &grant.id, Some(what)).await?;
     frame::show(
         sign_in,
@@ -76,7 +75,7 @@ pub(super) fn choices(sign_in: &SignIn, grant: &GrantRecord, reader: &Person) ->
         NamedRules::Section(name) => NarrowingRow {
             value: rules.to_string(),
             title: one_line(name, 60),
-            text: "Rules of this server's own, beside what holds already.".to_owned(),
+            text: "This server's own rules, in addition to the present ones.".to_owned(),
         },
         _ => built_in(&rules),
     });
@@ -124,12 +123,12 @@ fn built_in(rules: &NamedRules) -> NarrowingRow {
         }
         NamedRules::BuiltIn(BuiltInRules::AskFirst) => (
             "Ask first",
-            "It changes single records. Sending, payments, deleting and changes to many records wait until a person approves \
-             them.",
+            "It looks things up and changes single records. Messages, payments, deletions and changes to many records \
+             wait until a person approves them.",
         ),
         _ => (
             "Everyday work",
-            "It also sends single messages, up to 50 a day. The rest waits until a person approves it.",
+            "It also sends single messages, up to 50 a day. Everything else waits until a person approves it.",
         ),
     };
     NarrowingRow {

@@ -26,7 +26,7 @@ pub(super) fn row(
             name if name.is_empty() => "a program without a name".to_owned(),
             name => name,
         },
-        origin: client.map_or_else(|| "It is not known any more".to_owned(), origin),
+        origin: client.map_or_else(|| "This assistant is no longer known".to_owned(), origin),
         holder: (!is_own).then(|| holder_name(sign_in, &grant.holder)),
         locations: match reaches_all(grant) {
             true => "all, and new ones too".to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn row(
         rules: grant.all_rules().map(describe).collect(),
         used: grant.used.map_or_else(|| "never".to_owned(), minute),
         ends: format!(
-            "{}; without use on {}",
+            "{}, or on {} if it is not used",
             minute(grant.hard_until),
             minute(grant.idle_until)
         ),
@@ -62,7 +62,7 @@ pub(in crate::http::console) fn origin(client: &ClientRecord) -> String {
     };
     match host {
         Some(url) => format!("Published by {} (checked)", url.host()),
-        None => "Nobody has checked that name".to_owned(),
+        None => "Nobody has checked this name".to_owned(),
     }
 }
 
@@ -86,15 +86,17 @@ pub(in crate::http::console) fn describe(rules: &str) -> String {
     match NamedRules::parse(rules) {
         Some(NamedRules::BuiltIn(BuiltInRules::ReadOnly)) => "read only".to_owned(),
         Some(NamedRules::BuiltIn(BuiltInRules::AskFirst)) => {
-            "change single records, and ask first for the rest".to_owned()
+            "change single records, and ask first for everything else".to_owned()
         }
         Some(NamedRules::BuiltIn(BuiltInRules::Everyday)) => {
-            "do everyday work, and ask first for the rest".to_owned()
+            "do everyday work, and ask first for everything else".to_owned()
         }
         Some(NamedRules::BuiltIn(BuiltInRules::Everything)) => {
             "do everything that is allowed here".to_owned()
         }
-        Some(NamedRules::Section(name)) => format!("what the rules “{}” say", one_line(&name, 60)),
+        Some(NamedRules::Section(name)) => {
+            format!("what the rules “{}” allow", one_line(&name, 60))
+        }
         Some(NamedRules::Installed) | None => "nothing".to_owned(),
     }
 }

@@ -89,23 +89,23 @@ fn words(rules: &NamedRules) -> (String, &'static str) {
         }
         NamedRules::BuiltIn(BuiltInRules::AskFirst) => (
             "Ask first",
-            "It changes single records. Sending, payments, deleting and changes to many records wait until a person approves \
-             them.",
+            "It looks things up and changes single records. Messages, payments, deletions and changes to many records \
+             wait until a person approves them.",
         ),
         NamedRules::BuiltIn(BuiltInRules::Everyday) => (
             "Everyday work",
-            "It also sends single messages, up to 50 a day. The rest waits until a person approves it.",
+            "It also sends single messages, up to 50 a day. Everything else waits until a person approves it.",
         ),
         NamedRules::BuiltIn(BuiltInRules::Everything) => (
             "Everything",
-            "All that this server allows, payments and deleting too. Nobody is asked.",
+            "It does everything that this server allows, including payments and deletions. Nobody is asked.",
         ),
         NamedRules::Section(name) => {
-            let text = "Rules of this server's own, beside those that hold for everybody.";
+            let text = "This server's own rules, in addition to those for everybody.";
             return (one_line(name, 60), text);
         }
         // No form offers these.
-        NamedRules::Installed => ("Nothing", "It reads alone."),
+        NamedRules::Installed => ("Nothing", "It only reads."),
     };
     (title.to_owned(), text)
 }
@@ -146,7 +146,7 @@ async fn make_one(
     let (record, key) = match keys.make_by(new, &session.person.id).await {
         Ok(made) => made,
         Err(error) if error.is_request() => {
-            let problem = format!("Nothing was made: {error}.");
+            let problem = format!("No key was created: {error}.");
             return form_page(sign_in, session, Some(fields), Some(&problem)).await;
         }
         Err(error) => return Err(unavailable(error)),
@@ -186,7 +186,7 @@ impl KeyTerms {
             "90" => Some(90),
             "365" => Some(365),
             "never" => None,
-            _ => return Err("Choose how long the key is good.".to_owned()),
+            _ => return Err("Choose how long the key is valid.".to_owned()),
         };
         let expires = days.map(|days| SignedDuration::from_hours(days * 24));
         Ok(Self {

@@ -91,8 +91,8 @@ async fn answer(
 fn gone() -> PageProblem {
     let problem = PageProblem::new(
         StatusCode::NOT_FOUND,
-        "There is no such sub-account for you",
-        "It may have been removed, or be somebody else's.",
+        "You have no such sub-account",
+        "It may have been removed, or belong to somebody else.",
     );
     problem.with_link("/console/locations", "Your sub-accounts")
 }
@@ -134,13 +134,13 @@ async fn change_one(
         _ => {
             return Err(PageProblem::new(
                 StatusCode::BAD_REQUEST,
-                "Nothing was pressed",
-                "Nothing was done. Open the page again, and use its buttons.",
+                "No button was pressed",
+                "Nothing was done. Open the page again and use its buttons.",
             ));
         }
     };
     let Some(token) = token else {
-        let problem = "Its token cannot be read any more. Paste a new one.".to_owned();
+        let problem = "Its stored token can no longer be read. Paste a new one.".to_owned();
         let news = TokenNews {
             problem: Some(problem),
             ..TokenNews::default()
@@ -156,7 +156,7 @@ async fn change_one(
         (Ok(checked), true) => replace(sign_in, person, &row, checked).await?,
         (Ok(checked), false) => {
             note(sign_in, &row, CredentialStatus::Good).await?;
-            news("It works.", &checked)
+            news("The token works.", &checked)
         }
         (Err(problem), replaces) => {
             if !replaces && problem == TokenProblem::Unknown {
@@ -190,7 +190,7 @@ async fn replace(
     checked: TokenCheck,
 ) -> Result<TokenNews, PageProblem> {
     let news = news(
-        "The new token works, and stands in place of the one before.",
+        "The new token works and has replaced the old one.",
         &checked,
     );
     let mut new = checked.into_new_token(row.owner.clone());
@@ -203,7 +203,7 @@ async fn replace(
         kind: EventKind::LocationAdded,
         actor: Some(person.id.clone()),
         subject: Some(put.id),
-        detail: format!("{}: another token", put.alias),
+        detail: format!("{}: replace the token", put.alias),
     }));
     Ok(news)
 }

@@ -74,14 +74,14 @@ fn sections(policy: &Policy, giver: &Person, before: Option<&FormFields>) -> Vec
         .filter(|name| of_giver.is_none_or(|own| own == *name));
     let none = of_giver.is_none().then(|| SectionRow {
         value: NONE.to_owned(),
-        title: "None of their own".to_owned(),
-        text: "What holds for everybody here holds for them.".to_owned(),
+        title: "Only the server's rules".to_owned(),
+        text: "The rules for everybody apply.".to_owned(),
         is_chosen: false,
     });
     let rows = names.take(MOST_SECTIONS).map(|name| SectionRow {
         value: format!("section:{name}"),
         title: one_line(name, 60),
-        text: "Rules of this server's own, beside those that hold for everybody.".to_owned(),
+        text: "This server's own rules, in addition to those for everybody.".to_owned(),
         is_chosen: false,
     });
     let mut rows: Vec<SectionRow> = none.into_iter().chain(rows).collect();
@@ -126,7 +126,7 @@ async fn make(sign_in: &SignIn, headers: &HeaderMap, body: &[u8]) -> Result<Resp
     let (record, text) = match made.await {
         Ok(made) => made,
         Err(error) if error.is_request() => {
-            let problem = format!("Nothing was made: {error}.");
+            let problem = format!("No invitation was created: {error}.");
             return form_page(sign_in, session, Some(fields), Some(&problem)).await;
         }
         Err(error) => return Err(unavailable(error)),
@@ -147,12 +147,12 @@ fn invitation(sign_in: &SignIn, giver: &Person, fields: &FormFields) -> Result<I
     let chosen = fields.one("rules");
     let offered = sections(&snapshot.rules, giver, None);
     if !offered.iter().any(|row| row.value == chosen) {
-        return Err("Choose under which rules.".to_owned());
+        return Err("Choose the rules.".to_owned());
     }
     let role = match fields.one("role") {
         "operator" => PersonRole::Operator,
         "member" => PersonRole::Member,
-        _ => return Err("Choose as what you invite.".to_owned()),
+        _ => return Err("Choose the role.".to_owned()),
     };
     let (all_locations, locations) = match (role, chosen_locations(&snapshot.locations, fields)?) {
         // An operator reaches every location anyway.

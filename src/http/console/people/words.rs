@@ -104,19 +104,19 @@ impl PersonTerms {
             (false, true) => "no sub-account yet".to_owned(),
         };
         let approves = if self.is_operator || self.approves_all {
-            Some("approves calls".to_owned())
+            Some("approves actions".to_owned())
         } else if self.approved.is_empty() {
             None
         } else if self.approved == self.locations && !self.all_locations {
-            Some("approves calls there".to_owned())
+            Some("approves actions there".to_owned())
         } else {
-            Some(format!("approves calls in {}", some(&self.approved)))
+            Some(format!("approves actions in {}", some(&self.approved)))
         };
         let rules = self.policy.as_ref();
         let rules = rules.map(|policy| format!("under the rules “{}”", one_line(policy, 60)));
         let invites = self.is_operator.then(|| "invites others".to_owned());
         let connects = self.may_vault && !self.is_operator;
-        let connects = connects.then(|| "connects sub-accounts of their own".to_owned());
+        let connects = connects.then(|| "connects their own sub-accounts".to_owned());
         let further = [approves, rules, invites, connects];
         let parts = [Some(reach)].into_iter().chain(further).flatten();
         parts.collect::<Vec<_>>().join("; ")
@@ -146,15 +146,15 @@ mod tests {
         check(|_| (), "acme, globex");
         check(
             |terms| terms.is_operator = true,
-            "every sub-account; approves calls; invites others",
+            "every sub-account; approves actions; invites others",
         );
         check(
             |terms| terms.approved = terms.locations.clone(),
-            "acme, globex; approves calls there",
+            "acme, globex; approves actions there",
         );
         check(
             |terms| terms.approved.push("acme".to_owned()),
-            "acme, globex; approves calls in acme",
+            "acme, globex; approves actions in acme",
         );
         check(
             |terms| {
@@ -162,14 +162,14 @@ mod tests {
                 terms.may_vault = true;
                 terms.policy = Some("front desk".to_owned());
             },
-            "no sub-account yet; under the rules “front desk”; connects sub-accounts of their own",
+            "no sub-account yet; under the rules “front desk”; connects their own sub-accounts",
         );
         check(
             |terms| {
                 terms.all_locations = true;
                 terms.approves_all = true;
             },
-            "every sub-account; approves calls",
+            "every sub-account; approves actions",
         );
         check(
             |terms| terms.locations = (0..7).map(|number| format!("b{number}")).collect(),

@@ -45,10 +45,11 @@ pub(in crate::http::console) async fn begin(
 }
 
 fn no_name() -> PageProblem {
-    let what = "A section's name has at most 40 of a-z, 0-9, - and _, and begins with a letter.";
+    let what =
+        "A section's name has at most 40 characters of a-z, 0-9, - and _. It begins with a letter.";
     let problem = PageProblem::new(
         StatusCode::BAD_REQUEST,
-        "This is no name of a section",
+        "This is not a name for a section",
         what,
     );
     problem.with_link("/console/rules", "All rules")
@@ -171,8 +172,8 @@ async fn write_one(
         _ => {
             return Err(PageProblem::new(
                 StatusCode::BAD_REQUEST,
-                "Nothing was pressed",
-                "Nothing was done. Open the page again, and use its buttons.",
+                "No button was pressed",
+                "Nothing was done. Open the page again and use its buttons.",
             ));
         }
     };

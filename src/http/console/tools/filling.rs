@@ -80,7 +80,8 @@ async fn form_page(
         let row = rules_row(&sign_in.pages.brand, rules);
         let text = match rules {
             BuiltInRules::Everything => format!(
-                "All that {} allows, payments and deleting too. Where something has to be confirmed, this page asks you.",
+                "It does everything that {} allows, including payments and deletions. If something needs a \
+                 confirmation, this page asks you.",
                 sign_in.pages.brand.name
             ),
             _ => row.text,
@@ -137,7 +138,7 @@ fn new_id() -> Result<String, PageProblem> {
         PageProblem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "This does not work at the moment",
-            "The system gives no random numbers. Nothing was sent. Try again in a minute.",
+            "Nothing was sent. The server's system supplied no random numbers. Try again in a minute.",
         )
     })?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
@@ -168,10 +169,10 @@ async fn run_one(
     if id.len() != ID_LETTERS || !id.bytes().all(is_id) {
         return Err(PageProblem::new(
             StatusCode::BAD_REQUEST,
-            "This form is not whole",
+            "The form is incomplete",
             "Nothing was sent. Open the tool again.",
         )
-        .with_link(TOOLS, "Search for it"));
+        .with_link(TOOLS, "Search for the tool"));
     }
     let to = format!("{TRIES}/{id}");
     if sign_in.tries.get(&session.id, id).is_some() {
@@ -179,7 +180,7 @@ async fn run_one(
     }
     let mut fields = tool_fields(tool, &sign_in.pages.brand.crm_name);
     let arguments = read_form(&mut fields, given);
-    let wrong = "Nothing was sent. Look at the marked fields.";
+    let wrong = "Nothing was sent. Correct the marked fields.";
     let Some(mut arguments) = arguments else {
         return form_page(sign_in, session, (tool, &fields), Some(given), Some(wrong)).await;
     };
@@ -193,8 +194,7 @@ async fn run_one(
     let scope = scope(person);
     let account = location.and_then(|location| scope.find(&snapshot.locations, location));
     if location.is_some() && account.is_none() {
-        let problem =
-            "Nothing was sent. There is no such sub-account for you: choose one that you reach.";
+        let problem = "Nothing was sent. You have no such sub-account. Choose one of yours.";
         return form_page(
             sign_in,
             session,
@@ -241,8 +241,8 @@ async fn run_one(
     let is_new = sign_in.tries.begin(&session.id, &call).map_err(|_| {
         PageProblem::new(
             StatusCode::TOO_MANY_REQUESTS,
-            "Too much is under way",
-            "Nothing was sent. Wait until what you tried before has ended.",
+            "Too many tries are running",
+            "Nothing was sent. Wait until your earlier tries have ended.",
         )
     })?;
     if is_new {

@@ -72,8 +72,8 @@ fn find(sign_in: &SignIn, session: &PersonSession, id: &str) -> Result<FoundTry,
     let (call, state) = found.ok_or_else(|| {
         PageProblem::new(
             StatusCode::NOT_FOUND,
-            "This is not kept any more",
-            "What came of a try is kept for a quarter of an hour, and for the browser that made it.",
+            "This result is gone",
+            "The result of a try is kept for 15 minutes, for the browser that made it.",
         )
         .with_link(TOOLS, "Try a tool")
     })?;
@@ -157,8 +157,8 @@ async fn decide_one(
         _ => {
             return Err(PageProblem::new(
                 StatusCode::BAD_REQUEST,
-                "Neither yes nor no",
-                "Open the try again, and press Confirm or Cancel.",
+                "No decision was made",
+                "Open the try again and press Confirm or Cancel.",
             ));
         }
     }

@@ -198,7 +198,7 @@ fn outcome(
         }),
         file: file.map(|file| {
             let (bytes, media) = (file.bytes.len(), &file.media_type);
-            format!("A file came back: {bytes} bytes of {media}. It is not shown here.")
+            format!("The answer is a file of {bytes} bytes ({media}). It is not shown here.")
         }),
         asked,
     }

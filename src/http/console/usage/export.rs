@@ -38,7 +38,7 @@ async fn begin(
     let (month, days, problem) = asked(fields);
     if let Some(problem) = problem {
         let problem = PageProblem::new(StatusCode::BAD_REQUEST, "There is no such month", problem);
-        return Err(problem.with_link(super::PATH, "To the usage"));
+        return Err(problem.with_link(super::PATH, "Back to the usage"));
     }
     let by = UsageGrouping {
         day: true,

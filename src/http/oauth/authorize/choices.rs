@@ -127,17 +127,19 @@ pub(in crate::http) fn rules_row(brand: &Brand, rules: BuiltInRules) -> RulesRow
         BuiltInRules::ReadOnly => ("Read only", "It looks things up and changes nothing.".to_owned()),
         BuiltInRules::AskFirst => (
             "Ask me first",
-            "It changes single records. Sending, payments, deleting and changes to many records wait until you approve them."
+            "It looks things up and changes single records. Messages, payments, deletions and changes to many records \
+             wait until you approve them."
                 .to_owned(),
         ),
         BuiltInRules::Everyday => (
             "Everyday work",
-            "It also sends single messages, up to 50 a day. The rest waits until you approve it.".to_owned(),
+            "It also sends single messages, up to 50 a day. Everything else waits until you approve it.".to_owned(),
         ),
         BuiltInRules::Everything => (
             "Everything",
             format!(
-                "All that {} allows, payments and deleting too. Nobody asks you: the assistant confirms by itself.",
+                "It does everything that {} allows, including payments and deletions. You are not asked: the assistant \
+                 confirms by itself.",
                 brand.name
             ),
         ),

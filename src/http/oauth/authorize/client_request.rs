@@ -71,7 +71,7 @@ impl ClientRequest {
             let problem =
                 PageProblem::new(StatusCode::BAD_REQUEST, NOT_CONNECTED, problem.to_string());
             problem.with_sentence(
-                "Start again from your program. If it happens again, its maker has to mend it.",
+                "Start again from your program. If this happens again, report it to the maker of the program.",
             )
         })?;
         let client = find_client(sign_in, &parsed.client_id, address).await?;
@@ -155,9 +155,11 @@ fn own_redirect(client: &ClientRecord, asked: &str) -> Result<RedirectUri, PageP
         let problem = PageProblem::new(
             StatusCode::BAD_REQUEST,
             NOT_CONNECTED,
-            "It wants the answer at an address that it has not named before. Somebody may have changed the link that brought you here.",
+            "The program wants the answer sent to an address that it has not registered. Somebody may have changed the \
+             link that brought you here.",
         );
-        problem.with_sentence("Start again from your program. If it happens again, remove the connection there and add it anew.")
+        problem.with_sentence("Start again from your program. If this happens again, remove the connection there and \
+                               add it again.")
     })
 }
 
@@ -182,7 +184,7 @@ async fn find_client(
         return Err(PageProblem::new(
             StatusCode::FORBIDDEN,
             NOT_CONNECTED,
-            "Whoever runs this server has blocked it.",
+            "The operator of this server has blocked it.",
         ));
     }
     Ok(client)
@@ -193,9 +195,9 @@ fn unknown() -> PageProblem {
     let problem = PageProblem::new(
         StatusCode::BAD_REQUEST,
         NOT_CONNECTED,
-        "This server does not know it, or knows it no longer.",
+        "This server does not know the program, or no longer knows it.",
     );
-    problem.with_sentence("Remove the connection in your program and add it anew.")
+    problem.with_sentence("Remove the connection in your program and add it again.")
 }
 
 /// The client whose id is the address of its document. A copy is used while it is fresh, and for a month if the
@@ -225,7 +227,7 @@ async fn read_document(
             StatusCode::TOO_MANY_REQUESTS,
             "Too many programs at once",
             format!(
-                "Many programs were to be connected from your address just now. Try again in {seconds} seconds."
+                "Many programs tried to connect from your address just now. Try again in {seconds} seconds."
             ),
         ));
     }
@@ -241,9 +243,10 @@ async fn read_document(
                 let page = PageProblem::new(
                     StatusCode::BAD_REQUEST,
                     NOT_CONNECTED,
-                    format!("It says that {} vouches for it, and that could not be checked: {problem}", url.host()),
+                    format!("The program names {} as its publisher. This could not be checked: {problem}", url.host()),
                 );
-                page.with_sentence("Try again in a minute. If it happens again, the operator of this server can find more in its log.")
+                page.with_sentence("Try again in a minute. If this happens again, ask the operator of this server: its \
+                                    log has the details.")
             });
         }
     };

@@ -74,15 +74,13 @@ impl ConsentForm {
         sealed: &str,
         flow: &SecretString,
     ) -> Result<Self, PageProblem> {
-        let problem = |what: String| {
-            PageProblem::new(StatusCode::BAD_REQUEST, "This page is no longer good", what)
-        };
+        let problem =
+            |what: String| PageProblem::new(StatusCode::BAD_REQUEST, "This page has expired", what);
         let text = forms.open(sealed, flow.expose_secret().as_bytes());
         let text = text.map_err(|error| problem(error.to_string()))?;
         serde_json::from_str(&text).map_err(|_| {
             problem(
-                "It was made by another version of this server. Start again from your program."
-                    .to_owned(),
+                "Another version of this server made it. Start again from your program.".to_owned(),
             )
         })
     }

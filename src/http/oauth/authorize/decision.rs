@@ -107,7 +107,8 @@ async fn answer(
         return Err(PageProblem::new(
             StatusCode::CONFLICT,
             "You have answered this already",
-            "Your program has got your answer, or waited too long for it. If it is not connected, start again there.",
+            "Your program has received your answer, or has stopped waiting for it. If it is not connected, start again \
+             there.",
         ));
     };
     let answer = asked.answer(&sign_in.issuer, &[("code", code.expose_secret())]);
@@ -146,7 +147,7 @@ fn chosen_locations(fields: &FormFields, reach: &BTreeSet<String>) -> Result<Vec
     if let Some(unknown) = chosen.iter().find(|alias| !reach.contains(**alias)) {
         let shown: String = unknown.chars().take(60).collect();
         return Err(format!(
-            "You have no sub-account “{shown}”. Look at its short name again."
+            "You have no sub-account “{shown}”. Check the short name."
         ));
     }
     if chosen.is_empty() {

@@ -74,7 +74,7 @@ async fn take_proof(
                 Ok(onward)
             }
             None => refuse(
-                "This link is not good, or not any more. Each works once, and for a limited time.",
+                "This link does not work, or no longer works. Each link works once, for a limited time.",
             ),
         };
     }
@@ -82,9 +82,9 @@ async fn take_proof(
         let keys = &sign_in.pipeline.controls().keys;
         return match keys.find(proof.expose_secret()) {
             Ok(Some(record)) => page.consent(&HolderRef::Key(record), None, None),
-            Ok(None) => refuse("This access key is not one of this server's."),
+            Ok(None) => refuse("This is not an access key of this server."),
             Err(refusal) => refuse(&refusal.to_string()),
         };
     }
-    refuse("This is neither an invitation, nor a sign-in link, nor an access key of this server.")
+    refuse("This is not an invitation, a sign-in link or an access key of this server.")
 }

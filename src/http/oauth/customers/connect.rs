@@ -38,7 +38,7 @@ pub(super) async fn open(
         };
         let Some(text) = secret_in(fields.one("link")).map(SecretString::from) else {
             return refuse(
-                "This is not a link of this server. Copy the whole of it, with all that stands behind the #.",
+                "This is not a link of this server. Copy the whole link, including everything after the #.",
             );
         };
         match sign_in.customers.look(&text).await.map_err(unavailable)? {

@@ -61,7 +61,7 @@ pub(in crate::http::oauth) async fn show_again(
 ) -> Result<Response, PageProblem> {
     let visit = CustomerVisit::of_text(sign_in, visitor, text).await?;
     visit.show(Some(PageTrouble::SignIn(
-        "You chose no sub-account, so nothing was connected.",
+        "Nothing was connected, because you did not choose a sub-account.",
     )))
 }
 
@@ -75,7 +75,7 @@ pub(in crate::http::oauth) async fn arrive(
     let visit = CustomerVisit::of_text(sign_in, visitor, text).await?;
     let crm_name = &sign_in.pages.brand.crm_name;
     let failed =
-        format!("{crm_name} gave no access, so nothing was connected. Try again in a minute.");
+        format!("Nothing was connected, because {crm_name} gave no access. Try again in a minute.");
     let Some(install) = marketplace.redeem(&code).await else {
         return visit.show(Some(PageTrouble::SignIn(&failed)));
     };
@@ -92,8 +92,9 @@ pub(in crate::http::oauth) async fn arrive(
         Some((install, location))
     }) else {
         let bulk = format!(
-            "{crm_name} gave access to a whole agency, or to several sub-accounts, and this link connects one. Nothing was \
-             connected. Sign in again and choose one sub-account; if {crm_name} does not ask again, uninstall the app there first."
+            "Nothing was connected. {crm_name} gave access to a whole agency or to several sub-accounts, but this link \
+             connects one. Sign in again and choose one sub-account. If {crm_name} does not ask you again, uninstall \
+             the app there first."
         );
         return visit.show(Some(PageTrouble::SignIn(&bulk)));
     };
@@ -158,9 +159,9 @@ pub(super) async fn show_connected(
         let page = page.ok_or_else(|| {
             PageProblem::new(
                 StatusCode::BAD_REQUEST,
-                "There is nothing more to do here",
-                "This page was open for too long, or belongs to another browser. Go back to where you came from: what you \
-                 connected is connected.",
+                "There is nothing left to do here",
+                "This page was open for too long, or belongs to another browser. What you connected stays connected. \
+                 Go back to the website that you came from.",
             )
         })?;
         Ok(sign_in.pages.show(&page.page(&sign_in.pages.brand)))

@@ -24,8 +24,8 @@ const SEALED: &str = "customer ";
 /// The customer's time, long enough to create a token.
 const FORM_LASTS: SignedDuration = SignedDuration::from_hours(1);
 
-pub(super) const NOT_GOOD: &str = "This link is not good, or not any more: each works once, and for a limited time. Go back to \
-                                   where you came from and begin again.";
+pub(super) const NOT_GOOD: &str = "Each link works once, for a limited time. Go back to the website that you came from \
+                                   and start again.";
 
 /// A visitor with a link that is still valid.
 pub(super) struct CustomerVisit<'a> {
@@ -148,17 +148,13 @@ impl<'a> CustomerVisit<'a> {
         PageProblem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "Your account was not connected",
-            "The server could not keep it. Nothing was stored. Tell whoever sent you here.",
+            "The server could not store it. Tell the person or company that sent you here.",
         )
     }
 }
 
 pub(super) fn not_good() -> PageProblem {
-    PageProblem::new(
-        StatusCode::BAD_REQUEST,
-        "This link is not good any more",
-        NOT_GOOD,
-    )
+    PageProblem::new(StatusCode::BAD_REQUEST, "This link does not work", NOT_GOOD)
 }
 
 /// What the rules let a builder's program do, in a sentence that begins with its name.
@@ -169,19 +165,20 @@ fn may(rules: &str, brand: &Brand) -> String {
             "wants to look things up there. It changes nothing.".to_owned()
         }
         Some(NamedRules::BuiltIn(BuiltInRules::AskFirst)) => format!(
-            "wants to look things up there and change single records. Sending, payments, deleting and changes to many records \
-             wait until somebody at {name} approves them."
+            "wants to look things up there and change single records. Messages, payments, deletions and changes to \
+             many records wait until somebody at {name} approves them."
         ),
         Some(NamedRules::BuiltIn(BuiltInRules::Everyday)) => format!(
-            "wants to look things up there, change single records and send single messages, up to 50 a day. The rest waits until \
-             somebody at {name} approves it."
+            "wants to look things up there, change single records and send single messages, up to 50 a day. Everything \
+             else waits until somebody at {name} approves it."
         ),
         Some(NamedRules::BuiltIn(BuiltInRules::Everything)) => format!(
-            "wants to do everything there that {name} allows, payments, messages and deleting too. Nobody is asked."
+            "wants to do everything there that {name} allows, including messages, payments and deletions. Nobody is \
+             asked."
         ),
         Some(NamedRules::Section(_) | NamedRules::Installed) | None => {
             format!(
-                "wants to work there, under rules that {name} has set. Ask there what they allow."
+                "wants to work there under rules that {name} has set. Ask {name} what they allow."
             )
         }
     }

@@ -74,8 +74,8 @@ impl MarketplaceApp {
         self.begun.acquire(address).map_err(|_| {
             PageProblem::new(
                 StatusCode::TOO_MANY_REQUESTS,
-                "Too many sign-ins were begun from here",
-                "Try again in a minute.",
+                "Too many sign-ins",
+                "Too many sign-ins were started from your address. Try again in a minute.",
             )
         })?;
         let browser = visitor.browser.flow_or_new().ok_or_else(|| {
@@ -121,8 +121,8 @@ impl MarketplaceApp {
 pub(super) fn not_set_up() -> PageProblem {
     PageProblem::new(
         StatusCode::NOT_FOUND,
-        "There is no such sign-in here",
-        "Whoever runs this server has not set it up. Use an invitation, or ask them.",
+        "This sign-in is not available",
+        "The operator of this server has not set it up. Use an invitation, or ask the operator.",
     )
 }
 

@@ -33,10 +33,12 @@ pub(super) async fn arrive(
         PageProblem::new(
             StatusCode::BAD_GATEWAY,
             "The sign-in did not work",
-            format!("{crm_name} gave no access for it. Nothing was connected. Begin again."),
+            format!("Nothing was connected, because {crm_name} gave no access. Start again."),
         )
-        .with_sentence("Where it stays so, tell the operator of this server: its log says why.")
-        .with_link(BEGIN, "Begin again")
+        .with_sentence(
+            "If this happens again, tell the operator of this server: its log has the reason.",
+        )
+        .with_link(BEGIN, "Start again")
     })?;
     let person = find_person(sign_in, visitor, &install).await?;
     let is_operator = person.role == PersonRole::Operator;
@@ -44,9 +46,10 @@ pub(super) async fn arrive(
         return Err(PageProblem::new(
             StatusCode::FORBIDDEN,
             "You may not connect sub-accounts here",
-            "Your invitation is for those that you were given. Nothing was kept. Ask the operator of this server.",
+            "Nothing was stored. Your invitation is only for sub-accounts that you were given. Ask the operator of \
+             this server.",
         )
-        .with_link("/console", "To your connections"));
+        .with_link("/console", "Back to your pages"));
     }
     // A location that an operator connects is the server's own.
     let owner = (!is_operator).then(|| person.id.clone());
@@ -92,7 +95,7 @@ async fn find_person(
             StatusCode::BAD_GATEWAY,
             "The sign-in did not work",
             format!(
-                "{crm_name} does not say who you are. Nothing was kept. Sign in here first, then connect."
+                "Nothing was stored, because {crm_name} does not say who you are. Sign in here first, then connect."
             ),
         ));
     };
@@ -110,8 +113,8 @@ async fn find_person(
         PageProblem::new(
             StatusCode::FORBIDDEN,
             "You need an invitation",
-            "Whoever runs this server decides who may use it. Nothing was kept. Open the invitation that you were given, \
-             and connect from there.",
+            "Nothing was stored. The operator of this server decides who may use it. Open your invitation and connect \
+             from there.",
         )
     })
 }
@@ -123,7 +126,7 @@ fn refused(error: StoreError) -> PageProblem {
     PageProblem::new(
         StatusCode::FORBIDDEN,
         "You cannot be signed in here",
-        format!("Nothing was kept: {error}."),
+        format!("Nothing was stored: {error}."),
     )
 }
 

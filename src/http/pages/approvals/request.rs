@@ -78,7 +78,8 @@ impl RequestView {
                 }
             }
             @if self.is_cut {
-                p class="note" { "There is more than is shown here. `highlevel-mcp approvals list` shows all." }
+                p class="note" { "The request is too long to show it all here. On the server, `highlevel-mcp approvals \
+                                  show` prints all of it." }
             }
         }
     }
@@ -103,8 +104,8 @@ impl RequestRecord {
 impl RequestItem {
     fn body(&self) -> Markup {
         html! {
-            @if self.has_unshown_body { p { "A file or a form goes with it, which this page cannot show." } }
-            @else if self.fields.is_empty() { p { "Nothing but the address below." } }
+            @if self.has_unshown_body { p { "It sends a file or a form, which this page cannot show." } }
+            @else if self.fields.is_empty() { p { "It sends only the address below." } }
             (list(&self.fields))
             @if !self.address.is_empty() { p class="soft" { code { (self.address) } } }
         }

@@ -74,7 +74,7 @@ fn framed(picture: &Markup, what: &str, highest: &str) -> Markup {
                 path d={ "M0 " (HEIGHT) "H" (WIDTH) } stroke="currentColor" opacity=".4" {}
                 (picture)
             }
-            figcaption class="soft" { (what) ", the last one on the right. " (highest) }
+            figcaption class="soft" { (what) ", the latest on the right. " (highest) }
         }
     }
 }

@@ -71,20 +71,21 @@ fn figures_are_told_in_words_too() {
     let brand = &pages().brand;
     let text = fullest().fragment(brand).into_string();
     for part in [
-        "Of this instance since 2026-11-29 14:02 UTC, as of 15:00:10 UTC.",
+        "Figures of this server since 2026-11-29 14:02 UTC, as of 15:00:10 UTC.",
         "BrightCRM does not answer.",
         "<strong>Get the free slots of a calendar</strong>, for 1.2 s",
-        "4 more began later.",
+        "4 more calls began later.",
         "99 of 100 calls in 10 s",
         "123,456 of 200,000 calls today",
         "BrightCRM asked to wait 4 s more.",
-        "3 calls wait for a place.",
-        "The Valkey at valkey.example:6379 does not answer: this instance keeps to 1 part in 3 of each.",
-        "BrightCRM refused 2 requests as too many (429).",
+        "3 calls wait for a slot.",
+        "The Valkey at valkey.example:6379 does not answer. Until it does, this instance uses 1 part in 3 of each \
+         limit.",
+        "BrightCRM refused 2 requests as over the limit (429).",
         "<dt>Refused</dt><dd>2 by rules, rights or a pause</dd>",
-        "1,234 to BrightCRM, 6 of them refused as too many (429)",
+        "1,234 to BrightCRM, 6 of them refused as over the limit (429)",
         "<dt>Claude Code, for Ada</dt><dd>1,000</dd>",
-        "3 more called less.",
+        "3 other callers called less.",
         "hx-get=\"/console/live/figures\" hx-trigger=\"every 2s\"",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");

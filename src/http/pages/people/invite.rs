@@ -44,29 +44,31 @@ impl InvitePage<'_> {
                 label class="field" for="name" { "Name" }
                 input type="text" id="name" name="name" value=(self.sent("name")) maxlength="64" required autocomplete="off";
                 fieldset {
-                    legend { "As what" }
+                    legend { "Role" }
                     (self.choice("radio", "role", "member", "Member", "Connects assistants to the sub-accounts below.", true))
-                    (self.choice("radio", "role", "operator", "Operator", "Runs this server as you do: reaches every sub-account, \
-                        approves every call, invites and ends others.", false))
+                    (self.choice("radio", "role", "operator", "Operator", "Runs this server as you do: reaches every \
+                        sub-account, approves every action, invites people and ends their access.", false))
                 }
                 (self.reach.fields())
                 fieldset {
-                    legend { "Under which rules" }
+                    legend { "Rules" }
                     @for row in self.rules { (row.choice()) }
                 }
                 fieldset {
-                    legend { "And further" }
-                    (self.choice("checkbox", "approve", "yes", "May approve calls", "In these sub-accounts.", false))
-                    (self.choice("checkbox", "connect", "yes", "May connect sub-accounts", "With tokens of their own.", false))
+                    legend { "Further permissions" }
+                    (self.choice("checkbox", "approve", "yes", "May approve actions", "In the sub-accounts chosen \
+                        above.", false))
+                    (self.choice("checkbox", "connect", "yes", "May connect sub-accounts", "With their own tokens.",
+                        false))
                 }
                 fieldset {
-                    legend { "How long the invitation is good" }
+                    legend { "How long the invitation is valid" }
                     (self.choice("radio", "lasts", "1", "A day", "", false))
                     (self.choice("radio", "lasts", "7", "A week", "", true))
                     (self.choice("radio", "lasts", "30", "A month", "", false))
                 }
                 div class="buttons" {
-                    button class="main" { "Make the invitation" }
+                    button class="main" { "Create the invitation" }
                     a class="button" href="/console/people" { "Cancel" }
                 }
             }
@@ -102,15 +104,15 @@ impl InvitePage<'_> {
     /// The part that is shown once.
     pub(in crate::http) fn link(name: &str, may: &str, until: &str, link: &str) -> Page {
         let body = html! {
-            p { "Send this link to " strong { (name) } " alone: whoever opens it first joins." }
+            p { "Send this link only to " strong { (name) } ". The first person who opens it joins." }
             (copied("link", "The invitation", link))
-            p { "It is good until " (until) ", for one person, and it is not shown again." }
+            p { "The link is valid until " (until) ", for one person. It is not shown again." }
             dl { dt { "May" } dd { (may) } }
             div class="buttons" { a class="button" href="/console/people" { "All people" } }
         };
         Page::new(
             PageKind::Console(Part::People),
-            "The invitation is made",
+            "The invitation was created",
             body,
         )
     }

@@ -37,7 +37,7 @@ fn connections() -> Vec<(&'static str, Page)> {
     let narrowing = |number| NarrowingRow {
         value: format!("section:rules-{number}"),
         title: format!("rules-{number}"),
-        text: "Rules of this server's own, beside what holds already.".to_owned(),
+        text: "This server's own rules, in addition to the present ones.".to_owned(),
     };
     let one_connection = ConnectionPage {
         row: &connection(),
@@ -124,7 +124,7 @@ fn people() -> Vec<(&'static str, Page)> {
                 reach: &reach,
                 rules: &sections,
                 before: None,
-                problem: Some("Choose under which rules."),
+                problem: Some("Choose the rules."),
                 token: "s",
             }
             .page(),
@@ -143,7 +143,7 @@ fn people() -> Vec<(&'static str, Page)> {
             ProofPage {
                 person: "Ada",
                 next: "/console/people/invite",
-                problem: Some("This is no sign-in link of yours."),
+                problem: Some("This is not a valid sign-in link of yours."),
                 token: "s",
             }
             .page(),
@@ -167,7 +167,7 @@ fn offers() -> (ReachFields, Vec<SectionRow>) {
     let section = |number| SectionRow {
         value: format!("section:rules-of-a-customer-{number}"),
         title: format!("rules-of-a-customer-{number}"),
-        text: "Rules of this server's own, beside those that hold for everybody.".to_owned(),
+        text: "This server's own rules, in addition to those for everybody.".to_owned(),
         is_chosen: false,
     };
     let sections: Vec<_> = (0..50).map(section).collect();
@@ -181,8 +181,8 @@ fn keys_and_clients() -> Vec<(&'static str, Page)> {
         locations: "location-1, location-2, location-3, location-4, location-5 and 995 more"
             .to_owned(),
         rules: vec![
-            "change single records, and ask first for the rest".to_owned(),
-            "what the rules “front-desk” say".to_owned(),
+            "change single records, and ask first for everything else".to_owned(),
+            "what the rules “front-desk” allow".to_owned(),
         ],
         made: "2026-11-29 13:00 UTC".to_owned(),
         expires: "2027-02-27 13:00 UTC".to_owned(),

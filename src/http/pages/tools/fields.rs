@@ -190,7 +190,7 @@ fn read_fields(fields: &mut [ToolField], form: &FormFields) -> Map<String, Value
                 arguments.insert(field.key.clone(), value);
             }
             Read::Nothing if field.is_required => {
-                field.problem = Some("This is needed.".to_owned())
+                field.problem = Some("Please fill in this field.".to_owned())
             }
             Read::Nothing => {}
             Read::Problem(problem) => field.problem = Some(problem),
@@ -281,7 +281,7 @@ impl ToolField {
             },
             FieldKind::Choice(values) => match values.iter().any(|value| value == text) {
                 true => Read::Value(text.into()),
-                false => Read::Problem("Choose one of the list.".to_owned()),
+                false => Read::Problem("Choose one from the list.".to_owned()),
             },
             FieldKind::Lines => {
                 let lines = text.lines().map(str::trim);
@@ -290,7 +290,7 @@ impl ToolField {
             FieldKind::Json => match serde_json::from_str::<Value>(text) {
                 Ok(value) => Read::Value(value),
                 Err(error) => Read::Problem(format!(
-                    "This is not JSON: line {}, column {}. Texts stand in double quotes.",
+                    "This is not valid JSON at line {}, column {}. Texts need double quotes.",
                     error.line(),
                     error.column()
                 )),

@@ -81,12 +81,13 @@ impl TryPage<'_> {
             div id="try" hx-get=[again] hx-trigger=[every] hx-swap=[how] {
                 @match &self.state {
                     TryView::UnderWay => (self.under_way()),
-                    TryView::Cancelled => p role="status" { "You cancelled it. Nothing was sent." },
+                    TryView::Cancelled => p role="status" { "You cancelled this. Nothing was sent." },
                     TryView::Asked(asked) => (self.asked(asked)),
                     TryView::Answered(answer) => (answer.markup(brand)),
                 }
                 @if let Some(asked) = self.asked {
-                    h2 { (if is_done(&self.state) { "What " } else { "What would be asked of " }) (brand.crm_name) @if is_done(&self.state) { " was asked" } }
+                    h2 { (if is_done(&self.state) { "Request sent to " } else { "Request that would be sent to " })
+                    (brand.crm_name) }
                     p { code { (asked) } }
                 }
                 h2 { "What an assistant would send" }
@@ -98,10 +99,10 @@ impl TryPage<'_> {
     fn under_way(&self) -> Markup {
         html! {
             p role="status" {
-                "It is under way. Where somebody has to approve it first, it waits for that under "
+                "This is running. If somebody has to approve it first, it waits under "
                 a href="/console/approvals" { "Approvals" } "."
             }
-            div class="buttons" { a class="button" href={ (TRIES) "/" (self.id) } { "Look again" } }
+            div class="buttons" { a class="button" href={ (TRIES) "/" (self.id) } { "Refresh" } }
         }
     }
 
@@ -112,7 +113,7 @@ impl TryPage<'_> {
                     Some(address) => {
                         "Nothing was sent yet: somebody has to approve it. " a href=(address) { "Open the request" } "."
                     }
-                    None => { "Nothing was sent yet. This is what would be sent; it is sent once you confirm it." }
+                    None => { "Nothing was sent yet. Below is what will be sent once you confirm." }
                 }
             }
             @if !asked.about.is_empty() {
@@ -125,7 +126,9 @@ impl TryPage<'_> {
                 (token(self.token))
                 div class="buttons" {
                     @match asked.approve_at {
-                        Some(_) => { button class="main" name="decision" value="confirm" { "It is approved: go on" } }
+                        Some(_) => {
+                            button class="main" name="decision" value="confirm" { "Continue after the approval" }
+                        }
                         None => { button class="main" name="decision" value="confirm" { "Confirm: do it now" } }
                     }
                     button name="decision" value="cancel" { "Cancel" }
@@ -146,12 +149,13 @@ impl AnswerView<'_> {
             p role="status" class=[self.is_error.then_some("problem")] { (outcome) }
             h2 { "Answer" }
             @if self.marks.is_some() {
-                p class="soft" { "What stands on a coloured ground was written by other people: data, no instructions to follow." }
+                p class="soft" { "Text with a coloured background was written by other people. It is data, not \
+                                  instructions." }
             }
             @if let Some(file) = self.file { p { (file) } }
             pre tabindex="0" { (self.marked()) }
             @if self.is_cut {
-                p class="note" { "The answer is longer. Only its beginning is shown here; an assistant gets more of it." }
+                p class="note" { "Only the beginning of the answer is shown here. An assistant gets more of it." }
             }
         }
     }

@@ -48,7 +48,7 @@ pub(in crate::http::pages) fn every_page() -> Vec<(&'static str, Page)> {
         )],
         chosen_rules: "read-only",
         fields: &tool_fields(largest, &brand.crm_name),
-        problem: Some("Nothing was sent. Look at the marked fields."),
+        problem: Some("Nothing was sent. Correct the marked fields."),
         id: "AAAAAAAAAAAAAAAAAAAAAA",
         token: "s",
     };

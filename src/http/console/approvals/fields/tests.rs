@@ -84,7 +84,7 @@ fn a_request_is_read_field_by_field() {
         ),
         ("Contact", Some("Ada Abbott"), "c1")
     );
-    assert_eq!(record.warnings, ["Asked not to be disturbed."]);
+    assert_eq!(record.warnings, ["Asked not to be contacted."]);
     assert_eq!(
         record.fields.iter().map(flat).collect::<Vec<_>>(),
         ["Status: open"]
@@ -115,7 +115,7 @@ fn a_contact_that_is_deleted_says_what_goes_with_it() {
     let record = json!({"contactId": "c1", "name": "Ada", "deletesToo": {"opportunities": 2}});
     let mut reader = FieldReader::new(None, &[], TimeZone::UTC);
     let record = reader.record(&record).expect("a record");
-    assert_eq!(record.warnings, ["Goes with it: opportunities (2)."]);
+    assert_eq!(record.warnings, ["Also deleted: opportunities (2)."]);
 }
 
 #[test]

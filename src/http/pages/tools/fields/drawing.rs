@@ -35,12 +35,12 @@ impl ToolField {
     }
 
     fn mark(&self) -> Markup {
-        html! { @if self.is_required { " " span class="soft" { "(needed)" } } }
+        html! { @if self.is_required { " " span class="soft" { "(required)" } } }
     }
 
     fn full_hint(&self) -> Option<String> {
         let form = match self.kind {
-            FieldKind::Lines => Some("One a line."),
+            FieldKind::Lines => Some("One per line."),
             FieldKind::Secret => Some("It is not shown again."),
             FieldKind::Json => Some("As JSON."),
             _ => None,

@@ -120,7 +120,7 @@ fn what_is_wrong_stands_beside_its_field() {
     check(
         "contacts_get-contact",
         &[],
-        "<p id=\"a.contactId-problem\" class=\"problem\" role=\"alert\">This is needed.</p>",
+        "<p id=\"a.contactId-problem\" class=\"problem\" role=\"alert\">Please fill in this field.</p>",
     );
     check(
         "contacts_get-contacts",
@@ -130,7 +130,7 @@ fn what_is_wrong_stands_beside_its_field() {
     check(
         "contacts_create-contact",
         &[("a.customFields", "[{")],
-        "This is not JSON: line 1, column 2. Texts stand in double quotes.",
+        "This is not valid JSON at line 1, column 2. Texts need double quotes.",
     );
     check(
         "contacts_create-contact",
