@@ -63,7 +63,8 @@ use crate::upstream::caller::Credential;
 use crate::upstream::{Caller, Transport};
 use ::state::Store;
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 a tool failed, doctor found a fault, or status no server; 2 wrong use or wrong settings; 130 ended by Ctrl-C.";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a tool failed, doctor found a fault, or status found no server; 2 \
+                          wrong use or wrong settings; 130 ended by Ctrl-C.";
 
 /// The exit code of shells for Ctrl-C.
 const INTERRUPTED: u8 = 130;
@@ -80,14 +81,14 @@ struct Cli {
 
 #[derive(Args)]
 struct SettingFlags {
-    /// File of settings, in place of ./highlevel-mcp.toml and ~/.config/highlevel-mcp/config.toml; `highlevel-mcp
+    /// Settings file, instead of ./highlevel-mcp.toml and ~/.config/highlevel-mcp/config.toml; `highlevel-mcp
     /// config defaults` prints every setting.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// HighLevel's API.
+    /// Address of HighLevel's API.
     #[arg(long, global = true, value_name = "URL")]
     base_url: Option<String>,
-    /// State folder. `none` stores nothing, and refuses calls that change something.
+    /// State folder. With `none`, nothing is stored and calls that change something are refused.
     #[arg(long, global = true, value_name = "FOLDER")]
     state: Option<String>,
 }
@@ -114,7 +115,8 @@ impl StateFlags {
         Self::open_or_make(config)
     }
 
-    /// The same for what may come before the first server. Where there is no store yet, `change` is made in one in memory
+    /// The same for what may come before the first server. Where there is no store yet, `change` is made in one in
+    /// memory
     /// first: what is refused there leaves nothing behind.
     fn change<T>(
         &self,
@@ -177,7 +179,7 @@ enum Command {
     /// Call one tool for the account of HIGHLEVEL_TOKEN and print its answer. Asks before a call that needs a
     /// confirmation.
     Call(call::CallCommand),
-    /// Examine settings, state, network, clock, token and location, and try the token's reads. Writes nothing at
+    /// Check settings, state, network, clock, token and location, and try what the token can read. Writes nothing at
     /// HighLevel.
     Doctor(doctor::Doctor),
     /// Show, validate and list settings.
@@ -185,30 +187,30 @@ enum Command {
         #[command(subcommand)]
         command: config::ConfigCommand,
     },
-    /// Print what a client needs to reach the server, or write it to the client's file.
+    /// Print the configuration that a client needs to reach the server, or write it to the client's file.
     Connect(connect::Connect),
     /// List, add, remove and test the server's own locations.
     Locations {
         #[command(subcommand)]
         command: locations::LocationsCommand,
     },
-    /// Sign in at a remote server, whose tools `stdio --url` then serves, or at HighLevel.
+    /// Sign in at a remote server, so that `stdio --url` serves its tools, or at HighLevel.
     Login(login::Login),
     /// Sign out of a remote server or of HighLevel.
     Logout(login::Logout),
-    /// Manage access keys, which bind a client to locations and a policy.
+    /// Manage access keys, which limit a client to locations and rules.
     Keys {
         #[command(subcommand)]
         command: keys::KeysCommand,
     },
-    /// Make an invitation link for a person.
+    /// Create an invitation link for a person.
     Invite(invite::Invite),
-    /// List and end the people who may sign in.
+    /// List the people who may sign in, and end their access.
     People {
         #[command(subcommand)]
         command: people::PeopleCommand,
     },
-    /// List and end connections: what people allowed their clients.
+    /// List and end connections, the rights that people gave their clients.
     Connections {
         #[command(subcommand)]
         command: connections::ConnectionsCommand,
@@ -218,12 +220,12 @@ enum Command {
         #[command(subcommand)]
         command: clients::ClientsCommand,
     },
-    /// Open the pages for people: in the browser, by a link that works once.
+    /// Open the web console in the browser, with a link that works once.
     #[command(visible_alias = "open")]
     Console(console::Console),
-    /// Show whether a server runs on this state folder, and what waits there. Exit code 1 if none runs.
+    /// Show whether a server runs on this state folder, and which calls wait there. Exit code 1 if none runs.
     Status(status::StatusCommand),
-    /// Show what calls changed, what was refused, and what waits for a person.
+    /// Show changes, refusals, and calls that wait for a person.
     ///
     /// Shows calls that change something, refusals, calls that wait for a person, decisions, and events about people,
     /// keys and connections. Reads, retries and warnings are only in the server's own log (its stderr).
@@ -238,7 +240,7 @@ enum Command {
         #[command(subcommand)]
         command: approvals::ApprovalsCommand,
     },
-    /// Emergency stop: every running server refuses everything but reads, at once and until `resume`.
+    /// Emergency stop: every running server refuses everything except reads, at once and until `resume`.
     Pause(pause::PauseCommand),
     /// End an emergency stop that `pause` began.
     Resume(pause::Resume),
@@ -247,7 +249,7 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
-    /// Show by day (UTC) who called how often, in which location and with what effect.
+    /// Show the number of calls by day (UTC), caller, location and effect.
     ///
     /// A call counts if at least one request was sent to HighLevel; reads count too. Refused calls, previews and dry
     /// runs do not count. Requests are all HTTP requests to HighLevel, including further pages and retries. A running
@@ -387,7 +389,8 @@ fn rehearsal(
     prepared_by(config, None, |_| Ok(Telemetry::default())).map(Some)
 }
 
-/// The same for what only reads: it makes no store, unless a company's tokens are renewed meanwhile. `check` comes before.
+/// The same for what only reads: it makes no store, unless a company's tokens are renewed meanwhile. `check` comes
+/// before.
 fn prepared_to_read(
     config: Config,
     check: impl Fn(&Pipeline) -> Result<(), CliError>,

@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) enum ApprovalsCommand {
     /// List waiting calls, with everything that is needed to judge them.
     List {
-        /// What is decided, done or expired, too.
+        /// Also calls that are decided, done or expired.
         #[arg(long)]
         all: bool,
         #[command(flatten)]
@@ -35,13 +35,13 @@ pub(super) enum ApprovalsCommand {
         #[command(flatten)]
         of: StateFlags,
     },
-    /// One call, with everything that would be sent.
+    /// Show one call, with everything that would be sent.
     Show(ApprovalShow),
-    /// Approve the call, once. A running server makes it, or its client when it comes back.
+    /// Approve a call, once. A running server then makes it, or its client does when it calls again.
     Approve(Decision),
-    /// Refuse the call.
+    /// Deny a call.
     Deny(Decision),
-    /// List the receivers of notices about waiting calls: the setting approvals.webhooks.
+    /// Test the receivers of notices about waiting calls (the setting approvals.webhooks).
     Webhooks {
         #[command(subcommand)]
         command: WebhooksCommand,
@@ -50,7 +50,7 @@ pub(super) enum ApprovalsCommand {
 
 #[derive(Args)]
 pub(super) struct ApprovalShow {
-    /// apr_…, as `approvals list` shows it.
+    /// Id of the call (apr_…), from `approvals list`.
     handle: String,
     #[command(flatten)]
     output: OutputFlags,
@@ -60,12 +60,12 @@ pub(super) struct ApprovalShow {
 
 #[derive(Args)]
 pub(super) struct Decision {
-    /// apr_…, as `approvals list` shows it.
+    /// Id of the call (apr_…), from `approvals list`.
     handle: String,
     /// Note to the client, such as the reason.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
-    /// Who decides, for the record.
+    /// Name of the person who decides, for the record.
     #[arg(long, value_name = "NAME", default_value = "command line")]
     by: String,
     #[command(flatten)]

@@ -29,11 +29,11 @@ const NO_CALLS: &str =
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
-    /// The last calls.
+    /// Show the last calls.
     Tail(Tail),
     /// Find calls that match all conditions. A text that ends with * matches every text with that beginning.
     Search(AuditSearch),
-    /// One call, with everything that is known of it.
+    /// Show one call, with everything that is known about it.
     Show(AuditShow),
     /// Print every line as it was written, one JSON object each, oldest first.
     Export(Export),
@@ -43,7 +43,7 @@ pub(super) enum AuditCommand {
 
 #[derive(Args)]
 pub(super) struct Tail {
-    /// How many.
+    /// Number of calls.
     #[arg(short = 'n', value_name = "N", default_value_t = 10)]
     count: usize,
     /// Continue with new lines as they come.
@@ -59,7 +59,7 @@ pub(super) struct Tail {
 
 #[derive(Args)]
 pub(super) struct AuditShow {
-    /// As the list has it, or its beginning.
+    /// Id of the call from the list, or the beginning of it.
     id: String,
     #[command(flatten)]
     output: OutputFlags,
@@ -69,10 +69,10 @@ pub(super) struct AuditShow {
 
 #[derive(Args)]
 pub(super) struct Export {
-    /// Not before: 2026-11-25T08:00:00Z, or 12h or 7d ago.
+    /// Not before this time: 2026-11-25T08:00:00Z, or 12h or 7d ago.
     #[arg(long, value_name = "TIME", value_parser = past)]
     since: Option<Timestamp>,
-    /// Not after; as --since.
+    /// Not after this time, in the form of --since.
     #[arg(long, value_name = "TIME", value_parser = past)]
     until: Option<Timestamp>,
     #[command(flatten)]
@@ -86,7 +86,7 @@ pub(super) struct AuditSearch {
     /// Tool name, such as contacts_*.
     #[arg(long)]
     tool: Option<String>,
-    /// Id or alias.
+    /// Id or alias of the location.
     #[arg(long)]
     location: Option<String>,
     /// Name of an access key, client or person, or an id such as key:ID or credential:HMAC.
@@ -95,10 +95,10 @@ pub(super) struct AuditSearch {
     /// `ok`, the class of a failure or refusal, or `cut_off`.
     #[arg(long)]
     outcome: Option<String>,
-    /// Not before: 2026-11-25T08:00:00Z, or 12h or 7d ago.
+    /// Not before this time: 2026-11-25T08:00:00Z, or 12h or 7d ago.
     #[arg(long, value_name = "TIME", value_parser = past)]
     since: Option<Timestamp>,
-    /// Not after; as --since.
+    /// Not after this time, in the form of --since.
     #[arg(long, value_name = "TIME", value_parser = past)]
     until: Option<Timestamp>,
     #[command(flatten)]

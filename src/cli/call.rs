@@ -37,30 +37,29 @@ const OPERATION: [&str; 2] = ["operation", "operationId"];
 
 #[derive(Args)]
 pub(super) struct CallCommand {
-    /// Tool name; `highlevel-mcp tools list` shows them all, `highlevel-mcp tools search WORDS` finds some.
+    /// Tool name. `highlevel-mcp tools list` shows all tools, `highlevel-mcp tools search WORDS` finds tools.
     #[arg(value_name = "TOOL")]
     name: String,
-    /// Arguments: name=text, name=@FILE with a text in it, name:=JSON; inner.name=… and list[]=… for what is inside. Or all
-    /// of them as a JSON object, as @FILE that holds it, or as - to read it from stdin.
+    /// Arguments: name=text, name=@FILE for the text in a file, name:=JSON; inner.name=… for a field inside, list[]=…
+    /// for an item. Or all arguments as one JSON object: '{…}', @FILE, or - for stdin.
     #[arg(value_name = "ARGUMENT")]
     arguments: Vec<String>,
-    /// Show the request that would be sent, without the credential; send nothing.
+    /// Show the request that would be sent, without the token, and send nothing.
     #[arg(long)]
     dry_run: bool,
     /// Confirm without asking, for scripts. A call that needs a person's approval still waits for it.
     #[arg(long, short)]
     yes: bool,
-    /// Endpoint whose tool is called: legacy and compat have tools with the same names as others.
+    /// Endpoint of the tool. Needed because legacy and compat have tools with the same names as others.
     #[arg(long, value_name = "ENDPOINT")]
     endpoint: Option<String>,
     /// Act in one of the server's own locations, by its alias.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
-    /// Write the answer to FILE, whole: a recording or document as it is, anything else as one line of JSON.
+    /// Write the whole answer to FILE: a recording or document unchanged, anything else as one line of JSON.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print one JSON object on one line, on a terminal too, and ask nothing; an answer of another form stands in it as
-    /// `text`.
+    /// Print one JSON object on one line, and ask no questions. An answer that is not an object is its field `text`.
     #[arg(long)]
     json: bool,
     /// Call a simulated HighLevel, with made-up records that last as long as this call.

@@ -19,24 +19,24 @@ use crate::config::Flags;
 pub(super) enum ClientsCommand {
     /// List every known client.
     List(ListFlags),
-    /// Make a client that does not register itself, and show its id.
+    /// Add a client that cannot register itself, and show its id.
     Add(NewStaticClient),
     /// Stop a client from connecting, and end its connections.
     Block(WhichClient),
     /// Let a blocked client connect again.
     Unblock(WhichClient),
-    /// Forget a client, and end its connections. One that registers itself may come back: block it to keep it out.
+    /// Remove a client and end its connections. A client that registers itself can come back: block it to keep it out.
     Remove(WhichClient),
 }
 
 #[derive(Args)]
 pub(super) struct NewStaticClient {
-    /// What people are told who asks them.
+    /// Name of the client, as the page for people shows it.
     name: String,
-    /// Address to which people go back when they have decided; may be repeated.
+    /// Address to which the browser returns after the decision. May be repeated.
     #[arg(long = "redirect", value_name = "URI", required = true)]
     redirects: Vec<String>,
-    /// Make a secret too, for a client that is asked for one.
+    /// Also create a secret, for a client that needs one.
     #[arg(long)]
     secret: bool,
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub(super) struct NewStaticClient {
 
 #[derive(Args)]
 pub(super) struct WhichClient {
-    /// As `clients list` shows it.
+    /// Id of the client, from `clients list`.
     id: String,
     #[command(flatten)]
     output: OutputFlags,

@@ -19,9 +19,9 @@ use state::Store;
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
-    /// All settings with their source: default, file, variable or flag. Secrets are not shown.
+    /// Show all settings with their source: default, file, variable or flag. Secrets are not shown.
     Show(Show),
-    /// Every setting with its comment and default: the text of a file of settings.
+    /// Print every setting with its comment and default, in the form of a settings file.
     Defaults(OutputFlags),
     /// Validate flags, environment and file, and name the file that was read.
     Check(OutputFlags),
@@ -32,7 +32,7 @@ pub(super) struct Show {
     /// `config defaults` is its name.
     #[arg(long, hide = true)]
     defaults: bool,
-    /// As a JSON array.
+    /// Print a JSON array.
     #[arg(long)]
     json: bool,
 }

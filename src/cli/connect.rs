@@ -33,25 +33,25 @@ const NAME: &str = "ghl";
 #[derive(Args)]
 pub(super) struct Connect {
     client: Client,
-    /// Where the server answers; without it the address that the settings name: oauth.url where people sign in, else
+    /// Address of the server. By default it comes from the settings: oauth.url if people sign in, otherwise
     /// server.listen.
     #[arg(long)]
     url: Option<String>,
-    /// Access key (`highlevel-mcp keys create`), which the output then contains. Without it the client sends the value
-    /// of HIGHLEVEL_TOKEN, a key or a HighLevel token.
+    /// Access key (`highlevel-mcp keys create`). The output then contains it. Without this flag the client sends the
+    /// value of HIGHLEVEL_TOKEN, which is a key or a HighLevel token.
     #[arg(long, value_name = "KEY", value_parser = access_key, conflicts_with_all = ["sign_in", "sandbox"])]
     key: Option<SecretString>,
-    /// The client signs in there and sends no token of its own (docs/connect.md). This is the default if oauth.url is
-    /// set and neither --url nor --key is given.
+    /// The client signs in and sends no token (docs/connect.md). This is the default if oauth.url is set and neither
+    /// --url nor --key is given.
     #[arg(long, conflicts_with = "sandbox")]
     sign_in: bool,
-    /// For a server that holds an account itself, such as one on the sandbox: the client sends no token.
+    /// The client sends no token, because the server has an account of its own, such as the sandbox.
     #[arg(long)]
     sandbox: bool,
-    /// Add it to the client's own file, or to FILE; the file as it was is kept as FILE.bak.
+    /// Add the configuration to the client's own file, or to FILE. The previous content is kept as FILE.bak.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     write: Option<Option<PathBuf>>,
-    /// Show what --write would add and where; write nothing.
+    /// Show what --write would add and where, and write nothing.
     #[arg(long, requires = "write")]
     dry_run: bool,
     #[command(flatten)]

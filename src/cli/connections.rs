@@ -28,7 +28,7 @@ pub(super) enum ConnectionsCommand {
 
 #[derive(Args)]
 pub(super) struct ConnectionList {
-    /// Those too that have ended.
+    /// Also connections that have ended.
     #[arg(long)]
     ended: bool,
     #[command(flatten)]
@@ -50,7 +50,7 @@ pub(super) struct End {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct WhichGrants {
-    /// Of one connection, as `connections list` shows it.
+    /// Id of one connection, from `connections list`.
     id: Option<String>,
     /// Every connection of the client with this id.
     #[arg(long, value_name = "ID")]

@@ -20,7 +20,7 @@ use crate::config::{Config, Flags, Tls};
 /// How long a server of this machine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Opens the pages for people: in the browser, by a link that works once.
+/// Opens the web console in the browser, with a link that works once.
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Console {
@@ -28,7 +28,7 @@ pub(super) struct Console {
     command: Option<ConsoleCommand>,
     #[command(flatten)]
     link: SignInLink,
-    /// Print the link, and open no browser.
+    /// Print the link and open no browser.
     #[arg(long)]
     no_browser: bool,
 }
@@ -41,10 +41,10 @@ enum ConsoleCommand {
 
 #[derive(Args)]
 struct SignInLink {
-    /// Name or id of the person who signs in by it.
+    /// Name or id of the person who signs in with the link.
     #[arg(long, value_name = "NAME")]
     person: Option<String>,
-    /// Where the server listens, if not where the settings say.
+    /// Address and port of the server, if they differ from the settings.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
     #[command(flatten)]

@@ -30,21 +30,21 @@ const CLOCK: i64 = 30;
 
 #[derive(Args)]
 pub(super) struct Doctor {
-    /// Examine the simulated HighLevel: shows what a healthy account looks like.
+    /// Check the simulated HighLevel, which shows what a healthy account looks like.
     #[arg(long)]
     sandbox: bool,
-    /// Call the reads of HighLevel's 36 official tools, and write what they answer to FILE by names and types only, for
-    /// an issue (docs/live.md).
+    /// Call the reads of HighLevel's 36 official tools and write the names and types of their answers to FILE, without
+    /// values, for an issue (docs/live.md).
     #[arg(long, value_name = "FILE")]
     live_report: Option<PathBuf>,
-    /// For the report, also create, change, tag, annotate and delete a throw-away contact.
+    /// For the report, also create, change, tag, annotate and delete a test contact.
     #[arg(long, requires = "live_report")]
     writes: bool,
-    /// Do not ask before --writes.
+    /// Run --writes without asking.
     #[arg(long, requires = "writes")]
     yes: bool,
-    /// Check a server from outside, as claude.ai, Codex, Gemini CLI and others do before they sign in, and report what
-    /// its proxy must change. Needs no settings.
+    /// Check a server from outside, as claude.ai, Codex, Gemini CLI and others do before they sign in. Reports what its
+    /// proxy must change. Needs no settings.
     #[arg(long, value_name = "URL", conflicts_with_all = ["sandbox", "live_report"])]
     public: Option<String>,
     /// Print the findings as JSON.

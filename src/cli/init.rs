@@ -30,22 +30,22 @@ const UNNAMED: &str = "main";
 
 #[derive(Args)]
 pub(super) struct Init {
-    /// Work with made-up records: no account is needed, and no file of settings is written.
+    /// Work with made-up records. This needs no account and writes no settings file.
     #[arg(long, conflicts_with_all = ["token_file", "token_env", "location"])]
     sandbox: bool,
-    /// File that holds the token of the sub-account's private integration.
+    /// File with the token of the sub-account's private integration.
     #[arg(long, value_name = "FILE", conflicts_with = "token_env")]
     token_file: Option<PathBuf>,
-    /// Environment variable that holds the token, here and where the server runs.
+    /// Environment variable with the token, here and where the server runs.
     #[arg(long, value_name = "NAME")]
     token_env: Option<String>,
-    /// Id of the sub-account, or the address of one of its pages.
+    /// Id of the sub-account, or the address of any of its pages.
     #[arg(long, value_name = "ID")]
     location: Option<String>,
-    /// Short name of the sub-account for calls; by default made from its name.
+    /// Short name of the sub-account for calls. By default it is derived from the sub-account's name.
     #[arg(long)]
     alias: Option<String>,
-    /// Client to connect, one of those of `highlevel-mcp connect --help`.
+    /// Client to connect. `highlevel-mcp connect --help` lists them.
     #[arg(long)]
     client: Option<String>,
     /// Ask no questions and use only the flags. --json does the same.

@@ -21,16 +21,16 @@ pub(super) struct Invite {
     name: String,
     #[command(flatten)]
     reach: InviteReach,
-    /// Section of the file of rules that holds for the person.
+    /// Section of rules that applies to the person.
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
     /// The person may approve calls in these locations.
     #[arg(long)]
     may_approve: bool,
-    /// How many people may join by the link.
+    /// Number of people who may join with the link.
     #[arg(long, value_name = "N", default_value_t = 1)]
     uses: u32,
-    /// How long the link is good: a number with m, h or d.
+    /// How long the link is valid: a number with m, h or d.
     #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = duration)]
     lasts: SignedDuration,
     #[command(flatten)]
@@ -46,10 +46,10 @@ struct InviteReach {
     /// Aliases of the locations that the person reaches.
     #[arg(long, value_name = "ALIAS", num_args = 1..)]
     locations: Vec<String>,
-    /// The person reaches every location of the server, new ones too.
+    /// The person reaches every location of the server, future ones too.
     #[arg(long, conflicts_with = "locations")]
     all_locations: bool,
-    /// The person may connect locations with tokens of their own.
+    /// The person may connect locations with their own tokens.
     #[arg(long)]
     vault: bool,
     /// The person becomes an operator: reaches every location, approves every call, invites others.

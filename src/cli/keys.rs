@@ -18,13 +18,13 @@ use state::keys::{KeyLocations, KeyRecord, Keys, NewKey};
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
-    /// Make a key and show it, once.
+    /// Create a key and show it, once.
     Create(Create),
-    /// Every key, revoked ones too; never its secret.
+    /// List every key, revoked ones too. Their secrets are not shown.
     List(ListFlags),
-    /// End a key: nobody gets in with it any more.
+    /// Revoke a key. It opens nothing afterwards.
     Revoke {
-        /// Its id or name.
+        /// Id or name of the key.
         id: String,
         #[command(flatten)]
         output: OutputFlags,
@@ -35,22 +35,22 @@ pub(super) enum KeysCommand {
 
 #[derive(Args)]
 pub(super) struct Create {
-    /// Name of the client that gets it, such as n8n.
+    /// Name of the client that gets the key, such as n8n.
     #[arg(long)]
     name: String,
     #[command(flatten)]
     reach: KeyReach,
-    /// Name of the policy that holds for it.
+    /// Section of rules that applies to the key.
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
     /// Number of days until it expires, such as 90d, or a time, such as 2026-12-31T00:00:00Z. By default it never
     /// expires.
     #[arg(long, value_name = "WHEN", value_parser = future)]
     expires: Option<Timestamp>,
-    /// It may act with the agency's own token: on all sub-accounts, users and settings of the agency.
+    /// The key may act with the agency's own token, on all sub-accounts, users and settings of the agency.
     #[arg(long)]
     agency: bool,
-    /// Print what this client needs to use it, as `highlevel-mcp connect` does, in place of the header.
+    /// Print the configuration of this client with the key, as `highlevel-mcp connect` does, instead of the header.
     #[arg(long, value_name = "NAME")]
     client: Option<Client>,
     #[command(flatten)]
@@ -63,7 +63,7 @@ pub(super) struct Create {
 #[derive(Args)]
 #[group(required = true, multiple = true)]
 struct KeyReach {
-    /// Alias of a location that it reaches; several by commas, or repeated.
+    /// Alias of a location that the key reaches. Separate several by commas, or repeat the flag.
     #[arg(
         long = "location",
         value_name = "ALIAS",
@@ -71,11 +71,11 @@ struct KeyReach {
         value_delimiter = ','
     )]
     locations: Vec<String>,
-    /// It reaches every location.
+    /// The key reaches every location.
     #[arg(long, conflicts_with = "locations")]
     all_locations: bool,
-    /// It may make links by which customers connect their own locations, and fetch keys for those. Customers return to
-    /// this address, with any query; may be repeated.
+    /// The key may create links with which customers connect their own locations, and fetch keys for those. Customers
+    /// return to this address, with any query. May be repeated.
     #[arg(long = "connect-links", value_name = "RETURN_URL", value_parser = return_url)]
     return_urls: Vec<String>,
 }

@@ -26,17 +26,17 @@ use state::vault::{CredentialKind, CredentialStatus, Vault, VaultLocation};
 pub(super) enum LocationsCommand {
     /// List every location of the settings, and those that people connected.
     List(OutputFlags),
-    /// Add one to the file of settings, once its token reaches it.
+    /// Add a location to the settings file, after a test of its token.
     Add(add::Add),
-    /// Add many, from a CSV file or from an agency's app.
+    /// Add many locations, from a CSV file or from an agency's app.
     Import(import::LocationImport),
-    /// Remove one from the file of settings.
+    /// Remove a location from the settings file.
     Remove {
         alias: String,
         #[command(flatten)]
         output: OutputFlags,
     },
-    /// Test whether each location, or each named one, can be reached. Changes nothing.
+    /// Test whether all locations, or the named ones, can be reached. Changes nothing.
     Test(trial::LocationTest),
 }
 

@@ -1,4 +1,5 @@
-//! `login` and `logout`: this program's own sign-in at a server elsewhere, which `stdio --url` then uses, or at HighLevel.
+//! `login` and `logout`: this program's own sign-in at a server elsewhere, which `stdio --url` then uses, or at
+//! HighLevel.
 
 mod callback;
 pub(super) mod highlevel;
@@ -37,19 +38,19 @@ pub(super) struct Login {
     #[arg(long, value_name = "URL", required_unless_present = "highlevel")]
     url: Option<String>,
     /// Sign in at HighLevel itself, with the Marketplace app of the settings. `stdio` and `call` then act in the
-    /// sub-account that you choose, while HIGHLEVEL_TOKEN is not set.
+    /// sub-account that you choose, unless HIGHLEVEL_TOKEN is set.
     #[arg(long, conflicts_with_all = ["url", "client_id", "paste"])]
     highlevel: bool,
-    /// Redirect address of that app, as its page in the Marketplace has it; without it that of oauth.url.
+    /// Redirect address of that app, from its page in the Marketplace. The default is the one of oauth.url.
     #[arg(long, value_name = "URL", requires = "highlevel")]
     redirect: Option<String>,
-    /// Id of a client that the server's operator made; without it this program registers itself.
+    /// Id of a client that the server's operator added. Without it this program registers itself.
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
-    /// Open no browser: print the address alone.
+    /// Print the address and open no browser.
     #[arg(long)]
     no_browser: bool,
-    /// The browser is on another machine: print the address, and read the address at which the browser ends.
+    /// For a browser on another machine: print the address, and then ask for the address at which the browser ends.
     #[arg(long)]
     paste: bool,
     #[command(flatten)]

@@ -29,7 +29,7 @@ const EVENTS_AT_ONCE: usize = 500;
 
 #[derive(Args)]
 pub(super) struct Logs {
-    /// Number of last lines.
+    /// Number of lines at the start.
     #[arg(short = 'n', value_name = "N", default_value_t = 20)]
     count: usize,
     /// Continue with new lines as they come.

@@ -9,7 +9,7 @@ use super::{CliError, help, print};
 
 #[derive(Args)]
 pub(super) struct Man {
-    /// Folder for the pages, such as ~/.local/share/man/man1; it is made where there is none.
+    /// Folder for the pages, such as ~/.local/share/man/man1. It is created if it does not exist.
     folder: PathBuf,
 }
 

@@ -20,7 +20,7 @@ pub(super) use super::text::Text;
 
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(super) struct OutputFlags {
-    /// Print JSON, one object a line, with every field in full.
+    /// Print JSON, one object per line, with every field in full.
     #[arg(long)]
     json: bool,
 }

@@ -15,7 +15,7 @@ const USUAL: &str = "less -FRX";
 /// How a command with a long output shows it.
 #[derive(Args, Default)]
 pub(super) struct PagerFlags {
-    /// Print long output at once, without a pager; an empty variable PAGER does the same.
+    /// Print long output without a pager. An empty variable PAGER does the same.
     #[arg(long)]
     no_pager: bool,
 }

@@ -13,10 +13,10 @@ use state::pause::Pauses;
 
 #[derive(Args)]
 pub(super) struct PauseCommand {
-    /// Alias of the location to pause; without it everything is paused.
+    /// Alias of the location to pause. Without it everything is paused.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
-    /// Why, for those whose calls are refused.
+    /// Reason, shown to those whose calls are refused.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]
@@ -27,7 +27,7 @@ pub(super) struct PauseCommand {
 
 #[derive(Args)]
 pub(super) struct Resume {
-    /// Alias of the location that resumes; without it the pause of everything ends.
+    /// Alias of the location to resume. Without it the pause of everything ends.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
     #[command(flatten)]

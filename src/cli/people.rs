@@ -18,13 +18,13 @@ use crate::config::Flags;
 
 #[derive(Subcommand)]
 pub(super) enum PeopleCommand {
-    /// Who may sign in, and open invitations.
+    /// List the people who may sign in, and open invitations.
     List(List),
-    /// End a person's access with all their sessions, connections, links and invitations; or end an invitation.
+    /// End a person's access, with all their sessions, connections, links and invitations. Or end an invitation.
     End {
-        /// Name or id of the person, or the invitation's id.
+        /// Name or id of the person, or id of the invitation.
         who: String,
-        /// Remove the locations, too, that the person connected, with the tokens kept for them.
+        /// Also remove the locations that the person connected, with their stored tokens.
         #[arg(long)]
         remove_locations: bool,
         #[command(flatten)]
@@ -36,7 +36,7 @@ pub(super) enum PeopleCommand {
 
 #[derive(Args)]
 pub(super) struct List {
-    /// Those too whose access has ended.
+    /// Also people whose access has ended.
     #[arg(long)]
     ended: bool,
     #[command(flatten)]

@@ -30,7 +30,7 @@ pub(super) enum PolicyCommand {
     },
     /// Explain what the rules say about one tool: listed or not, confirmation, caps, arguments and quiet hours.
     Explain(Explain),
-    /// Sections of rules that the store keeps, beside those of the file. They only take away.
+    /// Manage sections of rules in the store, in addition to those of the file. They can only restrict.
     Sections {
         #[command(subcommand)]
         command: SectionsCommand,

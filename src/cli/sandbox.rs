@@ -21,13 +21,13 @@ pub(super) struct Sandbox {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8200")]
     listen: SocketAddr,
-    /// The same seed makes the same records on the same day.
+    /// Seed of the made-up records. The same seed gives the same records on the same day.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
     /// Number of further locations of the agency: locBranch00000000001 with the token pit-sandbox-branch-01, and so on.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     branches: usize,
-    /// Number of contacts in the first location, in place of 220. The oldest is at most two years old.
+    /// Number of contacts in the first location, instead of 220. The oldest is at most two years old.
     #[arg(long, value_name = "NUMBER")]
     contacts: Option<usize>,
     /// Delay of every answer, in milliseconds.
@@ -36,26 +36,26 @@ pub(super) struct Sandbox {
     /// A status and the share of requests that get it, such as 503=0.01; may be repeated.
     #[arg(long = "fail", value_name = "STATUS=RATE", value_parser = fault)]
     faults: Vec<(u16, f64)>,
-    /// How the ten seconds of the rate limit are counted.
+    /// How the rate limit counts its ten seconds.
     #[arg(long, value_enum, default_value_t = CountingWindow::Fixed)]
     window: CountingWindow,
-    /// Calls that each location takes in ten seconds, in place of HighLevel's 100 (and 200,000 a day).
+    /// Calls that each location accepts in ten seconds, instead of HighLevel's 100 (and 200,000 a day).
     #[arg(long, value_name = "NUMBER")]
     calls_per_interval: Option<NonZeroUsize>,
     /// File that keeps the records between two runs (SQLite).
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// File that gets a line of JSON for each request before it is answered: the request, its status and trace, and how
-    /// many records it changed. Lines are appended.
+    /// File to which a line of JSON is appended for each request, before it is answered: the request, its status and
+    /// trace, and the number of changed records.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// Redirect address of the Marketplace app; may be repeated. As at HighLevel it must begin with https://.
+    /// Redirect address of the Marketplace app. May be repeated. As at HighLevel it must begin with https://.
     #[arg(long = "redirect", value_name = "URL")]
     redirects: Vec<String>,
-    /// Accept redirect addresses at this machine, which HighLevel refuses.
+    /// Accept redirect addresses on this machine, which HighLevel refuses.
     #[arg(long)]
     loopback_redirects: bool,
-    /// Where the Marketplace app's webhooks go.
+    /// Address for the webhooks of the Marketplace app.
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
 }

@@ -28,19 +28,19 @@ use crate::telemetry::Telemetry;
 
 #[derive(Args)]
 pub(super) struct Serve {
-    /// Address and port to listen on; without it the setting server.listen, 127.0.0.1:8100 by default.
+    /// Address and port to listen on. The default is the setting server.listen, 127.0.0.1:8100 by default.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Port alone; the address stays.
+    /// Only the port. The address stays as it is.
     #[arg(long, value_name = "NUMBER", conflicts_with = "listen")]
     port: Option<u16>,
-    /// Value of the Host header to serve beside localhost; may be repeated.
+    /// Host name to serve in addition to localhost. May be repeated.
     #[arg(long = "allowed-host", value_name = "HOST")]
     allowed_hosts: Vec<String>,
-    /// Web page that may call, such as https://app.example.com; may be repeated.
+    /// Web page that may call, such as https://app.example.com. May be repeated.
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
-    /// What protects tokens on a network: `proxy` is a reverse proxy with TLS in front, `off` is nothing.
+    /// Protection of tokens on a network: `proxy` is a reverse proxy with TLS in front, `off` is no protection.
     /// `required`, the default, serves only this machine.
     #[arg(long, value_name = "WHAT")]
     tls: Option<String>,

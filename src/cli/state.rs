@@ -14,9 +14,9 @@ use crate::config::Flags;
 
 #[derive(Subcommand)]
 pub(super) enum StateCommand {
-    /// Show where the state is, its size, and how many records of each kind it has.
+    /// Show the place and size of the state, and its number of records of each kind.
     Info(ListFlags),
-    /// Make a full copy of the state while servers continue. The copy does not contain the key that opens it.
+    /// Copy the whole state while servers continue. The copy does not contain the key that opens it.
     Backup {
         /// A file that does not exist yet.
         file: PathBuf,
@@ -25,7 +25,7 @@ pub(super) enum StateCommand {
         #[command(flatten)]
         of: StateFlags,
     },
-    /// Replace the state by a copy, while no server runs. The replaced state is kept beside it.
+    /// Replace the state by a copy while no server runs. The replaced state is kept beside it.
     Restore {
         /// A file that `state backup` made.
         file: PathBuf,
@@ -34,10 +34,10 @@ pub(super) enum StateCommand {
         #[command(flatten)]
         of: StateFlags,
     },
-    /// Copy the state from its file into an empty PostgreSQL database, while no server runs. The file stays as it is.
-    /// For servers on several machines, which then name the database in state.url.
+    /// Copy the state from its file into an empty PostgreSQL database while no server runs. The file stays as it is.
+    /// This is for servers on several machines, which then name the database in state.url.
     Copy {
-        /// postgres://USER@HOST/DATABASE; its password may stand in PGPASSWORD.
+        /// postgres://USER@HOST/DATABASE. The password may be in PGPASSWORD.
         #[arg(long, value_name = "URL")]
         to: SecretString,
         #[command(flatten)]
@@ -45,8 +45,8 @@ pub(super) enum StateCommand {
         #[command(flatten)]
         of: StateFlags,
     },
-    /// Seal everything under the first of state.keys; the others are not needed afterwards. First start every server
-    /// with the new key: a server that has only the old one can then open nothing.
+    /// Seal everything with the first key of state.keys. The other keys are not needed afterwards. Before this, start
+    /// every server with the new key: a server that has only the old one can then open nothing.
     Rekey(ListFlags),
 }
 

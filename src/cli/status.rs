@@ -41,8 +41,8 @@ const MOST_KINDS: usize = 5;
 
 #[derive(Args)]
 pub(super) struct StatusCommand {
-    /// Only check whether the server of these settings is ready for calls, without opening the store: for health checks
-    /// of containers and services. Exit code 1 if it is not.
+    /// Only check whether the server of these settings is ready for calls, without opening the store. Exit code 1 if it
+    /// is not. This is for health checks of containers and services.
     #[arg(long, conflicts_with = "sandbox")]
     ready: bool,
     #[command(flatten)]

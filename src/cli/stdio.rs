@@ -29,19 +29,19 @@ use state::logins::Logins;
 
 #[derive(Args)]
 pub(super) struct Stdio {
-    /// Which tools: official, orchestrator, legacy, compat, or toolsets joined by `+`, such as
-    /// contacts+calendars; all for every tool. Each with /readonly or without.
+    /// Tools to serve: official, orchestrator, legacy, compat, all, or toolsets joined by `+`, such as
+    /// contacts+calendars. Each may have /readonly behind it.
     #[arg(long, value_name = "SURFACE", default_value = USUAL, hide_default_value = true)]
     tools: String,
-    /// Act in one of the server's own locations, by its alias; without it and without HIGHLEVEL_TOKEN,
-    /// calls name theirs in `location`.
+    /// Act in one of the server's own locations, by its alias. Without it and without HIGHLEVEL_TOKEN, each call names
+    /// its location in `location`.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
     /// Serve a simulated HighLevel with made-up records instead of an account.
     #[arg(long)]
     sandbox: bool,
     /// Serve the tools of a remote server, with the access key in HIGHLEVEL_TOKEN or the sign-in of `highlevel-mcp
-    /// login`. The address may name the tools, as https://mcp.example.com/mcp/orchestrator does.
+    /// login`. The address may choose the tools, such as https://mcp.example.com/mcp/orchestrator.
     #[arg(long, value_name = "URL", conflicts_with_all = ["tools", "location", "sandbox"])]
     url: Option<String>,
 }

@@ -23,13 +23,13 @@ use tool::Tool;
 
 #[derive(Subcommand)]
 pub(super) enum ToolsCommand {
-    /// Every tool with its effect and title.
+    /// List every tool with its effect and title.
     List(ToolListFlags),
-    /// The tools that do what you want, the best first.
+    /// Find tools by a description, the best match first.
     Search(ToolSearchFlags),
-    /// One tool: what it does, what it takes, how it is called and what comes back.
+    /// Show one tool: its purpose, arguments, an example call and its answer.
     Show(ToolShowFlags),
-    /// The scopes that a token needs, and which tools need each.
+    /// List the scopes that a token needs, with the tools that need each.
     Scopes(ScopesFlags),
 }
 
@@ -49,10 +49,10 @@ pub(super) struct ToolSearchFlags {
     /// What you want to do, in a few words.
     #[arg(required = true)]
     words: Vec<String>,
-    /// Most tools that are shown.
+    /// Largest number of tools to show.
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=20))]
     limit: u8,
-    /// As JSON, as search_operations answers it.
+    /// Print JSON, the answer of search_operations.
     #[arg(long)]
     json: bool,
 }
@@ -62,10 +62,10 @@ pub(super) struct ToolShowFlags {
     /// Tool name.
     #[arg(value_name = "TOOL")]
     name: String,
-    /// Of this endpoint: legacy and compat have tools of the same names as others.
+    /// Endpoint of the tool. Needed because legacy and compat have tools with the same names as others.
     #[arg(long, value_name = "ENDPOINT")]
     endpoint: Option<String>,
-    /// The tool alone as JSON, as clients list it.
+    /// Print only the tool as JSON, as clients list it.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -77,10 +77,11 @@ pub(super) struct ScopesFlags {
     /// Toolsets joined by `+`.
     #[arg(value_name = "TOOLSETS", default_value = "all")]
     toolsets: String,
-    /// The scopes alone, one a line.
+    /// Print only the scopes, one per line.
     #[arg(long, conflicts_with_all = ["app", "json"])]
     plain: bool,
-    /// On one line, as a Marketplace app for sub-accounts asks for them: without those that only an agency's app may have.
+    /// Print the scopes on one line, for a Marketplace app for sub-accounts. Scopes that only an agency's app may have
+    /// are left out.
     #[arg(long, conflicts_with = "json")]
     app: bool,
     #[command(flatten)]

@@ -21,23 +21,23 @@ use state::vault::Vault;
 
 #[derive(Args)]
 pub(super) struct UsageCommand {
-    /// A month, such as 2026-11. The default is the current month.
+    /// Month, such as 2026-11. The default is the current month.
     #[arg(long, value_name = "MONTH", value_parser = month, conflicts_with_all = ["from", "to"])]
     month: Option<(Date, Date)>,
-    /// The first day, such as 2026-11-25.
+    /// First day, such as 2026-11-25.
     #[arg(long, value_name = "DAY")]
     from: Option<Date>,
-    /// The last day; without it, today.
+    /// Last day. The default is today.
     #[arg(long, value_name = "DAY", requires = "from")]
     to: Option<Date>,
-    /// What the sums are grouped by; may be repeated, or several with commas [default: principal,location; of --csv
-    /// day,principal,location,effect].
+    /// Grouping of the sums. May be repeated, or have several values with commas [default: principal,location; with
+    /// --csv day,principal,location,effect].
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     by: Vec<UsageKey>,
-    /// Of one location: its alias, or its id at HighLevel.
+    /// Only this location: its alias, or its id at HighLevel.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
-    /// As CSV for spreadsheets, with names and ids, and the ref of customers.
+    /// Print CSV for spreadsheets, with names and ids, and the ref of customers.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
     #[command(flatten)]

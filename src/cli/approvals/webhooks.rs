@@ -12,7 +12,7 @@ use crate::config::{Config, Flags};
 
 #[derive(Subcommand)]
 pub(in crate::cli) enum WebhooksCommand {
-    /// Send a sample to each, and say what came of it. Fails where one did not take it.
+    /// Send a sample notice to each receiver and show the results. Fails if a receiver did not accept it.
     Test {
         #[command(flatten)]
         output: OutputFlags,

@@ -13,7 +13,7 @@ use crate::config::Flags;
 
 #[derive(Args)]
 pub(in crate::cli) struct EventList {
-    /// How many of the newest.
+    /// Number of events, the newest first.
     #[arg(short = 'n', value_name = "N", default_value_t = 20)]
     count: usize,
     #[command(flatten)]

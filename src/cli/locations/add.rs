@@ -21,17 +21,17 @@ const OPEN: u32 = 0o077;
 
 #[derive(Args)]
 pub(in crate::cli) struct Add {
-    /// What calls, endpoints and policies call it: a-z, 0-9, - and _.
+    /// Short name of the location for calls, endpoints and rules: a-z, 0-9, - and _.
     alias: String,
-    /// Its id in HighLevel, or the address of a page of the sub-account, in which the id stands.
+    /// Id of the location at HighLevel, or the address of any page of the sub-account, which contains the id.
     #[arg(long)]
     location_id: String,
-    /// What people call it.
+    /// Name of the location for people.
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
     credential: TokenSource,
-    /// Add it without trying whether the token reaches the location.
+    /// Add the location without testing its token.
     #[arg(long)]
     no_check: bool,
     #[command(flatten)]
@@ -61,16 +61,16 @@ enum AddCheck {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct TokenSource {
-    /// File that holds the token.
+    /// File with the token.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Environment variable that holds it where the server runs.
+    /// Environment variable with the token, where the server runs.
     #[arg(long, value_name = "NAME")]
     token_env: Option<String>,
     /// Read the token from stdin and keep it in the system's keyring.
     #[arg(long)]
     token_keyring: bool,
-    /// Company of the settings whose token reaches it.
+    /// Company of the settings whose token reaches the location.
     #[arg(long, value_name = "ALIAS")]
     company: Option<String>,
 }

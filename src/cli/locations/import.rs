@@ -21,26 +21,26 @@ use crate::upstream::TenantId;
 
 #[derive(Args)]
 pub(in crate::cli) struct LocationImport {
-    /// CSV file. Its first line names the columns: alias, location_id, and one of token, token_file, token_env and company;
-    /// name where there is one. Without an alias it is made of the name. - is stdin.
+    /// CSV file, or - for stdin. Its first line names the columns: alias, location_id, one of token, token_file,
+    /// token_env and company, and optionally name. Without an alias, it is derived from the name.
     #[arg(
         required_unless_present = "from_agency",
         conflicts_with = "from_agency"
     )]
     file: Option<PathBuf>,
-    /// Take the locations in which the app of this company of the settings is installed. Without a name those of the agency
-    /// of HIGHLEVEL_TOKEN are printed as CSV, for their tokens to be filled in: the token of an agency's private
-    /// integration reaches none of them.
+    /// Add the locations where the app of this company of the settings is installed. Without a company, print the
+    /// locations of the agency of HIGHLEVEL_TOKEN as CSV, where you fill in their tokens: the token of an agency's
+    /// private integration reaches none of them.
     #[arg(long, value_name = "COMPANY", num_args = 0..=1)]
     from_agency: Option<Option<String>>,
-    /// Folder for the tokens of the column token, a file each that its owner alone may read; without it `tokens` beside the
-    /// file of settings.
+    /// Folder for the tokens of the column `token`, one file each, readable only by its owner. The default is `tokens`
+    /// beside the settings file.
     #[arg(long, value_name = "FOLDER")]
     tokens_in: Option<PathBuf>,
-    /// Say what would be added, and write nothing.
+    /// Show what would be added, and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Do not try whether the tokens reach the locations.
+    /// Do not test the tokens.
     #[arg(long)]
     no_check: bool,
     #[command(flatten)]

@@ -30,7 +30,7 @@ pub(in crate::cli) type Trial = Result<String, String>;
 
 #[derive(Args)]
 pub(in crate::cli) struct LocationTest {
-    /// Which; without one all.
+    /// Aliases of the locations. Without any, all are tested.
     aliases: Vec<String>,
     #[command(flatten)]
     output: OutputFlags,

@@ -30,19 +30,19 @@ const EVERY: &str = "*";
 pub(in crate::cli) struct Explain {
     /// Tool name; `highlevel-mcp tools list` shows them.
     tool: String,
-    /// Alias of the location that is called for.
+    /// Alias of the location of the call.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
-    /// Policy of the access key.
+    /// Section of rules that the access key has.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["key", "connection"])]
     policy: Option<String>,
-    /// Access key that calls, by its name or id: with the policy and the rules that it has.
+    /// Name or id of the calling access key, whose rules apply.
     #[arg(long, value_name = "NAME", conflicts_with = "connection")]
     key: Option<String>,
-    /// Connection that calls, by its id, or by its client's name where that has one alone: with all rules that hold for it.
+    /// Id of the calling connection, whose rules apply. The client's name is enough if it has only one connection.
     #[arg(long, value_name = "ID")]
     connection: Option<String>,
-    /// File of rules; without it the one of the setting policy.file.
+    /// File of rules. The default is the setting policy.file.
     #[arg(long)]
     file: Option<PathBuf>,
     #[command(flatten)]

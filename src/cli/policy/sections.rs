@@ -19,22 +19,22 @@ use state::rule_sections::{NewRuleSection, RuleSection, RuleSections};
 pub(in crate::cli) enum SectionsCommand {
     /// List the stored sections.
     List(ListFlags),
-    /// Show one.
+    /// Show one section.
     Show(WhichSection),
-    /// Write one. Running servers apply it within 0.2 seconds.
+    /// Write a section. Running servers apply it within 0.2 seconds.
     Put {
         #[command(flatten)]
         which: WhichSection,
-        /// File of its keys, such as `read_only = true`; - reads standard input.
+        /// File with the section's keys, such as `read_only = true`, or - for stdin.
         file: PathBuf,
     },
-    /// Remove one. Afterwards, keys, people and connections that use it are denied everything.
+    /// Remove a section. Everything is then denied to the keys, people and connections that use it.
     Remove(WhichSection),
 }
 
 #[derive(Args)]
 pub(in crate::cli) struct WhichSection {
-    /// As access keys name it: of a-z, 0-9, - and _.
+    /// Name of the section: a-z, 0-9, - and _.
     name: String,
     #[command(flatten)]
     output: OutputFlags,
