@@ -107,8 +107,8 @@ impl StateFlags {
         let config = self.config(flags)?;
         if let Some(path) = missing_store(&config)? {
             return Err(CliError(format!(
-                "there is no store {}: no server has kept anything there; give --state, --base-url or --sandbox as the \
-                 server has them",
+                "there is no store {}: no server has stored anything there. Give the same --state, --base-url or \
+                 --sandbox as the server has",
                 path.display()
             )));
         }
@@ -147,7 +147,7 @@ impl StateFlags {
         match config.keeps_state()? {
             true => Ok(config),
             false => Err(CliError(
-                "there is no state: state.folder is none; give --state FOLDER".to_owned(),
+                "there is no state, because state.folder is none. Give --state FOLDER".to_owned(),
             )),
         }
     }
@@ -356,7 +356,7 @@ fn prepared_by(
         // Nobody chose that folder, and made-up records need none. A container may have no home that can be written.
         let is_chosen = !config.state.folder.as_os_str().is_empty() || config.database()?.is_some();
         if !is_chosen && let Err(what) = open_store(&config) {
-            output::note(format_args!("Nothing of this sandbox is kept: {what}"));
+            output::note(format_args!("Nothing of this sandbox is stored: {what}"));
             config.state.keep_nothing();
         }
     }
@@ -364,7 +364,8 @@ fn prepared_by(
     let telemetry = telemetry(&config).map_err(CliError)?;
     if config.upstream.is_plain_text() {
         tracing::warn!(
-            "upstream.base_url is http:// and another machine: everybody on the way there can read the tokens; give https://"
+            "upstream.base_url begins with http:// and is on another machine: everybody on the way there can read the \
+             tokens. Give https://"
         );
     }
     let controls = Controls::open(&config, &transport).map_err(CliError)?;
@@ -428,14 +429,14 @@ fn account(
     match (all.next(), all.next()) {
         (Some(only), None) => usable(only),
         (Some(one), Some(_)) => Err(CliError(format!(
-            "several locations are in the settings: name one by --location, such as --location {}; `highlevel-mcp \
+            "the settings have several locations. Name one by --location, such as --location {}; `highlevel-mcp \
              locations list` shows them",
             one.configured.alias
         ))),
         (None, _) => Err(CliError(
-            "no HighLevel token: set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, Private \
-             Integrations) and HIGHLEVEL_LOCATION_ID to its location, or run `highlevel-mcp init`; with a Marketplace app in \
-             the settings, `highlevel-mcp login --highlevel`"
+            "there is no HighLevel token. Set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, \
+             Private Integrations) and HIGHLEVEL_LOCATION_ID to its location, or run `highlevel-mcp init`. If the \
+             settings have a Marketplace app, `highlevel-mcp login --highlevel` signs in"
                 .to_owned(),
         )),
     }

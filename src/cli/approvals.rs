@@ -100,7 +100,7 @@ fn list(of: &StateFlags, flags: &Flags, all: bool, output: OutputFlags) -> Resul
         .map(|approval| ApprovalItem::new(approval, &names, now, of))
         .collect();
     let none = match all {
-        false => "Nothing waits for an approval. --all shows what was decided in the last week.",
+        false => "No call waits for an approval. --all shows those of the last week.",
         true => "No call has waited for an approval in the last week.",
     };
     output.rows(&items, none)
@@ -136,7 +136,7 @@ impl Decision {
         let what = match (approve, decided.runs_alone, &done) {
             (false, ..) => "is denied".to_owned(),
             (true, false, _) => format!(
-                "is approved; its client must call again by {:.0}",
+                "is approved. Its client must call again by {:.0}",
                 decided.expires
             ),
             (true, true, Some(done)) => {
@@ -145,7 +145,7 @@ impl Decision {
                 format!("is approved, and the call {how}: {answer}")
             }
             (true, true, None) => format!(
-                "is approved; a running server makes the call, or its client when it comes back, until {:.0}",
+                "is approved. A running server makes the call, or its client does when it calls again, until {:.0}",
                 decided.expires
             ),
         };

@@ -25,7 +25,7 @@ use state::audit::{AuditQuery, AuditRecord, Follow, lines, records};
 const PAUSE: Duration = Duration::from_millis(500);
 
 const NO_CALLS: &str =
-    "The audit is empty: it holds calls that change something, and refusals. Reads are not in it.";
+    "The audit is empty. It holds calls that change something, and refusals, but no reads.";
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
@@ -158,7 +158,7 @@ impl AuditSearch {
         let mut found = records(&store, &query)?;
         tell(&found.unreadable);
         let mut none =
-            "No call fits that. `highlevel-mcp audit tail` shows the last ones.".to_owned();
+            "No call matches. `highlevel-mcp audit tail` shows the last calls.".to_owned();
         if let Some(name) = self.who {
             let queries: Vec<AuditQuery> = KnownNames::read(&config, &store)?
                 .callers_named(&name)
@@ -171,7 +171,8 @@ impl AuditSearch {
             let is_by = |record: &AuditRecord| queries.iter().any(|query| query.fits(record));
             found.records.retain(is_by);
             none = format!(
-                "No call of {name} fits that. `highlevel-mcp keys list`, `connections list` and `people list` show who is known."
+                "No call of {name} matches. `highlevel-mcp keys list`, `connections list` and `people list` show the \
+                 known names."
             );
         }
         let rows = rows(&found.records, &config, &store)?;
@@ -193,7 +194,7 @@ impl AuditShow {
         };
         if other.is_some() {
             return Err(CliError(format!(
-                "several calls begin with {}; give more of the id",
+                "several ids begin with {}. Give more of the id",
                 self.id
             )));
         }
@@ -214,7 +215,7 @@ fn rows<'a>(
         .map(|record| AuditRow::new(record, &names, config));
     let rows: Vec<AuditRow> = rows.collect::<Result<_, CliError>>()?;
     if config.upstream.simulated && !rows.is_empty() {
-        eprintln!("Calls to the sandbox: they reached nobody.");
+        eprintln!("These calls went to the sandbox and reached nobody.");
     }
     Ok(rows)
 }
@@ -257,7 +258,7 @@ fn print_all(lines: &[String]) -> Result<(), CliError> {
 fn tell(unreadable: &[i64]) {
     for line in unreadable {
         eprintln!(
-            "line {line} of the audit is not understood: a later version wrote it, or the store is damaged"
+            "line {line} of the audit cannot be read: a later version wrote it, or the store is damaged"
         );
     }
 }

@@ -199,9 +199,9 @@ impl CallCommand {
         }
         self.show(&answer.text)?;
         let confirm = token.map_or_else(String::new, |token| {
-            format!(", or with confirm={token} beside the same arguments, within 30 minutes")
+            format!(", or with confirm={token} and the same arguments, within 30 minutes")
         });
-        eprintln!("nothing was sent: repeat the command with --yes to send it{confirm}");
+        eprintln!("nothing was sent. Repeat the command with --yes to send it{confirm}");
         Ok(None)
     }
 
@@ -239,7 +239,7 @@ impl CallCommand {
             (_, None) => self.show(&text)?,
             (_, Some(_)) => {
                 self.show(&text)?;
-                eprintln!("give --output FILE to have it written there");
+                eprintln!("give --output FILE to write it there");
             }
         }
         Ok(())
@@ -295,7 +295,7 @@ impl Call<'_> {
         if self.dry_run {
             if !has_dry_run(self.tool)? {
                 return Err(CliError(format!(
-                    "{name} has no dry run; `highlevel-mcp call --dry-run` shows what an operation would send"
+                    "{name} has no dry run. `highlevel-mcp call --dry-run` shows what an operation would send"
                 )));
             }
             arguments.insert(DRY_RUN.to_owned(), true.into());
@@ -361,8 +361,8 @@ fn person_decides(handle: &str, page: Option<&str>, sandbox: bool) -> String {
     let sandbox = if sandbox { " --sandbox" } else { "" };
     let page = page.map_or_else(String::new, |page| format!(" or at {page}"));
     format!(
-        "nothing was sent: a person decides, by `highlevel-mcp approvals approve {handle}{sandbox}`{page}; then repeat the \
-         command with confirm={handle} beside the same arguments"
+        "nothing was sent. A person has to approve it with `highlevel-mcp approvals approve {handle}{sandbox}`{page}. \
+         Then repeat the command with confirm={handle} and the same arguments"
     )
 }
 

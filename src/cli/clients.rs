@@ -65,21 +65,24 @@ impl ClientsCommand {
                 let rows: Vec<ClientRow> = clients.iter().map(ClientRow::new).collect();
                 list.output.rows(
                     &rows,
-                    "No client is known yet. One that signs in is known from then on; `highlevel-mcp clients add` makes another.",
+                    "No client is known yet. A client becomes known when it signs in. `highlevel-mcp clients add` adds \
+                     one that cannot register itself.",
                 )?;
             }
             Self::Add(add) => add.run(flags)?,
             Self::Block(which) => {
                 let client = which.open(flags)?.block(&which.id, true).wait()?;
-                which.report(&client, "connects no more, and its connections have ended; running servers refuse them within 0.2 seconds")?;
+                which.report(&client, "is blocked, and its connections have ended. Running servers refuse them within \
+                                       0.2 seconds")?;
             }
             Self::Unblock(which) => {
                 let client = which.open(flags)?.block(&which.id, false).wait()?;
-                which.report(&client, "may connect again; people have to allow it anew")?;
+                which.report(&client, "may connect again. People have to allow it again")?;
             }
             Self::Remove(which) => {
                 let client = which.open(flags)?.remove(&which.id).wait()?;
-                which.report(&client, "is forgotten, and its connections have ended; running servers refuse them within 0.2 seconds")?;
+                which.report(&client, "is removed, and its connections have ended. Running servers refuse them within \
+                                       0.2 seconds")?;
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -154,7 +154,7 @@ fn read_from(flags: &Flags) -> Result<String, CliError> {
         .map(|path| path.display().to_string())
         .collect();
     Ok(format!(
-        "no file of settings: there is no {}",
+        "no settings file: there is no {}",
         places.join(" and no ")
     ))
 }

@@ -112,8 +112,10 @@ impl Connect {
         if let Some(stray) = &self.stray {
             let stray = stray.display();
             return Err(CliError(match self.write {
-                Some(None) => format!("give the file behind an equals sign: --write={stray}"),
-                _ => format!("{stray} is not a flag; to add it to that file give --write={stray}"),
+                Some(None) => format!("give the file after an equals sign: --write={stray}"),
+                _ => format!(
+                    "{stray} is not a flag. To add the configuration to that file give --write={stray}"
+                ),
             }));
         }
         let config = Config::load(flags)?;
@@ -125,15 +127,15 @@ impl Connect {
                 && client.can_sign_in());
         if signs_in && !client.can_sign_in() {
             return Err(CliError(format!(
-                "{} does not sign in by itself: make an access key (`highlevel-mcp keys create`) and give --key, and --url \
-                 with the host of oauth.header_host",
+                "{} cannot sign in. Create an access key (`highlevel-mcp keys create`) and give --key, and --url with \
+                 the host of oauth.header_host",
                 client.name()
             )));
         }
         if !signs_in && !client.can_send_token() {
             return Err(CliError(format!(
-                "{0} connects by signing in, over the internet: set oauth.url and run this again, or give --sign-in and --url \
-                 with the address at which {0} reaches the server",
+                "{0} connects over the internet and signs in. Set oauth.url and run this again, or give --sign-in and \
+                 --url with the address at which {0} reaches the server",
                 client.name()
             )));
         }
@@ -200,7 +202,7 @@ impl Server {
         }
         let Some(entry) = self.written_entry(client)? else {
             return Err(CliError(format!(
-                "{}'s file holds the token itself: set HIGHLEVEL_TOKEN, or give --key, and run this again",
+                "the file of {} contains the token itself. Set HIGHLEVEL_TOKEN or give --key, and run this again",
                 client.name()
             )));
         };
@@ -218,7 +220,7 @@ impl Server {
             ),
             WriteOutcome::Backed(backup) => {
                 let shown = format!(
-                    "{place} has {NAME} now; {then}. The file before is {}\n",
+                    "{place} has {NAME} now; {then}. The previous file is {}\n",
                     backup.display()
                 );
                 (SetupOutcome::Added, Some(backup), shown)
@@ -263,7 +265,7 @@ pub(super) fn check_takes_key(client: Client) -> Result<(), CliError> {
     match client.can_send_token() {
         true => Ok(()),
         false => Err(CliError(format!(
-            "{} sends no keys, it signs in: `highlevel-mcp connect --help`",
+            "{} sends no keys. It signs in: see `highlevel-mcp connect --help`",
             client.name()
         ))),
     }

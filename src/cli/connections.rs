@@ -96,7 +96,8 @@ impl ConnectionList {
             .collect();
         let none = match self.ended {
             false => {
-                "No client is connected. Give people the address of this server: `highlevel-mcp connect` shows how each client takes it."
+                "No client is connected. Give people the address of this server: `highlevel-mcp connect` prints the \
+                 configuration of each client."
             }
             true => "No client was ever connected.",
         };
@@ -117,15 +118,15 @@ impl End {
         let text = match (ended, one) {
             (0, Some(id)) => {
                 return Err(CliError(format!(
-                    "there is no connection {id} that has not ended; `highlevel-mcp connections list` shows all"
+                    "there is no open connection {id}; `highlevel-mcp connections list` shows all"
                 )));
             }
-            (0, None) => "there was no such connection; nothing has changed\n".to_owned(),
+            (0, None) => "there is no such connection. Nothing has changed\n".to_owned(),
             (1, _) => {
-                "1 connection has ended; running servers refuse it within 0.2 seconds\n".to_owned()
+                "1 connection has ended. Running servers refuse it within 0.2 seconds\n".to_owned()
             }
             (several, _) => format!(
-                "{several} connections have ended; running servers refuse them within 0.2 seconds\n"
+                "{several} connections have ended. Running servers refuse them within 0.2 seconds\n"
             ),
         };
         self.output.record(&json!({"ended": ended}), text)
@@ -251,7 +252,7 @@ impl TableRow<5> for GrantRow<'_> {
 /// Its locations and rules.
 fn describe(grant: &GrantRecord) -> String {
     let locations = match grant.locations.as_slice() {
-        [one] if one == "*" => "every location, new ones too".to_owned(),
+        [one] if one == "*" => "every location, future ones too".to_owned(),
         aliases => aliases.join(", "),
     };
     let rules = grant

@@ -76,7 +76,10 @@ impl SignInLink {
         if opens && open::that_detached(&link.url).is_ok() {
             eprintln!("Your browser opens the page. If it does not, open this link yourself.");
         }
-        eprintln!("Whoever opens it within 30 minutes {}:", link.effect);
+        eprintln!(
+            "The person who opens this link within 30 minutes {}:",
+            link.effect
+        );
         // In any case: the browser may be another user's, or on another screen.
         self.output.record(&link, format_args!("{}\n", link.url))
     }
@@ -129,21 +132,21 @@ fn address(config: &Config) -> Result<String, CliError> {
     let listen = config.server.listen;
     if !listen.ip().is_loopback() {
         return Err(CliError(format!(
-            "the server listens on {listen}, where other machines reach it; there the pages need oauth.url, the address that \
+            "other machines can reach the server at {listen}. The console then needs oauth.url, the address that \
              people and clients use, such as \"https://mcp.example.com\""
         )));
     }
     if config.server.tls == Tls::Proxy {
         return Err(CliError(
-            "a proxy stands before the server (--tls proxy); the pages then need oauth.url, the address that people and \
-             clients use, such as \"https://mcp.example.com\""
+            "the server runs behind a proxy (--tls proxy). The console then needs oauth.url, the address that people \
+             and clients use, such as \"https://mcp.example.com\""
                 .to_owned(),
         ));
     }
     if listen.port() == 0 {
         return Err(CliError(
-            "the settings let the system choose the server's port; give --listen with the address that the server says at \
-             its start"
+            "the system chooses the server's port (server.listen has port 0). Give --listen with the address that the \
+             server printed at its start"
                 .to_owned(),
         ));
     }
@@ -155,7 +158,7 @@ fn note_absent_server(config: &Config) {
     let listen = config.server.listen;
     if !config.oauth.is_on() && TcpStream::connect_timeout(&listen, PATIENCE).is_err() {
         eprintln!(
-            "Note: no server answers at {listen} yet; start `highlevel-mcp serve`, or give --listen."
+            "Note: no server answers at {listen} yet. Start `highlevel-mcp serve`, or give --listen."
         );
     }
 }
@@ -173,7 +176,7 @@ pub(super) fn announce_first_link(config: &Config, store: &Store) {
         ),
         Err(CliError(error)) => tracing::warn!(
             %error,
-            "no link for the first operator; `highlevel-mcp console link` makes one"
+            "there is no link for the first operator; `highlevel-mcp console link` creates one"
         ),
     }
 }

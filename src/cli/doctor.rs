@@ -116,8 +116,7 @@ impl Doctor {
         let mut caller = super::account(&config, &pipeline, None)?;
         let claims = Claims::parse(config.account.token.expose_secret());
         if !account::location(&mut caller, claims.as_ref(), &mut Vec::new()) {
-            let what =
-                "no location: set HIGHLEVEL_LOCATION_ID (the URL of the sub-account contains it)";
+            let what = "no location. Set HIGHLEVEL_LOCATION_ID (the address of the sub-account's pages contains it)";
             return Err(CliError(what.to_owned()));
         }
         if self.writes && !self.yes && !agreed()? {
@@ -130,14 +129,15 @@ impl Doctor {
         })?;
         pipeline.telemetry().finish();
         print(format_args!(
-            "{} holds names and types of what HighLevel answered, and no values; read it before you share it\n",
+            "{} holds the names and types of HighLevel's answers, and no values. Read it before you share it\n",
             file.display()
         ))?;
         match throw_away {
             live::ThrowAway::NotMade | live::ThrowAway::Deleted => Ok(ExitCode::SUCCESS),
             live::ThrowAway::Left(name) => {
                 print(format_args!(
-                    "the contact \"highlevel-mcp live report {name}\" may still be there: look for it in HighLevel and delete it\n"
+                    "the contact \"highlevel-mcp live report {name}\" may still exist. Look for it in HighLevel and \
+                     delete it\n"
                 ))?;
                 Ok(ExitCode::from(1))
             }
@@ -148,12 +148,12 @@ impl Doctor {
 /// Asks the person at the terminal. Without a terminal nobody can be asked.
 fn agreed() -> Result<bool, CliError> {
     if !can_ask() {
-        let what = "--writes changes the account: give --yes where nobody can be asked";
+        let what = "--writes changes the account. Give --yes, because nobody can be asked here";
         return Err(CliError(what.to_owned()));
     }
     ask(
-        "This makes a contact in your account, changes it, adds a note and the tag \"highlevel-mcp live report\", and \
-         deletes it. Workflows that start with a new contact or tag will start. Go on?",
+        "This creates a contact in your account, changes it, adds a note and the tag \"highlevel-mcp live report\", \
+         and deletes it. Workflows that are triggered by a new contact or tag will start. Continue?",
     )
 }
 
@@ -203,7 +203,7 @@ async fn examine(
         account::token(claims.as_ref(), secret.starts_with("pit-"), &mut findings);
     }
     if !account::location(&mut caller, claims.as_ref(), &mut findings) {
-        obstacle = obstacle.or(Some("no location to try it on"));
+        obstacle = obstacle.or(Some("no location to test it on"));
     }
     let scopes = claims.and_then(|claims| claims.scopes);
     let probed = probes::run(pipeline, official, &caller, scopes.as_deref(), obstacle);
@@ -233,7 +233,7 @@ async fn reach(transport: &Transport, findings: &mut Vec<Finding>) -> bool {
             let which = if ahead > 0 { "behind" } else { "ahead of" };
             let off = ahead.abs();
             let what = format!(
-                "{off} s {which} HighLevel's: whether a token has expired is judged wrongly; set this machine's clock"
+                "{off} s {which} HighLevel's, so that expired tokens are not recognised. Set this machine's clock"
             );
             Finding::new(CheckMark::Warning, "clock", what)
         }

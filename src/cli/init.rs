@@ -164,7 +164,7 @@ impl Init {
             client.show(self.output)?;
         }
         print(format_args!(
-            "Start the server with `{serve}`; `highlevel-mcp doctor` says whether all is well\n"
+            "Start the server with `{serve}`; `highlevel-mcp doctor` checks everything\n"
         ))?;
         Ok(ExitCode::SUCCESS)
     }
@@ -200,7 +200,8 @@ impl Init {
             (.., Some(_)) if self.location.is_some() => Ok(Some(Work::Account)),
             (.., Some(person)) => person.work(!known.is_empty()),
             (.., None) => Err(CliError(
-                "nobody can be asked here: give --sandbox, or --token-file FILE and --location ID; --client NAME connects a client"
+                "nobody can be asked here. Give --sandbox, or --token-file FILE and --location ID. --client NAME \
+                 connects a client"
                     .to_owned(),
             )),
         }
@@ -227,7 +228,7 @@ impl Init {
             (Some(given), _) => location_id(given)?,
             (None, Some(person)) => person.location()?,
             (None, None) => {
-                let what = "give --location: the id of the sub-account, or the address of one of its pages";
+                let what = "give --location: the id of the sub-account, or the address of any of its pages";
                 return Err(CliError(what.to_owned()));
             }
         };
@@ -245,7 +246,7 @@ impl Init {
         };
         match taken.contains(&alias) {
             true => Err(CliError(format!(
-                "there is a location {alias} already; give another --alias"
+                "there is already a location {alias}. Give another --alias"
             ))),
             false => Ok(NewAccount {
                 alias,

@@ -85,11 +85,17 @@ impl Invite {
         })?;
         let url = sign_in::url(&config)?;
         let (who, whom) = match self.uses {
-            1 => ("Whoever opens it first joins".to_owned(), "that person"),
-            uses => (format!("The first {uses} who open it join"), "those people"),
+            1 => (
+                "The first person who opens it joins".to_owned(),
+                "that person",
+            ),
+            uses => (
+                format!("The first {uses} people who open it join"),
+                "those people",
+            ),
         };
         eprintln!(
-            "This link invites {name}: {what}.\n{who}, until {:.0}; send it to {whom} alone.\nIt is not shown again:",
+            "This link invites {name}: {what}.\n{who}, until {:.0}. Send it only to {whom}.\nIt is not shown again:",
             record.expires
         );
         let address = format!("{url}/console/join#{}", text.expose_secret());

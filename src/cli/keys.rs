@@ -89,14 +89,14 @@ impl KeysCommand {
                 let rows: Vec<KeyRow> = keys.iter().map(KeyRow::new).collect();
                 list.output.rows(
                     &rows,
-                    "There are no access keys. `highlevel-mcp keys create --name NAME --location ALIAS` makes one.",
+                    "There are no access keys. `highlevel-mcp keys create --name NAME --location ALIAS` creates one.",
                 )?;
             }
             Self::Revoke { id, output, of } => {
                 let keys = Keys::new(&of.open(flags)?.1);
                 let record = keys.revoke(&id).wait()?;
                 let text = format!(
-                    "{} ({}) is revoked; running servers refuse it within 0.2 seconds\n",
+                    "{} ({}) is revoked. Running servers refuse it within 0.2 seconds\n",
                     record.id, record.name
                 );
                 output.record(&KeyRow::new(&record), text)?;
@@ -140,14 +140,14 @@ impl Create {
         let key = key.expose_secret();
         if record.agency {
             eprintln!(
-                "Careful: this key acts with the agency's own token. Whoever has it reaches every sub-account and every \
-                 user of the agency, whatever locations it names."
+                "Careful: this key acts with the agency's own token. It reaches every sub-account and every user of \
+                 the agency, whatever locations it names."
             );
         }
         if !record.return_urls.is_empty() {
             eprintln!(
-                "Careful: this key makes links for customers and gets the keys of what they connect. It belongs on a server of \
-                 yours, never into a browser or an app. Customers see its name: {}.",
+                "Careful: this key creates links for customers and gets keys for the locations that they connect. Keep \
+                 it on a server of yours, never in a browser or an app. Customers see its name: {}.",
                 record.name
             );
         }
@@ -158,11 +158,11 @@ impl Create {
         }
         let place = match (self.output.is_json(), self.client) {
             (true, _) => "It is `key`:",
-            (false, Some(_)) => "It stands in this:",
+            (false, Some(_)) => "This contains it:",
             (false, None) => "The client sends it with every request:",
         };
         eprintln!(
-            "The key of {}, {}, is shown now and never again. {place}",
+            "The key of {}, {}, is shown only once. {place}",
             record.name, record.id,
         );
         if self.output.is_json() {
@@ -184,7 +184,7 @@ impl Create {
             false => "hlk_…",
         };
         eprintln!(
-            "For a client's own form: {} connect NAME --key {shown}",
+            "For the configuration of a client: {} connect NAME --key {shown}",
             program()
         );
         Ok(())
@@ -269,7 +269,7 @@ impl TableRow<7> for KeyRow<'_> {
         };
         let locations = match (self.all_locations, self.locations) {
             (true, _) => "all".into(),
-            (false, []) => "none, makes connect links".into(),
+            (false, []) => "none, creates connect links".into(),
             (false, names) => Text::names(names),
         };
         [

@@ -137,7 +137,7 @@ fn list(config: &Config, output: OutputFlags) -> Result<(), CliError> {
     );
     output.rows(
         &rows,
-        "There is no location yet; `highlevel-mcp locations add --help` says how one is added.",
+        "There is no location yet. `highlevel-mcp locations add --help` shows how to add one.",
     )?;
     for fault in accounts.faults() {
         eprintln!("{fault}");

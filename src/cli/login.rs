@@ -87,7 +87,7 @@ impl Login {
         let address = ServerAddress::parse(url)?;
         if !address.is_private() {
             return Err(CliError(format!(
-                "{url} is not encrypted, and tokens would travel there; give an address that begins with https://"
+                "{url} is not encrypted, but tokens would be sent there. Give an address that begins with https://"
             )));
         }
         // Nobody signs in where it cannot be kept.
@@ -135,7 +135,7 @@ impl Login {
                     .map_err(|_| CliError("nobody signed in within ten minutes".to_owned()))??
             }
             None => read_address(
-                "When you have allowed it, your browser ends at a page that cannot be shown.",
+                "After you allow it, your browser ends at a page that cannot be shown.",
                 REDIRECT_TO_NOBODY,
             )?,
         };
@@ -183,8 +183,8 @@ impl Logout {
         let text = match &ended {
             Ok(()) => format!("You are signed out at {}.\n", address.origin),
             Err(CliError(why)) => format!(
-                "The login at {} is forgotten here, but the server could not be told ({why}): end the connection there, at \
-                 {0}/console.\n",
+                "The login at {} is removed here, but the server did not receive the sign-out ({why}). End the \
+                 connection there, at {0}/console.\n",
                 address.origin
             ),
         };
@@ -244,13 +244,15 @@ fn read_address(how_it_ends: &str, redirect: &str) -> Result<CallbackParameters,
     let mut line = String::new();
     if std::io::stdin().lock().read_line(&mut line)? == 0 {
         return Err(CliError(
-            "stdin ended before an address came: run this in a terminal, where you can paste it; nothing was stored".to_owned(),
+            "nothing was stored, because stdin ended without an address. Run this in a terminal, where you can paste \
+             it".to_owned(),
         ));
     }
     let query = line.trim().split_once('?').map(|(_, query)| query);
     let query = query.ok_or_else(|| {
         CliError(format!(
-            "that is not an address that the sign-in ends at: it begins with {redirect}? and holds code=; nothing was stored"
+            "nothing was stored, because this is not the address at which the sign-in ends. It begins with {redirect}? \
+             and contains code="
         ))
     })?;
     Ok(CallbackParameters::parse(query))

@@ -67,14 +67,15 @@ impl Logs {
         let mut journal = Journal::new(&config, &store);
         let mut rows = journal.more()?;
         rows.drain(..rows.len().saturating_sub(self.count));
-        let none = "Nothing has happened yet: no call changed anything, none was refused, and nobody was asked.";
+        let none = "Nothing has happened yet: no call changed something, none was refused, and none waited for a \
+                    person.";
         if !self.follow {
             self.output.paged_rows(&rows, none, &self.pager)?;
             return Ok(ExitCode::SUCCESS);
         }
         if rows.is_empty() {
             note(format_args!(
-                "{none} What does is shown here; Ctrl-C ends this."
+                "{none} New entries appear here. Ctrl-C ends this."
             ));
         }
         let mut table = GrowingTable::default();

@@ -20,7 +20,7 @@ impl Man {
         std::fs::create_dir_all(&self.folder).map_err(unwritable)?;
         clap_mangen::generate_to(help::command(), &self.folder).map_err(unwritable)?;
         print(format_args!(
-            "the pages are in {folder}; `man {}` shows the first\n",
+            "the pages are in {folder}. `man {}` shows the first\n",
             self.folder.join("highlevel-mcp.1").display()
         ))?;
         Ok(ExitCode::SUCCESS)

@@ -168,7 +168,7 @@ impl OutputFlags {
 fn note_left_out(titles: &[&str]) {
     if !titles.is_empty() {
         note(format_args!(
-            "Not shown: {}. A wider window or --json shows it.",
+            "Columns that are not shown: {}. A wider window or --json shows them.",
             titles.join(", ")
         ));
     }

@@ -44,7 +44,8 @@ impl PauseCommand {
         let paused = pauses.pause(self.location.as_deref(), self.reason.as_deref());
         let paused = paused.wait()?;
         let text = format!(
-            "{} is paused: running servers on {} refuse everything but reads within 0.2 seconds; `highlevel-mcp resume{}` ends it\n",
+            "{} is paused: running servers on {} refuse everything except reads within 0.2 seconds. `highlevel-mcp \
+             resume{}` ends this\n",
             describe(paused.location.as_deref()),
             store.shown(),
             option(paused.location.as_deref())

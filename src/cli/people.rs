@@ -75,8 +75,8 @@ impl List {
             .collect();
         self.output.rows(
             &rows,
-            "Nobody may sign in, and nobody is invited. `highlevel-mcp console link` makes a link for the first operator, \
-             `highlevel-mcp invite` for others.",
+            "Nobody may sign in, and nobody is invited. `highlevel-mcp console link` creates a link for the first \
+             operator, `highlevel-mcp invite` links for others.",
         )
     }
 }
@@ -90,13 +90,16 @@ fn end(
     // No person's id begins like this.
     if who.starts_with("lnk_") {
         let link = Links::new(store).end(who, None).wait()?;
-        let text = format!("nobody joins by {} any more\n", link.id);
+        let text = format!(
+            "the invitation of {} has ended. Nobody can join with it\n",
+            link.id
+        );
         return output.record(&json!({"id": link.id, "state": "ended"}), text);
     }
     let people = People::new(store);
     let person = people.end(who, None).wait()?;
     let mut text = format!(
-        "{} ({}) may sign in no more; running servers refuse all they had within 0.2 seconds\n",
+        "{} ({}) may no longer sign in. Running servers refuse everything that this person had within 0.2 seconds\n",
         visible(&person.name),
         person.id
     );
@@ -114,7 +117,7 @@ fn end(
         text += &format!("Removed, with their tokens: {many} that this person connected\n");
     } else if !connected.is_empty() {
         eprintln!(
-            "What this person connected is kept, with its tokens: {many}. --remove-locations removes that."
+            "Kept, with their tokens: {many} that this person connected. --remove-locations removes them."
         );
     }
     let removed = if removes_locations {
@@ -126,7 +129,7 @@ fn end(
     output.record(&record, text)?;
     if !people.has_operator() {
         eprintln!(
-            "There is no operator now: `highlevel-mcp console link` makes a link for the next."
+            "There is no operator now. `highlevel-mcp console link` creates a link for the next one."
         );
     }
     Ok(())
@@ -316,7 +319,7 @@ pub(super) fn describe(rights: &PersonRights) -> String {
     };
     let rules = rights.policy.map(|policy| format!("rules {policy}"));
     let invites = is_operator.then(|| "invites others".to_owned());
-    let vault = (rights.may_vault && !is_operator).then(|| "brings own locations".to_owned());
+    let vault = (rights.may_vault && !is_operator).then(|| "connects own locations".to_owned());
     let further = [approves, rules, invites, vault];
     let parts = [Some(reach)].into_iter().chain(further).flatten();
     parts.collect::<Vec<_>>().join("; ")
@@ -393,7 +396,7 @@ mod tests {
                     may_vault: true,
                     ..rights(PersonRole::Member, false, &[])
                 },
-                "no location yet; brings own locations",
+                "no location yet; connects own locations",
             ),
         ] {
             assert_eq!(describe(&rights), words);

@@ -71,7 +71,7 @@ fn check(flags: &Flags, file: &Path, output: OutputFlags) -> Result<(), CliError
             }
         }
         Err(error) => note(format_args!(
-            "The settings cannot be read, so that locations of the rules were not looked up there: {error}"
+            "The settings cannot be read, so the locations in the rules were not checked: {error}"
         )),
     }
     let text = format!("{}: the rules are valid\n", file.display());

@@ -29,7 +29,7 @@ pub(super) fn cannot_listen(listen: SocketAddr, error: &io::Error) -> CliError {
     };
     if error.kind() != ErrorKind::AddrInUse {
         return CliError(format!(
-            "cannot listen on {listen}: {error}; give another --listen"
+            "cannot listen on {listen}: {error}. Give another --listen"
         ));
     }
     CliError(match PortHolder::find(listen) {
@@ -39,13 +39,13 @@ pub(super) fn cannot_listen(listen: SocketAddr, error: &io::Error) -> CliError {
             is_ours: true,
         }) => {
             format!(
-                "{listen} is taken by {name} (pid {pid}): end it with `kill {pid}`, or give {other}"
+                "{listen} is used by {name} (pid {pid}). End it with `kill {pid}`, or give {other}"
             )
         }
         Some(PortHolder { pid, name, .. }) => {
-            format!("{listen} is taken by {name} (pid {pid}); give {other}")
+            format!("{listen} is used by {name} (pid {pid}). Give {other}")
         }
-        None => format!("{listen} is taken by another program; give {other}"),
+        None => format!("{listen} is used by another program. Give {other}"),
     })
 }
 

@@ -85,7 +85,7 @@ pub(super) fn check_policy(
         return Ok(());
     }
     Err(CliError(format!(
-        "policy.file {:?} has no [policies.{name}], and none is kept in the store",
+        "policy.file {:?} has no [policies.{name}], and the store has no such section",
         file.display().to_string()
     )))
 }

@@ -96,7 +96,7 @@ impl Serve {
             let names_hosts = config.oauth.is_on() || !config.server.allowed_hosts.is_empty();
             if !address.ip().is_loopback() && !names_hosts {
                 tracing::warn!(
-                    "only localhost is served: give --allowed-host with the name that clients use"
+                    "only localhost is served. Give --allowed-host with the name that clients use"
                 );
             }
             for warning in config.sign_in_warnings() {
@@ -168,8 +168,8 @@ fn refuse_plain_text(server: &config::ServerSettings) -> Result<(), CliError> {
         return Ok(());
     }
     Err(CliError(format!(
-        "other machines reach {}, and this server speaks no TLS: put a proxy that does in front of it and give \
-         --tls proxy, or give --tls off where everybody on the network may read the tokens",
+        "other machines can reach {}, but this server has no TLS. Put a proxy with TLS in front of it and give --tls \
+         proxy. Or give --tls off if everybody on the network may read the tokens",
         server.listen
     )))
 }

@@ -11,7 +11,7 @@ pub(super) fn url(config: &Config) -> Result<&str, CliError> {
         return Ok(&config.oauth.url);
     }
     Err(CliError(format!(
-        "{OFF}; set it to the address that people and clients use, such as \"https://mcp.example.com\""
+        "{OFF}. Set it to the address that people and clients use, such as \"https://mcp.example.com\""
     )))
 }
 

@@ -58,7 +58,7 @@ impl StateCommand {
                 let (_, store) = of.open(flags)?;
                 let bytes = store.backup(&file)?;
                 let text = format!(
-                    "{} holds a copy of {bytes} bytes; keep the key that opens it elsewhere\n",
+                    "{} holds a copy of {bytes} bytes. Keep the key that opens it elsewhere\n",
                     file.display()
                 );
                 output.record(&json!({"file": file, "bytes": bytes}), text)?;
@@ -68,7 +68,7 @@ impl StateCommand {
                 let before = restore_store(&config, &file)?;
                 let kept = before
                     .as_ref()
-                    .map(|path| format!("; the replaced state is {} now", path.display()));
+                    .map(|path| format!(". The replaced state is in {} now", path.display()));
                 let text = format!(
                     "{} is restored{}\n",
                     file.display(),
@@ -84,8 +84,8 @@ impl StateCommand {
                     .map(|(table, rows)| ((*table).to_owned(), json!(rows)))
                     .collect();
                 let text = format!(
-                    "{rows} rows are copied; now give every server the database in state.url, and the key of this store in \
-                     state.keys\n"
+                    "{rows} rows are copied. Now give every server the database in state.url and the key of this store \
+                     in state.keys\n"
                 );
                 output.record(&json!({"rows": rows, "tables": tables}), text)?;
             }
@@ -93,7 +93,7 @@ impl StateCommand {
                 let (_, store) = rekey.of.open(flags)?;
                 let (sealed, of_all) = store.rekey()?;
                 let text = format!(
-                    "{sealed} of {of_all} sealed values were sealed anew; the first key opens everything now\n"
+                    "{sealed} of {of_all} sealed values were sealed again. The first key opens everything now\n"
                 );
                 let record = json!({"sealed_anew": sealed, "sealed": of_all});
                 rekey.output.record(&record, text)?;

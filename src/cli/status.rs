@@ -126,7 +126,8 @@ impl StatusCommand {
             let stranger = runtime()?.block_on(ask(address));
             match READY.contains(&stranger.as_str()) {
                 true => note(format_args!(
-                    "No server runs on this store. The one at {address} keeps its state elsewhere, or is of an earlier version."
+                    "No server runs on this store. The server at {address} keeps its state elsewhere, or has an \
+                     earlier version."
                 )),
                 false => note(format_args!(
                     "No server runs on this store; `highlevel-mcp serve` starts one at {address}."
@@ -139,7 +140,7 @@ impl StatusCommand {
                 _ => "--base-url shows it",
             };
             note(format_args!(
-                "In the same folder a server runs for {}, at {}; {how}.",
+                "A server for {} runs in the same folder, at {}; {how}.",
                 other.store, other.address
             ));
         }

@@ -50,8 +50,8 @@ impl Stdio {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         if std::io::stdin().is_terminal() {
             note(format_args!(
-                "This waits for an MCP client on stdin. A client starts it by itself: `{0} connect claude-desktop` prints how. \
-                 To call tools by hand there is `{0} call`; Ctrl-C ends this.",
+                "This waits for an MCP client on stdin. Clients start it themselves: `{0} connect claude-desktop` \
+                 prints the configuration. `{0} call` calls tools by hand. Ctrl-C ends this.",
                 program()
             ));
         }
@@ -99,8 +99,8 @@ fn refuse_key(config: &Config, is_sandbox: bool) -> Result<(), CliError> {
         return Ok(());
     }
     Err(CliError(format!(
-        "HIGHLEVEL_TOKEN holds an access key, which is for a server: give its address, such as `{} stdio --url \
-         http://127.0.0.1:8100/mcp`, or a HighLevel token",
+        "HIGHLEVEL_TOKEN holds an access key, which belongs to a server. Give the server's address, such as `{} stdio \
+         --url http://127.0.0.1:8100/mcp`, or a HighLevel token",
         program()
     )))
 }
@@ -124,7 +124,8 @@ fn relay(url: &str, flags: &Flags) -> Result<ExitCode, CliError> {
         let credential = if is_key(key.expose_secret()) {
             if !address.is_private() {
                 return Err(CliError(format!(
-                    "{} is http:// and another machine: everybody on the way there can read the access key; give https://",
+                    "{} begins with http:// and is on another machine: everybody on the way there can read the access \
+                     key. Give https://",
                     address.origin
                 )));
             }

@@ -181,7 +181,7 @@ impl ToolSearchFlags {
         let rows: Vec<ToolListRow> = rows.collect();
         let hint = found["hint"].as_str();
         if rows.is_empty() {
-            note(hint.unwrap_or("No tool does that."));
+            note(hint.unwrap_or("No tool matches."));
             return Ok(());
         }
         OutputFlags::default().rows(&rows, "")?;

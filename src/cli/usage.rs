@@ -108,7 +108,7 @@ impl UsageCommand {
         match days.0 <= days.1 {
             true => Ok(days),
             false => Err(CliError(format!(
-                "{} is after {}: give --from a day that is not after --to",
+                "{} is after {}. Give a --from that is not after --to",
                 days.0, days.1
             ))),
         }
@@ -139,8 +139,8 @@ impl UsageCommand {
         }
         let span = format!("from {} to {} (UTC)", days.0, days.1);
         let none = format!(
-            "No call was counted {span}. A running server adds what it has counted each minute; usage.keep_days = 0 has it \
-             count nothing."
+            "No call was counted {span}. A running server adds its counts every minute. With usage.keep_days = 0 it \
+             counts nothing."
         );
         self.output.rows(&rows, none)?;
         if !rows.is_empty() && std::io::stdout().is_terminal() {
@@ -153,7 +153,7 @@ impl UsageCommand {
                 });
             }
             note(format_args!(
-                "In all {} calls {span}, {} of them failed, by {} requests.",
+                "Total: {} calls {span}, of which {} failed, with {} requests.",
                 sum.calls, sum.failed, sum.requests
             ));
         }

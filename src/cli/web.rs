@@ -57,7 +57,7 @@ impl WebAnswer {
         while let Some(part) = response.chunk().await.map_err(|error| why(&error))? {
             answer.body.extend_from_slice(&part);
             if answer.body.len() > LARGEST {
-                return Err(format!("answers more than {} KB", LARGEST / 1024));
+                return Err(format!("answers with more than {} KB", LARGEST / 1024));
             }
         }
         Ok(answer)
@@ -107,7 +107,7 @@ impl ServerAddress {
     pub(super) fn parse(text: &str) -> Result<Self, CliError> {
         let wrong = || {
             CliError(format!(
-                "{text:?} is not an address of a server; give it as https://mcp.example.com"
+                "{text:?} is not the address of a server. Give one such as https://mcp.example.com"
             ))
         };
         let mut endpoint = Url::parse(text).map_err(|_| wrong())?;

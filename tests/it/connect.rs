@@ -81,8 +81,8 @@ async fn an_address_is_made_whole_or_refused_with_a_sentence() {
             "ftp://h/mcp",
             Err("does not begin with http:// or https://"),
         ),
-        ("https://u:p@h/mcp", Err("a name or a password")),
-        ("https://h/mcp?token=x", Err("behind ? or #")),
+        ("https://u:p@h/mcp", Err("a user name or password")),
+        ("https://h/mcp?token=x", Err("a query or fragment (? or #)")),
         ("https://", Err("is not an address")),
         ("a b", Err("is not an address")),
     ] {
@@ -157,12 +157,7 @@ async fn a_client_that_signs_in_is_told_the_address_alone() {
         &["https://keys.example.com/mcp", "Bearer"],
     )
     .await;
-    check(
-        &["langgraph", "--sign-in"],
-        2,
-        &["does not sign in by itself"],
-    )
-    .await;
+    check(&["langgraph", "--sign-in"], 2, &["cannot sign in"]).await;
 }
 
 /// docs/connect.md shows exactly the printed text.
@@ -244,7 +239,7 @@ async fn a_file_gets_the_entry_and_a_backup_and_no_token_where_the_client_reads_
     check(
         &["cursor", "--write", "cursor.json"],
         2,
-        &["give the file behind an equals sign: --write=cursor.json"],
+        &["give the file after an equals sign: --write=cursor.json"],
     )
     .await;
     // The file as it was before the first change stays.

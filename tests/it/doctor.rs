@@ -41,7 +41,7 @@ async fn a_healthy_account_is_told_so_and_nothing_is_written() {
         0,
         &[
             "ok settings valid, no file; http://127.0.0.1",
-            "ok rules none of your own; the defaults hold",
+            "ok rules none of your own. The defaults apply",
             "ok access keys ",
             "ok sign-in off",
             "ok HighLevel answers after",
@@ -49,7 +49,7 @@ async fn a_healthy_account_is_told_so_and_nothing_is_written() {
             "ok token a private integration token",
             "ok location Harbor Dental",
             "ok payments_get-order-by-id may be used",
-            "untried contacts_add-tags not tried, it writes; needs the scope contacts.write",
+            "untried contacts_add-tags not tested, because it writes. It needs the scope contacts.write",
             "\nno fault\n",
         ],
     );
@@ -95,7 +95,7 @@ async fn each_fault_is_named_with_what_to_do() {
         1,
         &[
             "fault location Harbor Dental",
-            "HIGHLEVEL_COMPANY_ID is c9; correct or unset it",
+            "HIGHLEVEL_COMPANY_ID is c9. Correct or unset it",
         ],
     );
     let done = doctor(url, &[("HIGHLEVEL_TOKEN", TOKEN)]).await;
@@ -103,14 +103,14 @@ async fn each_fault_is_named_with_what_to_do() {
         &done,
         1,
         &[
-            "fault location none; set HIGHLEVEL_LOCATION_ID",
-            "untried 14 reads no location to try it on",
+            "fault location none. Set HIGHLEVEL_LOCATION_ID",
+            "untried 14 reads no location to test it on",
         ],
     );
     check(
         &doctor(url, &[]).await,
         1,
-        &["fault token none; set HIGHLEVEL_TOKEN"],
+        &["fault token none. Set HIGHLEVEL_TOKEN"],
     );
     let done = doctor(url, &[("HIGHLEVEL_TOKEN", "abc"), here]).await;
     check(
@@ -198,7 +198,7 @@ async fn the_set_up_of_an_agency_is_looked_at_and_what_cannot_be_opened_ends_not
         &[
             "ok location b1 Branch 01",
             "ok location b2 Branch 02",
-            "untried token none of the server's own, which needs none",
+            "untried token the server has none of its own and needs none",
             "\nno fault\n",
         ],
     );
@@ -278,8 +278,8 @@ async fn an_oauth_token_tells_class_location_expiry_and_scopes() {
             "ok token an OAuth access token, class Location",
             "fault expiry the token has expired",
             "warning clock",
-            "ok contacts_get-contact may be used, it seems: there is no record",
-            "ok contacts_add-tags not tried, it writes; the token has contacts.write",
+            "ok contacts_get-contact seems to be allowed. There is no record",
+            "ok contacts_add-tags not tested, because it writes. The token has contacts.write",
             "fault opportunities_update-opportunity the token lacks opportunities.write",
         ],
     );
@@ -296,13 +296,13 @@ async fn an_oauth_token_tells_class_location_expiry_and_scopes() {
     check(
         &doctor(&highlevel.url, &other).await,
         1,
-        &["HIGHLEVEL_LOCATION_ID is L2, the token is of L1"],
+        &["HIGHLEVEL_LOCATION_ID is L2, but the token belongs to L1"],
     );
     let done = doctor(&highlevel.url, &[("HIGHLEVEL_TOKEN", "e30.x.sig")]).await;
     check(
         &done,
         1,
-        &["ok token an OAuth access token that says nothing of itself"],
+        &["ok token an OAuth access token without readable details"],
     );
     let company = token(&json!({"authClass": "Company", "authClassId": "C1"}));
     let done = doctor(&highlevel.url, &[("HIGHLEVEL_TOKEN", &company)]).await;

@@ -259,7 +259,7 @@ async fn each_fault_of_a_proxy_is_found() {
                 true => answer(200, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
                 false => response,
             },
-            lines: &["answers 200 to somebody without a token"],
+            lines: &["answers 200 without a token"],
         },
         Case {
             proxy: |request, response| match is_mcp(request) {
@@ -290,7 +290,7 @@ async fn each_fault_of_a_proxy_is_found() {
             },
             lines: &[
                 "fault addresses below /mcp",
-                "a rule for /mcp needs one for /mcp/",
+                "one for everything below /mcp/",
             ],
         },
         Case {
@@ -330,7 +330,11 @@ async fn each_fault_of_a_proxy_is_found() {
                     false => response,
                 }
             },
-            lines: &["fault Authorization", "does not arrive", "CGIPassAuth On"],
+            lines: &[
+                "fault Authorization",
+                "tokens do not arrive",
+                "CGIPassAuth On",
+            ],
         },
         // Metadata.
         Case {
@@ -386,7 +390,7 @@ async fn each_fault_of_a_proxy_is_found() {
             },
             lines: &[
                 "fault resource with a slash (Gemini CLI)",
-                "compare letter by letter",
+                "compare every character",
             ],
         },
         Case {
@@ -453,11 +457,11 @@ async fn what_only_some_clients_need_is_a_warning() {
                 Method::OPTIONS => status(405),
                 _ => response,
             },
-            "warning web pages (CORS) a preflight request",
+            "warning web pages (CORS) the server does not answer preflight requests",
         ),
         (
             |_, response| without(response, "access-control-expose-headers"),
-            "warning web pages (CORS) a web page cannot see WWW-Authenticate",
+            "warning web pages (CORS) web pages cannot see WWW-Authenticate",
         ),
         (
             |request, response| match request.path() {
@@ -469,7 +473,7 @@ async fn what_only_some_clients_need_is_a_warning() {
                 }
                 _ => response,
             },
-            "warning how clients become known by a document only",
+            "warning how clients become known only by a document",
         ),
     ];
     for (proxy, line) in cases {
@@ -482,12 +486,12 @@ async fn what_only_some_clients_need_is_a_warning() {
 #[tokio::test]
 async fn what_is_no_server_is_said() {
     for (url, code, part) in [
-        ("mcp.example.com", 2, "is not an address of a server"),
-        ("ftp://mcp.example.com", 2, "is not an address of a server"),
+        ("mcp.example.com", 2, "is not the address of a server"),
+        ("ftp://mcp.example.com", 2, "is not the address of a server"),
         (
             "https://user@mcp.example.com",
             2,
-            "is not an address of a server",
+            "is not the address of a server",
         ),
         ("http://127.0.0.1:1", 1, "cannot be reached"),
     ] {

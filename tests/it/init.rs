@@ -76,7 +76,7 @@ async fn an_account_is_set_up_by_flags_and_calls_go_there() {
         &text,
         &format!("Harbor Dental (harbor-dental) is in {settings}"),
     );
-    check(&text, "can be read by other users of this machine");
+    check(&text, "other users of this machine can read");
     check(&text, "Start the server with `highlevel-mcp serve`");
     let mode = std::fs::metadata(&settings)
         .expect("there")
@@ -107,7 +107,7 @@ async fn what_is_missing_is_said_and_nothing_is_written() {
     for (further, part) in [
         (
             vec![],
-            "nobody can be asked here: give --sandbox, or --token-file FILE and --location ID",
+            "nobody can be asked here. Give --sandbox, or --token-file FILE and --location ID",
         ),
         (vec!["--location", "L1"], "nobody can be asked here"),
         (from.to_vec(), "give --location: the id of the sub-account"),

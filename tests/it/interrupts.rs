@@ -113,7 +113,7 @@ async fn a_second_ctrl_c_cuts_off_calls_under_way() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     server.press_ctrl_c();
-    server.until("Ctrl-C again cuts off calls under way");
+    server.until("Press Ctrl-C again to cut off calls under way");
     let (took, code) = server.interrupt();
     assert_eq!(code, 130);
     assert!(took < SOON, "{took:?}");

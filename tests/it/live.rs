@@ -110,7 +110,7 @@ async fn nobody_is_changed_unasked() {
     let state = state.path().to_str().expect("UTF-8");
     let (done, text) = report(&highlevel.url, &["--writes"], state).await;
     assert_eq!(done.status.code(), Some(2));
-    assert!(printed(&done).contains("give --yes"), "{}", printed(&done));
+    assert!(printed(&done).contains("Give --yes"), "{}", printed(&done));
     assert_eq!((text.as_str(), highlevel.take().len()), ("", 0));
 }
 
@@ -147,7 +147,7 @@ async fn check_cleanup(
     let state = state.path().to_str().expect("UTF-8");
     let (done, text) = report(&highlevel.url, &["--writes", "--yes"], state).await;
     assert_eq!(done.status.code(), Some(code), "{}", printed(&done));
-    assert_eq!(printed(&done).contains("may still be there"), code == 1);
+    assert_eq!(printed(&done).contains("may still exist"), code == 1);
     let requests = highlevel.take();
     let deletes = requests
         .iter()

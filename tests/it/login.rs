@@ -259,7 +259,7 @@ async fn the_code_is_bound_to_what_only_the_program_knows() {
 #[tokio::test]
 async fn what_is_no_answer_to_this_sign_in_stores_nothing() {
     for (end, part) in [
-        ("code=hlc_1&state=other", "the end of another sign-in"),
+        ("code=hlc_1&state=other", "belongs to another sign-in"),
         (
             "code=hlc_1&state=STATE&iss=https://evil.example.com",
             "another server than",
@@ -269,7 +269,7 @@ async fn what_is_no_answer_to_this_sign_in_stores_nothing() {
             "error=server_error&error_description=away%1b[2J&state=STATE",
             "and says: away\\u{1b}[2J",
         ),
-        ("nothing", "the end of another sign-in"),
+        ("nothing", "belongs to another sign-in"),
     ] {
         let state = tempfile::tempdir().expect("a folder");
         let (server, _) = Elsewhere::default().start().await;
@@ -313,11 +313,11 @@ async fn servers_at_which_nobody_can_sign_in_are_told_apart() {
     .await;
     let open = Recording::always(200, "{}").await;
     for (url, part) in [
-        (foreign.url.as_str(), "it names another server"),
+        (foreign.url.as_str(), "it sends clients to another server"),
         (fixed.url.as_str(), "clients add login"),
         (open.url.as_str(), "doctor --public"),
         ("http://mcp.example.com", "is not encrypted"),
-        ("mcp.example.com", "is not an address of a server"),
+        ("mcp.example.com", "is not the address of a server"),
     ] {
         let state = tempfile::tempdir().expect("a folder");
         let done = own(&state, &["login", "--url", url, "--no-browser"])

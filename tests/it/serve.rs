@@ -277,9 +277,9 @@ async fn a_taken_port_says_who_has_it() {
     let pid = server.child.process_id().expect("a process");
     let holder = match cfg!(target_os = "linux") {
         true => format!(
-            "highlevel-mcp serve (pid {pid}): end it with `kill {pid}`, or give --listen 127.0.0.1:"
+            "highlevel-mcp serve (pid {pid}). End it with `kill {pid}`, or give --listen 127.0.0.1:"
         ),
-        false => "another program; give --listen 127.0.0.1:".to_owned(),
+        false => "another program. Give --listen 127.0.0.1:".to_owned(),
     };
     let others = [
         &["serve", "--listen", address][..],
@@ -288,7 +288,7 @@ async fn a_taken_port_says_who_has_it() {
     for arguments in others {
         let done = program(arguments, &[]).output().await.expect("run");
         let text = String::from_utf8_lossy(&done.stderr);
-        let expected = format!("highlevel-mcp: {address} is taken by {holder}");
+        let expected = format!("highlevel-mcp: {address} is used by {holder}");
         assert!(text.contains(&expected), "no {expected:?} in {text}");
         assert_eq!(done.status.code(), Some(2));
         assert!(done.stdout.is_empty(), "{arguments:?} said that it serves");

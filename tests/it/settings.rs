@@ -67,7 +67,7 @@ async fn settings_are_found_in_the_folder_then_at_home_and_named_ones_win() {
     );
     check(
         &text,
-        &format!("no file of settings: there is no {here} and no {own}"),
+        &format!("no settings file: there is no {here} and no {own}"),
     );
     home.write(
         "home/.config/highlevel-mcp/config.toml",

@@ -157,7 +157,7 @@ async fn a_store_is_looked_at_copied_and_sealed_anew() {
     run(&["keys", "list"], 2, "another than the one that sealed it").await;
     keys(&["new.key", "old.key"]);
     run(&["keys", "list"], 0, "n8n").await;
-    run(&["state", "rekey"], 0, "sealed values were sealed anew").await;
+    run(&["state", "rekey"], 0, "sealed values were sealed again").await;
     keys(&["new.key"]);
     run(&["keys", "list"], 0, "n8n").await;
     run(&["state", "rekey"], 0, "0 of ").await;
@@ -202,7 +202,7 @@ async fn a_copy_takes_the_place_of_a_store_that_nobody_uses() {
     std::fs::copy(&beside, &kept).expect("kept");
     drop(server);
     std::fs::copy(&kept, &beside).expect("put back");
-    desk.run(&restore, 0, "is restored; the replaced state is")
+    desk.run(&restore, 0, "is restored. The replaced state is in")
         .await;
     let list = desk.run(&["keys", "list"], 0, "first").await;
     assert!(
@@ -319,5 +319,5 @@ async fn a_folder_that_cannot_be_made_leads_on() {
     desk.run(&chosen, 2, remedy).await;
     let homeless = Desk::new(&[("HOME", below.as_str()), ("HIGHLEVEL_MCP_STATE_FOLDER", "")]);
     let said = homeless.run(&create, 0, "Ada").await;
-    assert!(said.contains("Nothing of this sandbox is kept"), "{said}");
+    assert!(said.contains("Nothing of this sandbox is stored"), "{said}");
 }

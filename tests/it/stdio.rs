@@ -143,7 +143,7 @@ async fn commands_print_and_exit_as_documented() {
             &ACCOUNT,
             2,
             "",
-            "no JSON object",
+            "not a JSON object",
         ),
         (&["stdio"], &[], 2, "", "set HIGHLEVEL_TOKEN"),
         (
@@ -154,7 +154,7 @@ async fn commands_print_and_exit_as_documented() {
             ],
             2,
             "",
-            "HIGHLEVEL_LOCATION_ID is no HighLevel id",
+            "HIGHLEVEL_LOCATION_ID is not a HighLevel id",
         ),
         (
             &["serve"],

@@ -51,7 +51,7 @@ impl TableRow<4> for WebhookRow {
     fn cells(&self) -> [Text; 4] {
         let sample = match &self.problem {
             None => Text::good("taken"),
-            Some(problem) => Text::bad(format!("not taken: {problem}")),
+            Some(problem) => Text::bad(format!("not accepted: {problem}")),
         };
         let number = self.number.to_string();
         [
@@ -68,8 +68,8 @@ impl WebhooksCommand {
         let Self::Test { output } = self;
         let webhooks = ApprovalWebhooks::open(&Config::load(flags)?)?;
         if webhooks.is_empty() {
-            let what = "the settings name no webhook; add [[approvals.webhooks]] with a url, and with a shape where it \
-                        is Slack's or Teams'";
+            let what = "the settings have no webhook. Add [[approvals.webhooks]] with a url, and with a shape if it \
+                        belongs to Slack or Teams";
             return Err(CliError(what.to_owned()));
         }
         let tests = runtime()?.block_on(webhooks.test());

@@ -46,7 +46,8 @@ pub(super) fn read(
         }
         let Some((name, text)) = one.split_once('=') else {
             return Err(CliError(format!(
-                "{one} is not an argument: give name=value, name:=JSON, or all of them as '{{\"name\": \"value\"}}', @FILE or -"
+                "{one} is not an argument. Give name=value, name:=JSON, or all arguments as '{{\"name\": \"value\"}}', \
+                 @FILE or -"
             )));
         };
         let (name, value) = match name.strip_suffix(':') {
@@ -73,7 +74,8 @@ fn object(given: &str) -> Result<Map<String, Value>, CliError> {
     let text = text.trim_start_matches('\u{feff}');
     serde_json::from_str(text).map_err(|error| {
         CliError(format!(
-            "the arguments are no JSON object: {error}; give them as '{{\"name\": \"value\"}}', @FILE or -, or each as name=value"
+            "the arguments are not a JSON object: {error}. Give them as '{{\"name\": \"value\"}}', @FILE or -, or each \
+             as name=value"
         ))
     })
 }
@@ -85,7 +87,7 @@ fn json_value(name: &str, given: &str) -> Result<Value, CliError> {
     };
     serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         CliError(format!(
-            "the value of {name} behind := is not JSON: {error}; give a text by {name}=…"
+            "the value of {name} behind := is not JSON: {error}. For a text, give {name}=…"
         ))
     })
 }
@@ -108,7 +110,7 @@ fn text_value(name: &str, given: &str, line: &LineSchema<'_>) -> Result<Value, C
     let is_list = is_whole && schema_at(name, line.schema).is_some_and(is_list);
     match (is_list, text.trim_start().starts_with('[')) {
         (true, false) if text.contains(',') => Err(CliError(format!(
-            "{name} is a list: give {name}[]=… once for each item, or {name}:='[…]'"
+            "{name} is a list. Give {name}[]=… once for each item, or {name}:='[…]'"
         ))),
         (true, false) => Ok(json!([text])),
         _ => Ok(Value::String(text)),
@@ -146,7 +148,8 @@ fn steps<'a>(name: &'a str, schema: &Value) -> Result<Vec<NameStep<'a>>, CliErro
     }
     let unreadable = || {
         CliError(format!(
-            "{name} is not the name of an argument: write a.b for a field inside a, a[] for a further item, a[0] for the first"
+            "{name} is not the name of an argument. Write a.b for the field b of a, a[] for one more item, a[0] for \
+             the first item"
         ))
     };
     let mut steps = Vec::new();
@@ -226,20 +229,20 @@ fn put_inside(
             match list.get_mut(*number) {
                 Some(item) => put_inside(item, inner, value, whole),
                 None => Err(CliError(format!(
-                    "{whole} leaves a gap: the list has {} items so far",
+                    "{whole} leaves a gap, because the list has {} items so far",
                     list.len()
                 ))),
             }
         }
         _ => Err(CliError(format!(
-            "{whole} is inside a value that an earlier argument gives as another kind"
+            "{whole} does not fit an earlier argument, which gives a value of another kind"
         ))),
     }
 }
 
 fn twice(name: &str) -> CliError {
     CliError(format!(
-        "{name} is given twice; for a further item of a list give {name}[]=…"
+        "{name} is given twice. For one more item of a list give {name}[]=…"
     ))
 }
 
@@ -305,7 +308,7 @@ mod tests {
         let rows: &[(&[&str], &str)] = &[
             (
                 &["firstName"],
-                "firstName is not an argument: give name=value",
+                "firstName is not an argument. Give name=value",
             ),
             (&["=x"], "is not the name of an argument"),
             (&["a..b=x"], "a..b is not the name of an argument"),
@@ -313,23 +316,23 @@ mod tests {
             (&["a[=1"], "a[ is not the name of an argument"),
             (
                 &["a=1", "a=2"],
-                "a is given twice; for a further item of a list give a[]=…",
+                "a is given twice. For one more item of a list give a[]=…",
             ),
             (&[r#"{"a": 1}"#, "a=2"], "a is given twice"),
             (
                 &["a=1", "a.b=2"],
-                "a.b is inside a value that an earlier argument gives as another kind",
+                "a.b does not fit an earlier argument, which gives a value of another kind",
             ),
             (
                 &["a[1]=x"],
-                "a[1] leaves a gap: the list has 0 items so far",
+                "a[1] leaves a gap, because the list has 0 items so far",
             ),
-            (&["tags=a,b"], "tags is a list: give tags[]=…"),
+            (&["tags=a,b"], "tags is a list. Give tags[]=…"),
             (&["a:=Ann"], "the value of a behind := is not JSON"),
             (&["a=@/gone"], "/gone cannot be read"),
             (&["photo=@/gone"], "/gone cannot be read"),
             (&["@/gone"], "/gone cannot be read"),
-            (&["[1]"], "the arguments are no JSON object"),
+            (&["[1]"], "the arguments are not a JSON object"),
         ];
         for (given, expected) in rows {
             let what = parse(given).expect_err("unreadable");

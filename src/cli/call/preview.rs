@@ -126,7 +126,7 @@ impl Preview {
         lines.add_requests("Sends", self.shown.get("request"));
         lines.add_requests("First", self.shown.get("firstRequest"));
         if let Some(more) = self.shown["notShown"].as_u64() {
-            lines.add("", &format!("and {more} requests more"));
+            lines.add("", &format!("and {more} more requests"));
         }
         for warning in self.shown["_warnings"].as_array().into_iter().flatten() {
             lines.add("Warning", &value_text(warning));
@@ -177,7 +177,7 @@ impl PreviewLines {
         }
         let more = fields.len().saturating_sub(MOST_FIELDS);
         if more > 0 {
-            self.add("", &format!("and {more} fields more"));
+            self.add("", &format!("and {more} more fields"));
         }
     }
 }

@@ -58,11 +58,11 @@ pub(super) fn check(text: &str, config: &Config) -> Result<String, CliError> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(wrong(
-            "holds a name or a password, which clients do not send",
+            "contains a user name or password, which clients do not send",
         ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("has something behind ? or #, which is no part of it"));
+        return Err(wrong("has a query or fragment (? or #). Leave it out"));
     }
     if url.path() == "/" {
         url.set_path(MCP);
@@ -70,7 +70,7 @@ pub(super) fn check(text: &str, config: &Config) -> Result<String, CliError> {
     let path = url.path().to_owned();
     let tools = match path.split_once(MCP) {
         Some((_, rest)) if rest.is_empty() || rest.starts_with('/') => rest,
-        _ => return Err(wrong(&format!("leads to {path}, and MCP is at {MCP}"))),
+        _ => return Err(wrong(&format!("has the path {path}, but MCP is at {MCP}"))),
     };
     check_path(tools.trim_matches('/'), &url, config)?;
     Ok(url.into())

@@ -36,12 +36,13 @@ impl ClientFile {
     pub(super) fn new(client: Client, given: Option<PathBuf>) -> Result<Self, CliError> {
         let Some(usual) = client.file() else {
             return Err(CliError(format!(
-                "{} has no file of servers that can be added to: run it without --write and do what it prints",
+                "{} has no configuration file that this command can extend. Run the command without --write and follow \
+                 what it prints",
                 client.name()
             )));
         };
         let path = given.or(usual.path).ok_or_else(|| {
-            CliError("there is no home directory: name the file, --write=FILE".to_owned())
+            CliError("there is no home directory. Name the file: --write=FILE".to_owned())
         })?;
         Ok(Self {
             // A symbolic link stays: its target is written.
@@ -64,7 +65,7 @@ impl ClientFile {
         };
         let text = text.map_err(|what| {
             self.refused(&format!(
-                "{what}; run this without --write and add what it prints by hand"
+                "{what}. Run this without --write, and add by hand what it prints"
             ))
         })?;
         let Some(text) = text else {
@@ -109,7 +110,7 @@ impl ClientFile {
         let free = names.find(|name| !name.exists() && !name.is_symlink());
         free.ok_or_else(|| {
             std::io::Error::other(format!(
-                "there are {MOST_BACKUPS} files .bak of it; remove those that you do not need"
+                "it has {MOST_BACKUPS} .bak files already. Remove those that you do not need"
             ))
         })
     }
@@ -124,7 +125,7 @@ fn in_json(given: &str, entry: &Value) -> Result<Option<String>, String> {
     let given: Value = match given.trim() {
         "" => Value::Object(Map::new()),
         text => {
-            serde_json::from_str(text).map_err(|error| format!("is no plain JSON ({error})"))?
+            serde_json::from_str(text).map_err(|error| format!("is not plain JSON ({error})"))?
         }
     };
     let mut whole = given.clone();
@@ -139,7 +140,7 @@ fn in_toml(given: &str, entry: &Value) -> Result<Option<String>, String> {
         .map_err(|error: TomlError| format!("is not TOML ({})", error.message()))?;
     let mut whole = document.clone();
     if !add_to_toml(&mut whole, entry) {
-        return Err("has something else in place of servers".to_owned());
+        return Err("has another value where its servers should be".to_owned());
     }
     let text = whole.to_string();
     let table = |text: &str| text.parse::<toml::Table>().ok();
@@ -159,7 +160,11 @@ fn merge(whole: &mut Value, entry: &Value) -> Result<(), String> {
                 present.retain(|one| new.iter().all(|new| new["id"] != one["id"]));
                 present.extend(new.iter().cloned());
             }
-            _ => return Err(format!("a {member} of another kind than the client takes")),
+            _ => {
+                return Err(format!(
+                    "a {member} of a kind that the client does not accept"
+                ));
+            }
         }
     }
     Ok(())
@@ -225,7 +230,7 @@ mod tests {
     #[test]
     fn a_file_that_is_not_understood_is_left_alone() {
         let entry = json!({"servers": {"ghl": 2}});
-        check(Some("// mine\n{}"), &entry, "is no plain JSON");
+        check(Some("// mine\n{}"), &entry, "is not plain JSON");
         check(Some("[]"), &entry, "no object at its root");
         check(
             Some(r#"{"servers": []}"#),

@@ -16,8 +16,8 @@ impl Server {
             return None;
         };
         Some(format!(
-            "HIGHLEVEL_TOKEN is not set, and the client needs it: set it to an access key (`{} keys create`) or to a HighLevel \
-             token, or give --key; --sandbox is for a server that needs none.",
+            "HIGHLEVEL_TOKEN is not set, but the client needs it. Set it to an access key (`{} keys create`) or to a \
+             HighLevel token, or give --key. --sandbox is for a server that needs neither.",
             program()
         ))
     }
@@ -27,23 +27,23 @@ impl Server {
         if let Some(path) = client.file().and_then(|file| file.path) {
             let path = path.display();
             notes.push(match client {
-                Client::ClaudeCode => format!("--write adds it to {path} of this folder instead."),
-                _ => format!("Add it to {path}, beside the rest; --write does so."),
+                Client::ClaudeCode => format!("--write adds it to {path} in this folder instead."),
+                _ => format!("Add it to {path}, beside the other entries. --write does that."),
             });
         }
         match client {
             Client::ClaudeCode => {
                 notes.push(format!(
-                    "Where {NAME} is there already, remove it first: claude mcp remove {NAME}"
+                    "If {NAME} exists already, remove it first: claude mcp remove {NAME}"
                 ));
             }
             Client::Goose => {
                 notes.push(
-                    "It belongs into ~/.config/goose/config.yaml, below `extensions`.".to_owned(),
+                    "Put it into ~/.config/goose/config.yaml, below `extensions`.".to_owned(),
                 );
             }
             Client::Librechat => {
-                notes.push("It belongs into librechat.yaml; restart LibreChat then.".to_owned());
+                notes.push("Put it into librechat.yaml, and restart LibreChat.".to_owned());
             }
             Client::Langgraph | Client::OpenaiAgents => {
                 let package = match client {
@@ -51,7 +51,7 @@ impl Server {
                     _ => "openai-agents",
                 };
                 notes.push(format!(
-                    "It is a whole program: save it, pip install {package}, and run it."
+                    "This is a complete program: save it, pip install {package}, and run it."
                 ));
             }
             Client::ClaudeDesktop => notes.extend(self.desktop_note()),
@@ -85,14 +85,15 @@ impl Server {
                 | Client::Opencode
                 | Client::Windsurf,
             ) => format!(
-                "{} reads HIGHLEVEL_TOKEN from its own environment: start it from a terminal that has it.",
+                "{} reads HIGHLEVEL_TOKEN from its own environment. Start it from a terminal where the variable is \
+                 set.",
                 client.name()
             ),
             (
                 ClientAccess::Token(secret),
                 Client::Zed | Client::Goose | Client::N8n | Client::OpenWebui,
             ) if !matches!(secret, ClientSecret::Given(_)) => {
-                format!("Put your own in the place of {}.", secret.shown())
+                format!("Replace {} by your own.", secret.shown())
             }
             _ => return None,
         })
@@ -109,7 +110,7 @@ impl Server {
             ),
             ClientAccess::Token(secret) if secret.is_key() => return None,
             ClientAccess::Token(_) => {
-                "Claude Desktop starts the program itself, with the token; it needs no server."
+                "Claude Desktop starts the program itself, with the token. It needs no running server."
                     .to_owned()
             }
         })
@@ -120,7 +121,8 @@ impl Server {
         let authority = self.local_authority()?;
         if !client.can_send_token() {
             return Some(format!(
-                "{} calls from the internet, where nobody reaches {authority}: put the server's public address there (oauth.url).",
+                "{} calls from the internet and cannot reach {authority}. Use the server's public address instead \
+                 (oauth.url).",
                 client.name()
             ));
         }
@@ -131,7 +133,7 @@ impl Server {
         let container = match authority.starts_with(DOCKER_HOST) {
             true => "For the container".to_owned(),
             false => format!(
-                "In Docker that address is the container itself: give --url {DOCKER_HOST}:{port}, and"
+                "In Docker that address is the container itself. Give --url {DOCKER_HOST}:{port}, and"
             ),
         };
         Some(format!(

@@ -69,7 +69,7 @@ pub(super) fn access_key(text: &str) -> Result<SecretString, String> {
     if is_key(text) && text.chars().all(is_plain) {
         return Ok(text.to_owned().into());
     }
-    Err("an access key begins with hlk_; `highlevel-mcp keys create` makes one. A HighLevel token goes into \
+    Err("an access key begins with hlk_. `highlevel-mcp keys create` creates one. A HighLevel token belongs in \
          HIGHLEVEL_TOKEN"
         .to_owned())
 }

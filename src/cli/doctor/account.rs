@@ -15,13 +15,13 @@ pub(super) fn credential(config: &Config, findings: &mut Vec<Finding>) -> Option
     let finding = match own_account(&config.account) {
         Ok(Some(caller)) => return Some(caller),
         Ok(None) if !config.locations.is_empty() || config.oauth.is_on() => {
-            let what = "none of the server's own, which needs none: calls name a location, or bring a token";
+            let what = "the server has none of its own and needs none: calls name a location, or bring a token";
             Finding::new(CheckMark::Untried, "token", what)
         }
         Ok(None) => Finding::fault(
             "token",
-            "none; set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, Private Integrations), \
-             or give --sandbox",
+            "none. Set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, Private Integrations), or \
+             give --sandbox",
         ),
         Err(error) => Finding::fault("token", error.to_string()),
     };
@@ -49,7 +49,7 @@ pub(super) fn token(claims: Option<&Claims>, is_pit: bool, findings: &mut Vec<Fi
         let what = if is_pit {
             "a private integration token; its kind (location or agency) and its scopes cannot be determined"
         } else {
-            "an OAuth access token that says nothing of itself"
+            "an OAuth access token without readable details"
         };
         findings.push(Finding::ok("token", what));
         return;
@@ -58,7 +58,7 @@ pub(super) fn token(claims: Option<&Claims>, is_pit: bool, findings: &mut Vec<Fi
     findings.push(match class {
         "Company" => Finding::fault(
             "token",
-            "an OAuth access token of a company; the 21 tools need one of a location: exchange it at \
+            "an OAuth access token of a company, but the 21 tools need one of a location: exchange it at \
              /oauth/locationToken",
         ),
         _ => Finding::ok("token", format!("an OAuth access token, class {class}")),
@@ -71,7 +71,7 @@ pub(super) fn token(claims: Option<&Claims>, is_pit: bool, findings: &mut Vec<Fi
         let minutes = left / 60;
         Finding::ok("expiry", format!("in {minutes} minutes"))
     } else {
-        let what = "the token has expired; get another with its refresh token";
+        let what = "the token has expired. Get a new one with its refresh token";
         Finding::fault("expiry", what)
     });
 }
@@ -88,7 +88,7 @@ pub(super) fn location(
     match (&caller.location, own) {
         (None, None) => findings.push(Finding::fault(
             "location",
-            "none; set HIGHLEVEL_LOCATION_ID (the URL of the sub-account contains it)",
+            "none. Set HIGHLEVEL_LOCATION_ID (the address of the sub-account's pages contains it)",
         )),
         (None, Some(own)) => caller.location = Some(LocationBinding::Pin(own)),
         (Some(LocationBinding::Pin(set) | LocationBinding::Default(set)), Some(own))
@@ -97,7 +97,8 @@ pub(super) fn location(
             let (set, own) = (set.as_str(), own.as_str());
             findings.push(Finding::fault(
                 "location",
-                format!("HIGHLEVEL_LOCATION_ID is {set}, the token is of {own}; set the one to the other"),
+                format!("HIGHLEVEL_LOCATION_ID is {set}, but the token belongs to {own}. Set HIGHLEVEL_LOCATION_ID to \
+                         {own}"),
             ));
         }
         _ => {}

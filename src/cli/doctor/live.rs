@@ -196,7 +196,7 @@ impl LiveCalls<'_> {
             _ = tokio::signal::ctrl_c() => true,
         };
         if stopped {
-            eprintln!("stopping: the throw-away contact is deleted first");
+            eprintln!("stopping: the test contact is deleted first");
         }
         if !self.known.contains_key("made") && !self.find(&name).await {
             let created = self.calls.iter().rfind(|call| call.tool.name == CREATE);

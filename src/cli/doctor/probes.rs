@@ -172,7 +172,8 @@ fn judged(
     // Without a status the call was refused here and never sent, which says nothing about the token.
     let answered = failure["status"].is_number();
     if made_up && answered && matches!(failure["class"].as_str(), Some("not_found" | "invalid")) {
-        let what = "may be used, it seems: there is no record to try it on, and a made-up one was looked for";
+        let what =
+            "seems to be allowed. There is no record to test it on, so a made-up one was requested";
         return Finding::ok(tool.name, what);
     }
     let part = |name: &str| failure[name].as_str().unwrap_or_default().to_owned();
@@ -188,7 +189,7 @@ fn location(answer: &Value, caller: &Caller) -> Finding {
         Some(set) if set.as_str() != company => {
             let set = set.as_str();
             let what = format!(
-                "{name} ({id}) is of the company {company}, HIGHLEVEL_COMPANY_ID is {set}; correct or unset it"
+                "{name} ({id}) belongs to the company {company}, but HIGHLEVEL_COMPANY_ID is {set}. Correct or unset it"
             );
             Finding::fault("location", what)
         }
@@ -211,15 +212,15 @@ fn unread(tool: &Tool, scopes: Option<&[String]>) -> Finding {
         {
             Finding::ok(
                 tool.name,
-                format!("not tried, it writes; the token has {needed}"),
+                format!("not tested, because it writes. The token has {needed}"),
             )
         }
         Some(_) if !tool.scopes.is_empty() => {
-            let what = format!("the token lacks {needed}; add the scope and authorise anew");
+            let what = format!("the token lacks {needed}. Add the scope and authorise again");
             Finding::fault(tool.name, what)
         }
         _ => {
-            let what = format!("not tried, it writes; needs the scope {needed}");
+            let what = format!("not tested, because it writes. It needs the scope {needed}");
             Finding::new(CheckMark::Untried, tool.name, what)
         }
     }

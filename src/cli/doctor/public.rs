@@ -110,7 +110,7 @@ impl PublicExamination {
                 self.fault(
                     "address",
                     format!(
-                        "{endpoint} cannot be reached: {why}. Look at its DNS name, its certificate, the firewall, and \
+                        "{endpoint} cannot be reached: {why}. Check its DNS name, its certificate, the firewall, and \
                          whether the proxy runs"
                     ),
                 );
@@ -122,8 +122,8 @@ impl PublicExamination {
             self.fault(
                 "address",
                 format!(
-                    "{endpoint} redirects to {to}. Clients lose their request or their token on the way: give them the \
-                     address where it ends, and let the proxy answer there without a redirect"
+                    "{endpoint} redirects to {to}. Clients lose their request or their token on a redirect. Give them \
+                     the final address, and let the proxy answer there without a redirect"
                 ),
             );
             return false;
@@ -131,7 +131,8 @@ impl PublicExamination {
         if !self.server.is_private() {
             self.fault(
                 "address",
-                format!("{endpoint} is not encrypted, and tokens travel there; give the proxy a certificate and use https://"),
+                format!("{endpoint} is not encrypted, but tokens are sent there. Give the proxy a certificate and use \
+                         https://"),
             );
             return true;
         }
@@ -184,9 +185,9 @@ impl PublicExamination {
             }
             Ok(_) => self.fault(
                 SUBJECT,
-                "a token that is sent does not arrive: every client would be asked to sign in again and again. The proxy must \
-                 pass the header on (nginx: proxy_set_header Authorization $http_authorization; Apache: CGIPassAuth On), and \
-                 must check no login of its own there"
+                "tokens do not arrive, so that every client would be asked to sign in again and again. The proxy must \
+                 pass the Authorization header on (nginx: proxy_set_header Authorization $http_authorization; Apache: \
+                 CGIPassAuth On), and must not ask for a login of its own"
                     .to_owned(),
             ),
             Err(fault) => self.fault(SUBJECT, format!("with a wrong token {endpoint} {fault}")),
@@ -221,8 +222,8 @@ impl PublicExamination {
                 self.fault(
                     page.path,
                     format!(
-                        "{} {url} answers {status} {content}, which is not the server's answer. The proxy must pass the whole \
-                         host on, not /mcp alone",
+                        "{} {url} answers {status} {content}, which is not the server's answer. The proxy must pass \
+                         the whole host on, not only /mcp",
                         page.method
                     ),
                 );
@@ -256,16 +257,17 @@ impl PublicExamination {
                 .any(|one| matches!(one.trim(), "*") || one.trim() == name)
         };
         let fault = if preflight.status == 403 {
-            "web pages of others may not call: at a loopback address none may, else the proxy must leave Origin as it is"
+            "web pages of other sites may not call. At a loopback address this is intended. Elsewhere the proxy must \
+             not change Origin"
         } else if !(200..300).contains(&preflight.status) || !allows(&preflight) {
-            "a preflight request (OPTIONS) is not answered by the server: the proxy must pass OPTIONS on, without a login"
+            "the server does not answer preflight requests (OPTIONS). The proxy must pass OPTIONS on, without a login"
         } else if !lists(&preflight, "access-control-allow-headers", "authorization") {
-            "a web page may not send Authorization: the proxy must leave Access-Control-Allow-Headers as it is"
+            "web pages may not send Authorization. The proxy must not change Access-Control-Allow-Headers"
         } else if !allows(&answer) {
-            "an answer does not say Access-Control-Allow-Origin: the proxy must leave the server's CORS headers as they are"
+            "an answer lacks Access-Control-Allow-Origin. The proxy must not change the server's CORS headers"
         } else if !lists(&answer, "access-control-expose-headers", "www-authenticate") {
-            "a web page cannot see WWW-Authenticate, and so not where to sign in: the proxy must leave \
-             Access-Control-Expose-Headers as it is"
+            "web pages cannot see WWW-Authenticate, and therefore not where to sign in. The proxy must not change \
+             Access-Control-Expose-Headers"
         } else {
             self.ok(SUBJECT, "may call, and see where to sign in".to_owned());
             return;
@@ -294,13 +296,14 @@ impl PublicExamination {
             Some(gap) if gap >= STREAM_GAP => self.ok(SUBJECT, "arrive as they are written".to_owned()),
             Some(_) => self.fault(
                 SUBJECT,
-                "the proxy holds answers back until they are whole, so that questions to a person come too late. It must hand \
-                 them on as they come (nginx: proxy_buffering off; a CDN: no caching, compression or scanning of this host)"
+                "the proxy holds answers back until they are complete, so that questions to a person come too late. It \
+                 must pass them on at once (nginx: proxy_buffering off; a CDN: no caching, compression or scanning of \
+                 this host)"
                     .to_owned(),
             ),
             None => self.fault(
                 SUBJECT,
-                format!("{url} is not the server's: the proxy must pass the whole host on, not /mcp alone"),
+                format!("{url} does not come from the server. The proxy must pass the whole host on, not only /mcp"),
             ),
         }
     }
@@ -331,13 +334,12 @@ impl PublicExamination {
             let content = answer.header("content-type");
             let remedy = match status {
                 200 => {
-                    "Something else answers there, such as the web site: the proxy must pass /.well-known/ on"
+                    "Something else answers there, such as a web site. The proxy must pass /.well-known/ on"
                 }
                 403 | 421 => HOST,
                 404 => {
                     "The proxy must pass /.well-known/oauth-protected-resource, /.well-known/oauth-authorization-server and \
-                     /.well-known/openid-configuration on, with all below them (a rule for certificates often takes all of \
-                     /.well-known/); and oauth.url must be this address"
+                     /.well-known/openid-configuration on, with everything below them (a rule for certificates often takes all of /.well-known/), and oauth.url must be this address"
                 }
                 _ => "The proxy must pass /.well-known/ on, without a login and without a redirect",
             };

@@ -58,7 +58,7 @@ pub(super) fn open(
     let (config, pipeline) = opened;
     if findings.iter().all(|finding| finding.subject != "rules") {
         findings.push(match file.as_os_str().is_empty() {
-            true => Finding::ok("rules", "none of your own; the defaults hold"),
+            true => Finding::ok("rules", "none of your own. The defaults apply"),
             false => Finding::ok("rules", file.display().to_string()),
         });
     }
@@ -85,7 +85,8 @@ pub(super) fn state(pipeline: &Pipeline) -> Finding {
         return Finding::ok("state", database.to_owned());
     }
     let Some(path) = store.path() else {
-        let what = "nothing is stored (state.folder is none): calls that change something are refused unless audit.enabled is false";
+        let what = "nothing is stored (state.folder is none). Calls that change something are refused unless \
+                    audit.enabled is false";
         return Finding::new(CheckMark::Warning, "state", what);
     };
     match path.parent().and_then(network_file_system) {
@@ -96,7 +97,7 @@ pub(super) fn state(pipeline: &Pipeline) -> Finding {
 
 fn on_network(path: &Path, kind: &str) -> String {
     format!(
-        "{} is on {kind}, whose locks do not hold: two processes may break the file; give a state.folder on a \
+        "{} is on {kind}, whose locks are not reliable: two processes may break the file. Give a state.folder on a \
          disk of this machine",
         path.display()
     )
@@ -122,7 +123,7 @@ pub(super) fn keys(config: &Config, pipeline: &Pipeline) -> Result<Vec<Finding>,
         let mut gone = gone.filter(|alias| snapshot.locations.find(alias).is_none());
         if let (Some(alias), false) = (gone.next(), config.oauth.is_on()) {
             let what = format!(
-                "{} names {alias}, which is no location any more; add it again, or revoke the key",
+                "{} names {alias}, which is no longer a location. Add it again, or revoke the key",
                 record.name
             );
             findings.push(Finding::new(CheckMark::Warning, "access keys", what));
@@ -143,7 +144,7 @@ pub(super) fn sign_in(config: &Config) -> Vec<Finding> {
         return vec![Finding::ok("sign-in", "off (oauth.url is empty)")];
     }
     let url = &config.oauth.url;
-    let what = format!("at {url}; `highlevel-mcp doctor --public {url}` looks at it from outside");
+    let what = format!("at {url}; `highlevel-mcp doctor --public {url}` checks it from outside");
     let warnings = config.sign_in_warnings();
     let warnings = warnings
         .into_iter()
@@ -161,13 +162,14 @@ pub(super) async fn windows(pipeline: &Pipeline) -> Option<Finding> {
     Some(match transport.probe_valkey().await? {
         Ok(took) => {
             let took = took.as_secs_f64() * 1_000.0;
-            let what = format!("shared at the Valkey {address}, which answers after {took:.1} ms");
+            let what =
+                format!("shared through the Valkey {address}, which answers after {took:.1} ms");
             Finding::ok("windows", what)
         }
         Err(why) => {
             let what = format!(
-                "the Valkey {address} cannot be used: {why}. Meanwhile each instance keeps to its part of every window; \
-                 see windows.url"
+                "the Valkey {address} cannot be used: {why}. Until it can, each instance uses only its part of every \
+                 limit; see windows.url"
             );
             Finding::new(CheckMark::Warning, "windows", what)
         }

@@ -26,15 +26,15 @@ pub(super) enum Work {
 
 const SANDBOX: &str = "A sandbox: made-up records, no account needed";
 const ACCOUNT: &str = "A sub-account of mine at HighLevel";
-const NOTHING: &str = "Nothing: leave it as it is";
+const NOTHING: &str = "Nothing: leave the settings unchanged";
 const NO_CLIENT: &str = "None for now";
 
 impl Interview {
     /// `None` if nothing is to change.
     pub(super) fn work(self, is_again: bool) -> Result<Option<Work>, CliError> {
         let (question, mut choices) = match is_again {
-            true => ("What is to be added?", vec![NOTHING]),
-            false => ("What is it to work with?", Vec::new()),
+            true => ("What do you want to add?", vec![NOTHING]),
+            false => ("What do you want to work with?", Vec::new()),
         };
         choices.extend([ACCOUNT, SANDBOX]);
         let chosen = Select::new(question, choices).prompt().map_err(ended)?;
@@ -71,7 +71,7 @@ impl Interview {
                 Err(CliError(what)) => Validation::Invalid(what.into()),
             })
         };
-        let given = Text::new("Address of a page of it, or its id:")
+        let given = Text::new("Address of any page of the sub-account, or its id:")
             .with_help_message("https://app.gohighlevel.com/v2/location/…")
             .with_validator(check)
             .prompt()
@@ -99,7 +99,7 @@ impl Interview {
     /// The client to connect, if any.
     pub(super) fn client(self, clients: &[String]) -> Result<Option<String>, CliError> {
         let choices = clients.iter().map(String::as_str).chain([NO_CLIENT]);
-        let question = "Which client is to use it?";
+        let question = "Which client will use it?";
         let chosen = Select::new(question, choices.collect()).prompt();
         let chosen = chosen.map_err(ended)?;
         Ok((chosen != NO_CLIENT).then(|| chosen.to_owned()))
@@ -132,7 +132,7 @@ fn ended(error: InquireError) -> CliError {
         }
         InquireError::OperationCanceled => nothing.to_owned(),
         error => format!(
-            "the terminal cannot be asked: {error}; give flags instead, see `highlevel-mcp init --help`"
+            "questions cannot be asked in this terminal: {error}. Give flags instead, see `highlevel-mcp init --help`"
         ),
     })
 }

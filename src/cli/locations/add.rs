@@ -84,7 +84,7 @@ impl Add {
         let is_there = document.location_aliases()?.contains(&self.alias);
         if is_there {
             let what = format!(
-                "{place} has [locations.{}] already; give another alias",
+                "{place} already has [locations.{}]. Give another alias",
                 self.alias
             );
             return Err(CliError(what));
@@ -108,11 +108,11 @@ impl Add {
         let (location_name, found) = match &found {
             AddCheck::Known(name) => (
                 Some(name.as_str()),
-                format!("and HighLevel knows it as {name}"),
+                format!("and HighLevel calls it {name}"),
             ),
             AddCheck::Untried(why) => (
                 None,
-                format!("not tried{why}; `highlevel-mcp locations test {alias}` does"),
+                format!("not tested{why}; `highlevel-mcp locations test {alias}` tests it"),
             ),
         };
         let record = LocationRecord {
@@ -122,7 +122,7 @@ impl Add {
             tried: location_name.is_some(),
             file: document.path(),
         };
-        let text = format!("{alias} is in {place}, {found}; SIGHUP has a running server read it\n");
+        let text = format!("{alias} is in {place}, {found}. On SIGHUP a running server reads it\n");
         self.output.record(&record, text)
     }
 
@@ -148,7 +148,7 @@ impl Add {
         match trial::try_alias(config, &self.alias)? {
             Ok(name) => Ok(AddCheck::Known(name)),
             Err(what) => Err(CliError(format!(
-                "nothing was added: {what} With --no-check it is added all the same."
+                "nothing was added: {what} --no-check adds it anyway."
             ))),
         }
     }
@@ -196,10 +196,11 @@ pub(in crate::cli) fn location_id(given: &str) -> Result<TenantId, CliError> {
     id.ok_or_else(|| {
         let what = match given {
             "" => "the location id is empty".to_owned(),
-            given => format!("{given:?} is not an id of a location"),
+            given => format!("{given:?} is not the id of a location"),
         };
         CliError(format!(
-            "{what}; it stands in the address of the sub-account's pages, behind /location/, and is 20 letters and digits"
+            "{what}. The id has 20 letters and digits; the address of the sub-account's pages contains it after \
+             /location/"
         ))
     })
 }
@@ -211,7 +212,7 @@ pub(in crate::cli) fn warn_of_open_file(path: &Path) {
         && mode & OPEN != 0
     {
         eprintln!(
-            "warning: {} can be read by other users of this machine (mode {:o}); `chmod 600` it",
+            "warning: other users of this machine can read {} (mode {:o}); run `chmod 600` on it",
             path.display(),
             mode & 0o777
         );

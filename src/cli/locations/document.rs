@@ -45,7 +45,8 @@ impl SettingsDocument {
         let path = found.or_else(|| Config::places(flags).user);
         let path = path.ok_or_else(|| {
             CliError(
-                "there is no file of settings, and no home to make one in: give --config FILE or set HIGHLEVEL_MCP_CONFIG"
+                "there is no settings file, and no home directory to create one in. Give --config FILE or set \
+                 HIGHLEVEL_MCP_CONFIG"
                     .to_owned(),
             )
         })?;
@@ -167,7 +168,7 @@ impl SettingsDocument {
         let item = self.document.entry("locations");
         let table = item.or_insert(Item::Table(fresh)).as_table_mut();
         table.ok_or_else(|| {
-            let what = "`locations` in the file of settings is not a section; write each as [locations.ALIAS]";
+            let what = "`locations` in the settings file is not a section. Write each location as [locations.ALIAS]";
             CliError(what.to_owned())
         })
     }
@@ -177,7 +178,7 @@ impl SettingsDocument {
 pub(in crate::cli) fn make_private_folder(folder: &Path) -> Result<(), CliError> {
     let mut builder = DirBuilder::new();
     let made = builder.recursive(true).mode(PRIVATE_FOLDER).create(folder);
-    made.map_err(|error| CliError(format!("{} cannot be made: {error}", folder.display())))
+    made.map_err(|error| CliError(format!("{} cannot be created: {error}", folder.display())))
 }
 
 /// Writes a token to a new file, private to its owner, as a whole or not at all. An existing file stays unchanged: it
@@ -187,8 +188,7 @@ pub(in crate::cli) fn write_token(path: &Path, token: &str) -> Result<(), CliErr
     match read_text(path) {
         Ok(text) if text.trim() == token => return Ok(()),
         Ok(_) => {
-            let what =
-                "is there already and holds something else; move it away or give another place";
+            let what = "exists already with other content. Move it away or give another place";
             return Err(refused(what.to_owned()));
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -114,7 +114,7 @@ impl LocationImport {
             match trials.next() {
                 Some(Err(what)) => reports.push(row.report(ImportOutcome::Fault(what))),
                 Some(Ok(found)) => sound.push((row, found)),
-                None => sound.push((row, "not tried".to_owned())),
+                None => sound.push((row, "not tested".to_owned())),
             }
         }
         let file = document.path().display().to_string();
@@ -129,7 +129,7 @@ impl LocationImport {
         let faults = show(&reports, self.output)?;
         let would = if self.dry_run { "would be" } else { "are" };
         let more = match self.dry_run {
-            false if added > 0 => "; SIGHUP has a running server read them",
+            false if added > 0 => ". On SIGHUP a running server reads them",
             _ => "",
         };
         eprintln!("{added} {would} added to {file}, {faults} cannot be{more}");
@@ -172,7 +172,7 @@ impl LocationImport {
                 ImportSource::Place(source @ SecretSource::Env(name))
                     if config.secret(source).is_err() =>
                 {
-                    Ok(format!("not tried: {name} is not set here"))
+                    Ok(format!("not tested: {name} is not set here"))
                 }
                 _ => trial,
             });
@@ -283,11 +283,11 @@ fn sort_out(
         let outcome = if let Some(alias) = known.get(row.id.as_str()) {
             ImportOutcome::Already(format!("is in the settings as {alias}"))
         } else if config.locations.contains_key(&row.alias) {
-            ImportOutcome::Fault("the settings have this alias for another location_id".to_owned())
+            ImportOutcome::Fault("the settings use this alias for another location_id".to_owned())
         } else if let Some(other) = aliases.get(&row.alias) {
-            ImportOutcome::Fault(format!("has the alias of {other}"))
+            ImportOutcome::Fault(format!("has the same alias as {other}"))
         } else if let Some(other) = ids.get(row.id.as_str()) {
-            ImportOutcome::Fault(format!("has the location_id of {other}"))
+            ImportOutcome::Fault(format!("has the same location_id as {other}"))
         } else {
             aliases.insert(row.alias.clone(), row.label.clone());
             ids.insert(row.id.as_str().to_owned(), row.label.clone());

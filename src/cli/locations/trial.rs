@@ -99,7 +99,7 @@ fn test(aliases: &[String], output: OutputFlags, flags: &Flags) -> Result<ExitCo
     });
     output.rows(
         &rows.collect::<Vec<_>>(),
-        "There is no location to try; `highlevel-mcp locations add --help` says how one is added.",
+        "There is no location to test. `highlevel-mcp locations add --help` shows how to add one.",
     )?;
     Ok(ExitCode::from(u8::from(failed)))
 }

@@ -80,7 +80,7 @@ fn respond(
     }
     let words = match parameters.code {
         Some(_) => "You are signed in. You may close this window and go back to the terminal.",
-        None => "You are not signed in. You may close this window; the terminal says why.",
+        None => "You are not signed in. You may close this window. The terminal shows the reason.",
     };
     // The first answer counts, and the channel has room for it.
     let _ = found.try_send(parameters);
@@ -120,10 +120,10 @@ impl CallbackParameters {
         // A refusal gives nothing, whosever it is; some come without their state.
         let is_bare_refusal = self.state.is_none() && self.error.is_some();
         if self.state.as_deref() != Some(state) && !is_bare_refusal {
-            return refused("that is the end of another sign-in, not of this one".to_owned());
+            return refused("the answer belongs to another sign-in".to_owned());
         }
         if self.issuer.is_some_and(|found| found != issuer) {
-            return refused(format!("another server than {issuer} answered"));
+            return refused(format!("the answer came from another server than {issuer}"));
         }
         match (self.code, self.error.as_deref()) {
             (Some(code), None) => Ok(code),
@@ -132,11 +132,12 @@ impl CallbackParameters {
                 let words = self.description.as_deref().unwrap_or(error);
                 let words = crate::cli::terminal::visible(words);
                 refused(format!(
-                    "{issuer} did not let you sign in, and says: {words}"
+                    "{issuer} did not let you sign in: {words}"
                 ))
             }
             (None, None) => refused(
-                "the address holds no code: copy the whole of it, with all that stands behind the question mark".to_owned(),
+                "the address contains no code. Copy the whole address, including everything after the question \
+                 mark".to_owned(),
             ),
         }
     }

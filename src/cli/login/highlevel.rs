@@ -36,7 +36,7 @@ pub(super) fn sign_in(login: &Login, flags: &Flags) -> Result<ExitCode, CliError
     let begun = kept.begin(&oauth, &app, (&code, &redirect));
     let install = runtime()?.block_on(begun).map_err(sentence)?;
     if !config.account.is_empty() {
-        note("HIGHLEVEL_TOKEN is set: `stdio` and `call` act with that until it is not.");
+        note("HIGHLEVEL_TOKEN is set, so `stdio` and `call` use that token until you unset it.");
     }
     let location = install.location().map(TenantId::as_str);
     let company = install.company().map(TenantId::as_str);
@@ -50,8 +50,8 @@ pub(super) fn sign_in(login: &Login, flags: &Flags) -> Result<ExitCode, CliError
         (None, _) => " Set HIGHLEVEL_LOCATION_ID to a sub-account, or name one in each call.",
     };
     let text = format!(
-        "You are signed in at {NAME}, {place}. `highlevel-mcp stdio` and `highlevel-mcp call` act there while HIGHLEVEL_TOKEN is \
-         not set; `highlevel-mcp logout --highlevel` forgets it.{next}\n"
+        "You are signed in at {NAME}, {place}. `highlevel-mcp stdio` and `highlevel-mcp call` act there unless \
+         HIGHLEVEL_TOKEN is set; `highlevel-mcp logout --highlevel` removes the sign-in.{next}\n"
     );
     let record = json!({
         "server": NAME, "is_signed_in": true, "location": location, "company": company,
@@ -66,9 +66,9 @@ pub(super) fn sign_out(logout: &Logout, flags: &Flags) -> Result<ExitCode, CliEr
     if !HighLevelLogin::new(&store).forget()? {
         return Err(CliError(format!("you are not signed in at {NAME}")));
     }
-    let why = "HighLevel ends it only where the app is uninstalled";
+    let why = "HighLevel ends the access only when the app is uninstalled";
     let text = format!(
-        "The sign-in at {NAME} is forgotten here. The app is still installed: uninstall it in {NAME} to end its access.\n"
+        "The sign-in at {NAME} is removed here. The app is still installed: uninstall it in {NAME} to end its access.\n"
     );
     let record = json!({"server": NAME, "is_signed_in": false, "server_knows": false, "why": why});
     logout.output.record(&record, text)?;
@@ -84,13 +84,13 @@ pub(in crate::cli) fn caller(
     if !config.account.is_empty() || !login.is_kept()? {
         return Ok(None);
     }
-    let named = match config.account.location_id.as_str() {
-        "" => None,
-        text => Some(
-            TenantId::parse(text)
-                .ok_or_else(|| CliError("HIGHLEVEL_LOCATION_ID is no HighLevel id".to_owned()))?,
-        ),
-    };
+    let named =
+        match config.account.location_id.as_str() {
+            "" => None,
+            text => Some(TenantId::parse(text).ok_or_else(|| {
+                CliError("HIGHLEVEL_LOCATION_ID is not a HighLevel id".to_owned())
+            })?),
+        };
     let oauth = pipeline.transport().oauth();
     let found = login.caller(&oauth, app(config)?, named);
     found.map_err(sentence)
@@ -99,7 +99,7 @@ pub(in crate::cli) fn caller(
 fn app(config: &Config) -> Result<App, CliError> {
     if !config.marketplace.is_on() {
         return Err(CliError(
-            "the settings name no app of HighLevel's Marketplace, with which one signs in there: set marketplace.client_id \
+            "the settings name no app of HighLevel's Marketplace, which the sign-in needs. Set marketplace.client_id \
              and marketplace.client_secret"
                 .to_owned(),
         ));
@@ -112,11 +112,13 @@ fn redirect(login: &Login, config: &Config) -> Result<String, CliError> {
         (Some(own), _) => match own.parse::<reqwest::Url>() {
             Ok(url) if url.scheme() == "https" && url.fragment().is_none() => Ok(own.clone()),
             _ => Err(CliError(format!(
-                "--redirect {own:?} is not an address that HighLevel takes: it begins with https:// and has no #"
+                "HighLevel does not accept --redirect {own:?}. The address must begin with https:// and have no #"
             ))),
         },
         (None, "") => Err(CliError(
-            "give --redirect with the redirect address of the app, exactly as its page in the Marketplace has it".to_owned(),
+            "give --redirect with the redirect address of the app, exactly as on its page in the \
+             Marketplace"
+                .to_owned(),
         )),
         (None, url) => Ok(format!("{url}{MARKETPLACE_CALLBACK}")),
     }

@@ -23,7 +23,7 @@ impl SignInServer {
     ) -> Result<Self, CliError> {
         Self::find(http, address).await.map_err(|why| {
             CliError(format!(
-                "one cannot sign in at {}: {why}. `highlevel-mcp doctor --public {0}` looks closer",
+                "it is not possible to sign in at {}: {why}. `highlevel-mcp doctor --public {0}` shows details",
                 address.endpoint
             ))
         })
@@ -41,7 +41,7 @@ impl SignInServer {
             .is_some_and(|servers| servers.iter().any(|server| server == origin));
         if !is_own {
             return Err(format!(
-                "it names another server than {origin} to sign in at"
+                "it sends clients to another server than {origin} to sign in"
             ));
         }
         let metadata = address.path("/.well-known/oauth-authorization-server");
@@ -53,8 +53,10 @@ impl SignInServer {
             let found = metadata[name].as_str().map(str::to_owned);
             found.filter(|found| found.starts_with(&format!("{origin}/")))
         };
-        let needed =
-            |name: &str| endpoint(name).ok_or_else(|| format!("it has no {name} of its own"));
+        let needed = |name: &str| {
+            endpoint(name)
+                .ok_or_else(|| format!("its {name} is missing or belongs to another server"))
+        };
         Ok(Self {
             origin: origin.clone(),
             authorize: needed("authorization_endpoint")?,
@@ -68,8 +70,8 @@ impl SignInServer {
     pub(super) async fn register(&self, http: &reqwest::Client) -> Result<String, CliError> {
         let Some(register) = &self.register else {
             return Err(CliError(format!(
-                "{} takes no clients that register themselves: have its operator run `highlevel-mcp clients add login --redirect \
-                 http://127.0.0.1/callback`, and give its id by --client-id",
+                "clients cannot register themselves at {}. Ask its operator to run `highlevel-mcp clients add login \
+                 --redirect http://127.0.0.1/callback`, and give the id by --client-id",
                 self.origin
             )));
         };
@@ -98,7 +100,7 @@ impl SignInServer {
 async fn document(http: &reqwest::Client, url: &str) -> Result<Value, String> {
     let answer = WebAnswer::ask(http.get(url).header("accept", "application/json")).await?;
     let document = answer.json().filter(|_| answer.status == 200);
-    document.ok_or_else(|| format!("{url} answers {}, and no document", answer.status))
+    document.ok_or_else(|| format!("{url} answers {} without a document", answer.status))
 }
 
 /// The text of an error, made safe for a terminal.

@@ -49,7 +49,7 @@ impl fmt::Display for TokenTrouble {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Ended(words) => {
-                write!(formatter, "the server gives no tokens, and says: {words}")
+                write!(formatter, "the server gives no tokens: {words}")
             }
             Self::Passing(why) => write!(formatter, "the server gives no tokens now: {why}"),
         }
@@ -176,7 +176,10 @@ impl LoginTokens {
             })
         })();
         parsed.ok_or_else(|| {
-            CliError("the login is of another version: run `highlevel-mcp login` again".to_owned())
+            CliError(
+                "another version of this program made the login. Run `highlevel-mcp login` again"
+                    .to_owned(),
+            )
         })
     }
 }

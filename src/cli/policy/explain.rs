@@ -136,13 +136,12 @@ impl CallerStanding {
     fn obstacle(&self, alias: Option<&str>) -> Option<String> {
         let name = &self.name;
         if let Some(why) = self.ended {
-            return Some(format!("{name} {why}: none of its calls is let through"));
+            return Some(format!("{name} {why}: all its calls are refused"));
         }
         let (alias, locations) = (alias?, self.locations.as_ref()?);
         let is_within = locations.iter().any(|known| known == alias);
-        (!is_within).then(|| {
-            format!("{name} does not reach {alias}: none of its calls there is let through")
-        })
+        (!is_within)
+            .then(|| format!("{name} does not reach {alias}: all its calls there are refused"))
     }
 }
 
@@ -223,7 +222,13 @@ fn holder(store: &Store, holder: &GrantHolder) -> Result<HolderRef, CliError> {
             key.map(|key| HolderRef::Key(Arc::new(key)))
         }
     };
-    found.ok_or_else(|| CliError("whoever made the connection is no more; it has ended".to_owned()))
+    found.ok_or_else(|| {
+        CliError(
+            "the person or key behind the connection no longer exists, so that it has \
+                                  ended"
+                .to_owned(),
+        )
+    })
 }
 
 /// The store, if it exists: looking at the rules creates none.

@@ -89,7 +89,7 @@ impl SectionsCommand {
             Self::List(ListFlags { output, of }) => {
                 let sections = RuleSections::new(&of.open(flags)?.1).read().wait()?;
                 let rows: Vec<SectionEntry> = sections.into_iter().map(Into::into).collect();
-                let none = "The store keeps no section. `highlevel-mcp policy sections put NAME FILE` writes one.";
+                let none = "The store has no sections. `highlevel-mcp policy sections put NAME FILE` writes one.";
                 output.rows(&rows, none)?;
             }
             Self::Show(which) => {
@@ -110,7 +110,7 @@ impl SectionsCommand {
                 let entry = SectionEntry::from(put);
                 let (name, version) = (&entry.name, entry.version);
                 let what = format_args!(
-                    "{name} is written, version {version}; running servers hold calls to it within 0.2 seconds\n"
+                    "{name} is written, version {version}. Running servers apply it within 0.2 seconds\n"
                 );
                 which.output.record(&entry, what)?;
             }
@@ -118,8 +118,10 @@ impl SectionsCommand {
                 let sections = RuleSections::new(&which.of.open(flags)?.1);
                 let entry = SectionEntry::from(which.put(&sections, None)?);
                 let name = &entry.name;
-                let what =
-                    format_args!("{name} is removed; what names it is let through to nothing\n");
+                let what = format_args!(
+                    "{name} is removed. All calls of keys, people and connections that name it are \
+                                  refused\n"
+                );
                 which.output.record(&entry, what)?;
             }
         }

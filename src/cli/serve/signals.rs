@@ -48,7 +48,7 @@ impl Signals {
                     return drain;
                 }
                 _ = self.interrupt.recv() => {
-                    tracing::info!("stopping; Ctrl-C again cuts off calls under way");
+                    tracing::info!("stopping. Press Ctrl-C again to cut off calls under way");
                     interrupted.store(true, Relaxed);
                     tokio::spawn(end_at_once(self.interrupt));
                     return Duration::ZERO;

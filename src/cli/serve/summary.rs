@@ -134,9 +134,9 @@ fn next() -> String {
     let program = program();
     let pad = " ".repeat(INDENT);
     format!(
-        "Nobody can call yet, unless clients send tokens of their own. To begin:\n\
+        "Nobody can call yet, unless clients send their own tokens. To begin:\n\
          {pad}set HIGHLEVEL_TOKEN and HIGHLEVEL_LOCATION_ID, or\n\
-         {pad}{program} init   (asks for all there is to know)\n\
+         {pad}{program} init   (asks for everything it needs)\n\
          {pad}{program} locations add --help\n\
          {pad}{program} serve --sandbox   (made-up records)\n"
     )
@@ -172,7 +172,7 @@ fn rules(config: &Config) -> String {
     };
     match config.policy.sends_per_hour {
         0 => file,
-        most => format!("{file}; at most {most} sends an hour and location without a cap"),
+        most => format!("{file}; without a cap, at most {most} sends per hour and location"),
     }
 }
 

@@ -112,7 +112,7 @@ impl LoginKeeper {
             tokio::time::sleep(LOOK).await;
         }
         Err(format!(
-            "another program renews the login at {} and does not end",
+            "another program is renewing the login at {} and does not finish",
             self.server
         ))
     }

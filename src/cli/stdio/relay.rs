@@ -227,7 +227,7 @@ impl Relay {
 
     fn lost(&self, error: &reqwest::Error) -> String {
         format!(
-            "The server at {} cannot be reached: {}. Whether the call was made is unknown.",
+            "The server at {} cannot be reached: {}. It is not known whether the call was made.",
             self.address.origin,
             why(error)
         )

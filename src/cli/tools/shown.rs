@@ -83,7 +83,7 @@ fn operation(tool: &Tool) -> String {
     let answer = match (tool.answers_media(), tool.paging.rows.last()) {
         (Some(media), _) => format!("a file ({media})"),
         (None, _) if shown.is_empty() => {
-            "what HighLevel answers; its documents name no fields".to_owned()
+            "HighLevel's answer, whose fields its documents do not name".to_owned()
         }
         (None, Some(rows)) => format!("rows of {rows}: {}", shown.join(", ")),
         (None, None) => shown.join(", "),

@@ -3,8 +3,9 @@
 use super::WebAnswer;
 
 /// The reason that a server sees another host than its clients use.
-pub(in crate::cli) const HOST: &str = "The server is asked for another host: the proxy must pass Host on (nginx: proxy_set_header Host \
-     $host; Apache: ProxyPreserveHost On), oauth.url must be this address, and server.allowed_hosts must hold its host";
+pub(in crate::cli) const HOST: &str = "The server receives another host name. The proxy must pass Host on (nginx: \
+                                       proxy_set_header Host $host; Apache: ProxyPreserveHost On), oauth.url must be \
+                                       this address, and server.allowed_hosts must contain its host";
 
 /// The content of `WWW-Authenticate: Bearer`.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,48 +23,48 @@ impl SignInChallenge {
             401 => {}
             200..=299 => {
                 return Err(format!(
-                    "answers {status} to somebody without a token: sign-in is off for this host. {HOST}"
+                    "answers {status} without a token, so sign-in is off for this host. {HOST}"
                 ));
             }
             300..=399 => {
                 return Err(format!(
-                    "redirects to {}: the proxy must answer there itself, for clients do not follow with their token",
+                    "redirects to {}. The proxy must not redirect, because clients do not send their token on",
                     answer.header("location")
                 ));
             }
             403 | 421 => return Err(format!("is refused with {status}. {HOST}")),
             404 => {
                 return Err(format!(
-                    "answers 404: the proxy must pass this path on too (a rule for /mcp needs one for /mcp/ and what is \
-                     below it, and one for /). {HOST}"
+                    "answers 404. The proxy must pass this path on too (beside the rule for /mcp, one for everything \
+                     below /mcp/ and one for /). {HOST}"
                 ));
             }
             405 | 501 => {
                 return Err(format!(
-                    "answers {status}: the proxy must pass every method on, HEAD, DELETE and OPTIONS too"
+                    "answers {status}. The proxy must pass every method on, including HEAD, DELETE and OPTIONS"
                 ));
             }
-            429 => return Err("answers 429: the proxy's limit of requests is too low".to_owned()),
+            429 => return Err("answers 429. The proxy's limit of requests is too low".to_owned()),
             500..=599 => {
                 return Err(format!(
-                    "answers {status}: the proxy does not reach the server; look whether it runs and where the proxy looks for \
-                     it"
+                    "answers {status}. The proxy does not reach the server: check that the server runs and that the \
+                     proxy has its address"
                 ));
             }
-            _ => return Err(format!("answers {status}, where 401 is due")),
+            _ => return Err(format!("answers {status} instead of 401")),
         }
         let header = answer.header("www-authenticate");
         if header.is_empty() {
             return Err(
-                "answers 401 without WWW-Authenticate, so that no client learns where to sign in: the proxy must leave that \
-                 header as it is, and must show no login page of its own"
+                "answers 401 without WWW-Authenticate, so that no client learns where to sign in. The proxy must not \
+                 change that header, and must not show a login page of its own"
                     .to_owned(),
             );
         }
         let Some(rest) = strip_scheme(header) else {
             let scheme = header.split(' ').next().unwrap_or_default();
             return Err(format!(
-                "asks for a login of its own ({scheme}): the proxy must not check a login where the server does"
+                "asks for another login ({scheme}). The proxy must not ask for a login, because the server does"
             ));
         };
         let Some(metadata) = parameter(rest, "resource_metadata") else {
@@ -71,7 +72,7 @@ impl SignInChallenge {
         };
         if !metadata.starts_with(&format!("{origin}/.well-known/oauth-protected-resource")) {
             return Err(format!(
-                "sends clients to {metadata}: oauth.url in the server's settings must be {origin}"
+                "sends clients to {metadata}. oauth.url in the server's settings must be {origin}"
             ));
         }
         Ok(Self {

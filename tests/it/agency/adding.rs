@@ -73,15 +73,15 @@ async fn what_could_not_work_is_not_added() {
     desk.run(
         &untried,
         0,
-        "not tried; `highlevel-mcp locations test b03` does",
+        "not tested; `highlevel-mcp locations test b03` tests it",
     )
     .await;
     let address = format!("https://app.gohighlevel.com/v2/location/{id}/dashboard");
     let second = add("b02", &address, ["--token-file", &two]);
-    let known = "HighLevel knows it as Branch 02";
+    let known = "HighLevel calls it Branch 02";
     let done = desk.run(&second, 0, known).await;
     let open = format!(
-        "warning: {two} can be read by other users of this machine (mode 644); `chmod 600` it"
+        "warning: other users of this machine can read {two} (mode 644); run `chmod 600` on it"
     );
     assert!(done.contains(&open), "{done}");
     let unset = add("b04", "L4", ["--token-env", "NOT_HERE"]);
@@ -246,7 +246,7 @@ async fn a_token_of_an_agency_lists_locations_and_their_tokens_are_asked_for() {
         "{text}"
     );
     assert!(
-        text.contains("Make a private integration in each"),
+        text.contains("Create a private integration in each"),
         "{text}"
     );
     // The printed text can be imported once the tokens are filled in.

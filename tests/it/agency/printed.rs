@@ -50,10 +50,13 @@ async fn an_empty_list_says_so_beside_and_prints_nothing() {
         (&["people", "list"][..], "highlevel-mcp console link"),
         (&["connections", "list"], "highlevel-mcp connect"),
         (&["clients", "list"], "highlevel-mcp clients add"),
-        (&["approvals", "list"], "Nothing waits for an approval"),
+        (&["approvals", "list"], "No call waits for an approval"),
         (&["audit", "tail"], "The audit is empty"),
         (&["audit", "search", "--who", "Bert"], "No call of Bert"),
-        (&["audit", "search", "--tool", "contacts_*"], "No call fits"),
+        (
+            &["audit", "search", "--tool", "contacts_*"],
+            "No call matches",
+        ),
         (&["logs", "-n", "0"], "Nothing has happened yet"),
     ] {
         for form in [&[][..], &["--json"]] {

@@ -161,10 +161,13 @@ async fn a_key_is_made_for_several_locations_and_a_slip_names_the_nearest() {
 async fn stdio_alone_says_where_a_key_goes() {
     let key = [("HIGHLEVEL_TOKEN", "hlk_a_canary")];
     for (arguments, part) in [
-        (&["stdio"][..], "holds an access key, which is for a server"),
+        (
+            &["stdio"][..],
+            "holds an access key, which belongs to a server",
+        ),
         (
             &["stdio", "--url", "http://mcp.example.com"],
-            "give https://",
+            "Give https://",
         ),
     ] {
         let mut command = program(arguments, &key);

@@ -110,7 +110,10 @@ const CLIENTS: [ClientRow; 17] = [
         ],
         key: &["Bearer ${env:HIGHLEVEL_TOKEN}"],
         sign_in: &["\"url\": \"http"],
-        sandbox: &["\"url\": \"http", "cursor/mcp.json, beside the rest"],
+        sandbox: &[
+            "\"url\": \"http",
+            "cursor/mcp.json, beside the other entries",
+        ],
     },
     ClientRow {
         client: "gemini-cli",
@@ -132,7 +135,7 @@ const CLIENTS: [ClientRow; 17] = [
         ],
         key: &[
             "      Authorization: \"Bearer hlk_…\"\n    timeout",
-            "Put your own",
+            "by your own",
         ],
         sign_in: &["    uri: http://127.0.0.1:8100/mcp\n    timeout"],
         sandbox: &["    uri: http://127.0.0.1:8100/mcp\n    timeout"],
@@ -346,7 +349,7 @@ async fn without_a_token_no_client_sends_an_empty_one() {
         }
         let (status, stdout, stderr) = run(&[row.client], &[]).await;
         assert_eq!(status, Some(0), "{}: {stderr}", row.client);
-        let part = "HIGHLEVEL_TOKEN is not set, and the client needs it";
+        let part = "HIGHLEVEL_TOKEN is not set, but the client needs it";
         assert!(stderr.contains(part), "{}: {stderr}", row.client);
         if row.client == "claude-code" {
             // The shell refuses to run the line.

@@ -275,9 +275,9 @@ async fn what_is_no_answer_to_this_sign_in_stores_nothing() {
             found.expect("a state").1.clone()
         };
         for (pasted, part) in [
-            ("code=c1&state=other", "the end of another sign-in"),
-            ("code=c1", "the end of another sign-in"),
-            ("state=STATE", "holds no code"),
+            ("code=c1&state=other", "belongs to another sign-in"),
+            ("code=c1", "belongs to another sign-in"),
+            ("state=STATE", "contains no code"),
             ("error=access_denied&state=STATE", "you did not allow it"),
             ("error=access_denied", "you did not allow it"),
             (
@@ -299,7 +299,7 @@ async fn what_is_no_answer_to_this_sign_in_stores_nothing() {
             assert!(!desk.is_signed_in().await, "{pasted}");
         }
         for (pasted, part) in [
-            ("", "run this in a terminal"),
+            ("", "Run this in a terminal"),
             (
                 "yes\n",
                 "it begins with https://mcp.example.test/connect/crm/callback?",
@@ -358,13 +358,13 @@ async fn what_is_missing_is_said_before_anything_is_opened() {
     )];
     let http = "http://localhost:8080/callback";
     for (arguments, variables, part) in [
-        (&SIGN_IN[..], &no_app[..], "set marketplace.client_id"),
+        (&SIGN_IN[..], &no_app[..], "Set marketplace.client_id"),
         (&SIGN_IN, &no_secret, "marketplace.client_secret is missing"),
         (&SIGN_IN[..3], &[], "give --redirect"),
         (
             &["login", "--highlevel", "--redirect", http],
             &[],
-            "it begins with https://",
+            "must begin with https://",
         ),
         (&["login"], &[], "--url"),
         (

@@ -130,7 +130,7 @@ impl LiveReport {
     pub(super) fn markdown(&self) -> String {
         let mut text = String::new();
         let writes = if self.writes {
-            "reads, and a throw-away contact"
+            "reads, and a test contact"
         } else {
             "reads only"
         };
@@ -140,7 +140,7 @@ impl LiveReport {
             "# Live report of highlevel-mcp\n\n\
              Names and types only: no value, id or number of the account is in it.\n\n\
              - program: {}\n- date: {}\n- HighLevel: {}\n- token: {}\n- calls: {writes}\n\n\
-             | Tool | Request | Status | Outcome | Beside HighLevel's document |\n|---|---|---|---|---|\n",
+             | Tool | Request | Status | Outcome | Differences from HighLevel's document |\n|---|---|---|---|---|\n",
             self.program, self.date, self.highlevel, self.token,
         );
         for call in &self.calls {

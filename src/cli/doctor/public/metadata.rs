@@ -29,7 +29,8 @@ impl PublicExamination {
                 self.fault(
                     subject,
                     format!(
-                        "says that it is {resource:?} and not {due:?}; clients compare letter by letter. Set oauth.url to {:?}",
+                        "names itself {resource:?} instead of {due:?}. Clients compare every character. Set oauth.url \
+                         to {:?}",
                         self.server.origin
                     ),
                 );
@@ -71,8 +72,8 @@ impl PublicExamination {
                 self.fault(
                     &subject,
                     format!(
-                        "differs from {ISSUER}: another server's document, or one that a cache kept. Pass it on to this server, \
-                         and empty the proxy's cache"
+                        "differs from {ISSUER}. It is another server's document, or an old one from a cache. Pass the \
+                         path on to this server, and empty the proxy's cache"
                     ),
                 );
             }
@@ -92,20 +93,20 @@ impl PublicExamination {
             let endpoint = text(document, name);
             if !endpoint.starts_with(&format!("{issuer}/")) {
                 return Some(format!(
-                    "its {name} is {endpoint:?}, which is not of this server"
+                    "its {name} is {endpoint:?}, which does not belong to this server"
                 ));
             }
         }
         let has_pkce = lists(document, "code_challenge_methods_supported", "S256");
         (!has_pkce).then(|| {
-            "does not offer PKCE (S256), without which no client signs in: something changes the document on the way".to_owned()
+            "does not offer PKCE (S256), which every client needs. Something changes the document on the way".to_owned()
         })
     }
 
     fn foreign_issuer(&self, issuer: &str) -> String {
         format!(
-            "names {issuer:?} as who signs in, and not {:?}; clients compare letter by letter. Set oauth.url to that address, \
-             without a slash at its end",
+            "names the issuer {issuer:?} instead of {:?}. Clients compare every character. Set oauth.url to that \
+             address, without a slash at the end",
             self.server.origin
         )
     }
@@ -122,19 +123,19 @@ impl PublicExamination {
             (true, true) => self.ok(SUBJECT, "by a document, or they register".to_owned()),
             (true, false) => self.warning(
                 SUBJECT,
-                "by a document only: Cursor, n8n, Gemini CLI, opencode and mcp-remote cannot sign in before \
-                 oauth.register is \"open\", or a client is made for them by `highlevel-mcp clients add`"
+                "only by a document. Cursor, n8n, Gemini CLI, opencode and mcp-remote can sign in only if \
+                 oauth.register is \"open\", or if `highlevel-mcp clients add` adds a client for them"
                     .to_owned(),
             ),
             (false, true) => self.fault(
                 SUBJECT,
-                "the document lacks client_id_metadata_document_supported, or \"none\" among its methods; something changes it on \
-                 the way, such as an old copy in a cache"
+                "the document lacks client_id_metadata_document_supported, or \"none\" among its methods. Something \
+                 changes it on the way, such as an old copy in a cache"
                     .to_owned(),
             ),
             (false, false) => self.warning(
                 SUBJECT,
-                "only clients that the operator made may sign in (oauth.register is \"static\")".to_owned(),
+                "only clients that the operator added may sign in (oauth.register is \"static\")".to_owned(),
             ),
         }
     }

@@ -25,9 +25,10 @@ const ROWS: usize = 100;
 const MOST_PAGES: usize = 100;
 
 /// The note on a list from a token that reaches none of the listed locations.
-const FILL_IN: &str = "A private integration of an agency lists its sub-accounts and reaches none of their records. \
-                       Make a private integration in each (HighLevel: Settings, Private Integrations), put its token into the \
-                       last column, and run `highlevel-mcp locations import FILE`. A Marketplace app saves that: docs/agency.md.";
+const FILL_IN: &str = "A private integration of an agency lists its sub-accounts but reaches none of their records. \
+                       Create a private integration in each sub-account (HighLevel: Settings, Private Integrations), \
+                       put its token into the last column, and run `highlevel-mcp locations import FILE`. With a \
+                       Marketplace app this is not necessary: docs/agency.md.";
 
 /// The locations in which the company's app is installed, each reached through the company.
 pub(super) fn installed(
@@ -38,10 +39,12 @@ pub(super) fn installed(
     let absent = || {
         let names = known.iter().map(|one| (one.as_str(), one));
         let remedy = match (known.contains(&company.to_owned()), nearest(company, names)) {
-            (true, _) => "it cannot be used; `highlevel-mcp config check` says why".to_owned(),
+            (true, _) => {
+                "it cannot be used; `highlevel-mcp config check` shows the reason".to_owned()
+            }
             (false, Some(near)) => format!("there is none; did you mean {near}?"),
             (false, None) => {
-                "there is none; docs/agency.md says how an agency is connected".to_owned()
+                "there is none; docs/agency.md explains how to connect an agency".to_owned()
             }
         };
         CliError(format!("[companies.{company}]: {remedy}"))
@@ -62,7 +65,7 @@ pub(super) fn installed(
             return Err(RowFault {
                 label: location.location,
                 alias,
-                what: "HighLevel calls it by what is not an id".to_owned(),
+                what: "HighLevel gives it an id of another form".to_owned(),
             });
         };
         Ok(ImportRow {

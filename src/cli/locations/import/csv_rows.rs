@@ -98,13 +98,14 @@ fn columns(header: &StringRecord) -> Result<BTreeMap<&'static str, usize>, CliEr
         };
         if columns.insert(*known, index).is_some() {
             return Err(CliError(format!(
-                "line 1: the column {known} is there twice"
+                "line 1: the column {known} appears twice"
             )));
         }
     }
     if !columns.contains_key("location_id") {
         return Err(CliError(
-            "line 1: there is no column location_id; the first line names the columns, such as alias,location_id,token"
+            "line 1: the column location_id is missing. The first line names the columns, such as \
+             alias,location_id,token"
                 .to_owned(),
         ));
     }
@@ -123,7 +124,7 @@ fn row(label: String, fields: &BTreeMap<&str, &str>, folder: &Path) -> Result<Im
     };
     let alias = alias
         .clone()
-        .ok_or_else(|| wrong("has no alias, nor a name to make one of".to_owned()))?;
+        .ok_or_else(|| wrong("has no alias, and no name to derive one from".to_owned()))?;
     check_alias(&alias).map_err(|CliError(what)| wrong(what))?;
     let id = location_id(field("location_id").unwrap_or_default());
     let id = id.map_err(|CliError(what)| wrong(what))?;
@@ -132,7 +133,7 @@ fn row(label: String, fields: &BTreeMap<&str, &str>, folder: &Path) -> Result<Im
         && Credential::parse(token).is_none()
     {
         let why = Credential::problem(token);
-        let what = format!("the column token holds no HighLevel token: {why}");
+        let what = format!("the column token does not contain a HighLevel token: {why}");
         return Err(wrong(what));
     }
     let file = |path: &str| ImportSource::Place(SecretSource::File(folder.join(path)));
@@ -231,10 +232,10 @@ mod tests {
         let expected = [
             "line 2 B 1: \"B 1\" is not an alias",
             "line 3 b2: the location id is empty",
-            "line 4 b3: the column token holds no HighLevel token",
+            "line 4 b3: the column token does not contain a HighLevel token",
             "line 5 b4: has none of token",
             "line 6 b5: has more than one of token",
-            "line 7 : has no alias, nor a name",
+            "line 7 : has no alias, and no name",
             "line 9 b7: has none of token",
             "line 10 b8 L8 token",
         ];
@@ -253,9 +254,9 @@ mod tests {
                 "\"location\" is not a column; did you mean location_id?",
             ),
             ("b1,L1,pit-1\n", "is not a column; there are alias"),
-            ("alias,token\n", "there is no column location_id"),
-            ("alias,location_id,location id\n", "is there twice"),
-            ("", "there is no column location_id"),
+            ("alias,token\n", "the column location_id is missing"),
+            ("alias,location_id,location id\n", "appears twice"),
+            ("", "the column location_id is missing"),
         ] {
             let error = read_rows(text).expect_err(part);
             assert!(error.contains(part), "{error}");

@@ -195,7 +195,7 @@ async fn connected_locations_are_given_and_removed_as_their_owners_may() {
     office.run(&["pause", "--location", &own], 0).await;
     let (_, said) = office.run(&["people", "end", "Bert"], 0).await;
     assert!(
-        said.contains("is kept, with its tokens: 1 location."),
+        said.contains("Kept, with their tokens: 1 location"),
         "{said}"
     );
     let end = ["people", "end", &bert.id, "--remove-locations"];

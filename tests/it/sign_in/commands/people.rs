@@ -39,7 +39,7 @@ async fn who_is_invited_joins_and_is_listed_until_the_end() {
     let link = office.look(&printed, "join").await.expect("good");
     let hours = link.expires.duration_since(link.created).as_hours();
     assert_eq!((link.uses_left, hours), (2, 12));
-    let may = "acme, globex; approves calls there; rules front-desk; brings own locations";
+    let may = "acme, globex; approves calls there; rules front-desk; connects own locations";
     let rows = office.rows(&["people", "list"]).await;
     assert_eq!(rows.len(), 1);
     let until = link.expires.strftime("%Y-%m-%d");
@@ -53,9 +53,9 @@ async fn who_is_invited_joins_and_is_listed_until_the_end() {
     assert_eq!(rows[0], ["Anna", "member", "never", &anna.id, may]);
     assert_eq!((rows.len(), rows[1][1].as_str()), (2, "invited"));
     let (printed, _) = office.run(&["people", "end", &link.id], 0).await;
-    assert!(printed.contains("nobody joins by"), "{printed}");
+    assert!(printed.contains("Nobody can join"), "{printed}");
     let (printed, said) = office.run(&["people", "end", "Anna"], 0).await;
-    assert!(printed.contains(&anna.id) && printed.contains("may sign in no more"));
+    assert!(printed.contains(&anna.id) && printed.contains("may no longer sign in"));
     assert!(said.contains("There is no operator now"), "{said}");
     assert_eq!(
         office.rows(&["people", "list"]).await,
@@ -231,11 +231,11 @@ async fn without_an_address_the_console_is_of_this_machine_alone() {
     for (arguments, part) in [
         (
             &["console", "--no-browser", "--listen", "0.0.0.0:8100"][..],
-            "need oauth.url",
+            "needs oauth.url",
         ),
         (
             &["console", "link", "--listen", "127.0.0.1:0"][..],
-            "give --listen",
+            "Give --listen",
         ),
         (
             &["console", "link", "--state", "none"][..],
@@ -247,7 +247,7 @@ async fn without_an_address_the_console_is_of_this_machine_alone() {
     }
     office.write("settings.toml", "[server]\ntls = \"proxy\"\n");
     let (_, said) = office.run(&["console", "link"], 2).await;
-    assert!(said.contains("a proxy stands before the server"), "{said}");
+    assert!(said.contains("the server runs behind a proxy"), "{said}");
 }
 
 #[tokio::test]

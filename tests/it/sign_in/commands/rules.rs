@@ -30,7 +30,7 @@ async fn a_section_is_written_named_by_a_key_and_removed() {
         "night",
     ];
     let (_, said) = office.run(&key, 2).await;
-    assert!(said.contains("none is kept in the store"), "{said}");
+    assert!(said.contains("the store has no such section"), "{said}");
     write("read_only = true\n");
     let (printed, _) = office.run(&put, 0).await;
     assert!(printed.contains("night is written, version 1"), "{printed}");
