@@ -340,8 +340,8 @@ impl UpstreamSettings {
             return Ok(());
         }
         Err(ConfigError(
-            "upstream.base_url holds a user name or a password, which would be written to logs; remove it: HighLevel \
-             takes a token only"
+            "upstream.base_url contains a user name or a password, which would be written to logs. Remove it: \
+             HighLevel needs only a token"
                 .to_owned(),
         ))
     }
@@ -378,7 +378,7 @@ impl MetricsSettings {
         let address = (!self.listen.is_empty()).then(|| self.listen.parse::<SocketAddr>());
         match address {
             Some(Err(_)) => Err(ConfigError(format!(
-                "metrics.listen {:?} is not an address and port, such as 127.0.0.1:8101; leave it empty for no metrics",
+                "metrics.listen {:?} is not an address and port, such as 127.0.0.1:8101. Leave it empty for no metrics",
                 self.listen
             ))),
             _ => Ok(()),

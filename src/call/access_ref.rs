@@ -335,7 +335,7 @@ pub(super) fn is_named_in(aliases: &[String], location: &ConfiguredLocation) -> 
 
 /// What a call at the console is told of a person who is none any more.
 pub(super) fn person_ended() -> Failure {
-    let what = "Nothing was sent: you are nobody of this server any more.";
+    let what = "Nothing was sent: you no longer have access to this server.";
     Failure::new(FailureClass::Auth, what)
         .with_remedy("Have the server's operator invite you again.")
 }

@@ -14,8 +14,9 @@ use crate::upstream::{ConfiguredLocation, Failure, UpstreamFile};
 const WARNINGS: &str = "\"_warnings\":[";
 
 /// Said with an answer whose end was not written in time.
-const UNRECORDED: &str = "This is what HighLevel answered, and the server could not write it down in time: the audit, and a repeat of this \
-     call, may say unknown_outcome. Do not make the call again under another key or confirm; read the record first.";
+const UNRECORDED: &str = "This is HighLevel's answer, but the server could not record it in time: the audit, and a \
+                          repeat of this call, may say unknown_outcome. Do not make the call again under another key \
+                          or confirm; read the record first.";
 
 /// What a client gets: one text block, or two, and a file beside it where HighLevel answered one.
 #[derive(Clone, Debug, Default)]

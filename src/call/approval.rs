@@ -223,7 +223,7 @@ impl Pipeline {
             ),
             Claim::Missing => Failure::new(
                 FailureClass::Refused,
-                "There is no such approval, or none any more: whether its call was made cannot be told.",
+                "There is no such approval, or no longer. It is not known whether its call was made.",
             )
             .with_remedy("Read the record first; call again without confirm to ask for one."),
             Claim::Unknown => Failure::new(

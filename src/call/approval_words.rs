@@ -22,7 +22,7 @@ pub(crate) fn describe_effect(effect: &str) -> &'static str {
         "send" => "Sends something to people",
         "money" => "Moves money, or commits to it",
         "destructive" => "Deletes or ends something",
-        _ => "Something that this page has no word for",
+        _ => "Another kind of action",
     }
 }
 

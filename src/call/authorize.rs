@@ -149,23 +149,23 @@ impl Pipeline {
             // At the console the person chose these rules.
             true if denied.is_callers && matches!(access, Some(AccessRef::Console(_))) => (
                 denied.what.clone(),
-                "Choose rules that let it through, or have the server's operator look at those that hold for you."
+                "Choose rules that allow it, or ask the server's operator to check the rules that apply to you."
                     .to_owned(),
             ),
             true if denied.is_callers => (
                 denied.what.clone(),
                 match sign_in {
                     Some(sign_in) => format!(
-                        "Whoever connected this client can let it do more: by connecting it again, or at {}.",
+                        "The person who connected this client can allow it more, by connecting it again or at {}.",
                         sign_in.connections()
                     ),
-                    None => "Whoever connected this client can let it do more.".to_owned(),
+                    None => "The person who connected this client can allow it more.".to_owned(),
                 },
             ),
             true => (
                 denied.what.clone(),
                 format!(
-                    "The rule is {}; only the server's operator can change it.",
+                    "The rule is {}. Only the server's operator can change it.",
                     denied.rule
                 ),
             ),

@@ -245,15 +245,15 @@ impl Pipeline {
         until: Instant,
     ) -> Option<&'static str> {
         if answer.is_unrecorded {
-            return Some("What came of the last item could not be written down");
+            return Some("The result of the last item could not be recorded");
         }
         let principal = &request.context.principal;
         if answer.class == Some(FailureClass::Auth) {
             return Some(match &principal.access {
                 Some(access) if self.ended(Some(access), None).is_some() => match access {
-                    AccessRef::Key(_) => "The access key is good no longer",
+                    AccessRef::Key(_) => "The access key is no longer valid",
                     AccessRef::Grant(_) => "The connection was ended",
-                    AccessRef::Console(_) => "The person is nobody of this server any more",
+                    AccessRef::Console(_) => "The person no longer has access to this server",
                 },
                 _ => "HighLevel does not accept the token",
             });

@@ -90,7 +90,7 @@ impl ClientAnswer {
     pub fn parse(word: &str) -> Self {
         match word {
             Self::WITHDRAWN => {
-                Self::Unanswered("the client gave the call up before its user answered")
+                Self::Unanswered("the client cancelled the call before its user answered")
             }
             "accept" => Self::Accepted,
             "decline" => Self::Declined,

@@ -187,8 +187,8 @@ pub fn open_store(config: &Config) -> Result<Store, String> {
     let folder = store.path().and_then(Path::parent);
     if let Some(kind) = folder.and_then(network_file_system) {
         tracing::warn!(
-            "the state folder is on {kind}, whose locks do not hold: two processes may break its file; give a state.folder \
-             on a disk of this machine"
+            "the state folder is on {kind}, whose locks are not reliable: two processes may break its file. Give a \
+             state.folder on a disk of this machine"
         );
     }
     Ok(store)

@@ -80,7 +80,7 @@ impl Pipeline {
                     }
                     (
                         FailureClass::Location,
-                        "Nothing was sent: you do not reach this sub-account any more.",
+                        "Nothing was sent: you no longer have access to this sub-account.",
                         "Have the server's operator give it to you again.",
                     )
                 }
@@ -110,7 +110,8 @@ impl Pipeline {
 }
 
 fn store_unreadable() -> Failure {
-    let what = "Nothing was sent: the server cannot read its store, and with it whether this connection still holds.";
+    let what = "Nothing was sent: the server cannot read its store, so it does not know whether this connection is \
+                still valid.";
     Failure::new(FailureClass::Refused, what)
-        .with_remedy("Repeat the call in a minute; the server's log says what is wrong.")
+        .with_remedy("Repeat the call in a minute. The server's log has the reason.")
 }

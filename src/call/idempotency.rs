@@ -119,7 +119,7 @@ pub(super) fn known_answer(kind: OnceKind, known: KnownCall) -> Answer {
         KnownCall::Other => {
             let what = format!("Nothing was sent: this {name} was used with other arguments.");
             let failure = Failure::new(FailureClass::Refused, what);
-            Answer::never_sent(&failure.with_remedy("Take a new key for another call."))
+            Answer::never_sent(&failure.with_remedy("Use a new key for another call."))
         }
         KnownCall::Done(bytes) => match serde_json::from_slice::<StoredAnswer>(&bytes) {
             Ok(kept) => Answer {

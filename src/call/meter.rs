@@ -85,7 +85,7 @@ impl Pipeline {
                 Some(call.map_err(|error| self.unwritable(&error))?)
             }
             Auditing::Impossible => {
-                let what = "Nothing was sent: this server keeps no state, and makes no call that it cannot write down.";
+                let what = "Nothing was sent: this server keeps no state, and makes no call that it cannot record.";
                 let remedy = "The server's operator can give it a state folder, or set audit.enabled to false.";
                 let failure = Failure::new(FailureClass::Refused, what).with_remedy(remedy);
                 return Err(Answer::never_sent(&failure));
@@ -174,7 +174,7 @@ impl Pipeline {
     /// What is answered where the store takes nothing.
     pub(super) fn unwritable(&self, error: &StoreError) -> Answer {
         tracing::error!(%error, "a call was refused that cannot be written down");
-        let what = "Nothing was sent: the server cannot write its store, and makes no call that it cannot write down.";
+        let what = "Nothing was sent: the server cannot write its store, and makes no call that it cannot record.";
         let failure = Failure::new(FailureClass::Refused, what)
             .with_remedy("Tell the server's operator; its log says what is wrong.");
         Answer::never_sent(&failure)

@@ -36,7 +36,7 @@ impl Snapshot {
     ) -> Result<Arc<Self>, String> {
         let mut locations = Accounts::new(config, oauth, store);
         for fault in locations.faults() {
-            tracing::warn!("{fault}; calls there are refused until it is mended");
+            tracing::warn!("{fault}; calls there are refused until this is corrected");
         }
         if let Some(sign_in) = sign_in {
             let rows = sign_in.vault.read().wait();
@@ -139,8 +139,7 @@ fn read_rules_and_text(file: &Path) -> Result<(Policy, String), PolicyErrors> {
     let rules = Policy::parse(&text, &place, TOOLS)?;
     // A file that was cut short, or not written yet, must not open everything.
     if rules.has_no_rule() {
-        let what =
-            "holds no rule; write some into it, or leave policy.file empty where none are wanted";
+        let what = "has no rule. Write some into it, or leave policy.file empty if you want none";
         return Err(wrong(what.to_owned()));
     }
     Ok((rules, text))

@@ -71,7 +71,8 @@ impl SecretSource {
             Self::Env(name) => {
                 let found = variables.0.get(name);
                 found.cloned().ok_or_else(|| {
-                    ConfigError::new(format!("the environment variable {name} is not set; set it where the server runs"))
+                    ConfigError::new(format!("the environment variable {name} is not set. Set it where the server \
+                                              runs"))
                 })?
             }
             #[cfg(not(feature = "keyring"))]
@@ -96,7 +97,7 @@ impl SecretSource {
     /// Writes `secret` to the keyring. The other places are written by their owners.
     pub fn keep(&self, secret: &SecretString) -> Result<(), ConfigError> {
         let Self::Keyring(user) = self else {
-            return Err(ConfigError::new(format!("{self} is no keyring entry")));
+            return Err(ConfigError::new(format!("{self} is not a keyring entry")));
         };
         #[cfg(not(feature = "keyring"))]
         let kept = {
@@ -107,7 +108,7 @@ impl SecretSource {
         let kept = entry(user)?
             .set_password(secret.expose_secret())
             .map_err(|error| {
-                ConfigError::new(format!("the keyring does not take {user}: {error}"))
+                ConfigError::new(format!("the keyring does not accept {user}: {error}"))
             });
         kept
     }

@@ -101,7 +101,7 @@ impl SettingsPlaces {
 fn is_there(path: &Path) -> Result<bool, ConfigError> {
     let refused = |what: String| {
         ConfigError::new(format!(
-            "{} {what}. It was found in a usual place and not named. To use it, name it by --config or {CONFIG_VARIABLE}",
+            "{} {what}. It was found in a default place. To use it, name it by --config or {CONFIG_VARIABLE}",
             path.display()
         ))
     };
@@ -111,10 +111,10 @@ fn is_there(path: &Path) -> Result<bool, ConfigError> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(false);
         }
-        Err(error) => return Err(refused(format!("cannot be looked at: {error}"))),
+        Err(error) => return Err(refused(format!("cannot be checked: {error}"))),
     };
     let file = std::fs::metadata(path);
-    let file = file.map_err(|error| refused(format!("cannot be looked at: {error}")))?;
+    let file = file.map_err(|error| refused(format!("cannot be checked: {error}")))?;
     let user = rustix::process::geteuid().as_raw();
     match fault(&[&link, &file], user) {
         None => Ok(true),
@@ -209,7 +209,7 @@ mod tests {
         assert!(matches!(found(&places), Ok(Some(_))));
         fs::remove_file(&real).expect("removed");
         let error = found(&places).expect_err("a link to nothing");
-        assert!(error.contains("cannot be looked at"), "{error}");
+        assert!(error.contains("cannot be checked"), "{error}");
     }
 
     #[test]

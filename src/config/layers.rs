@@ -124,7 +124,7 @@ impl Layers {
             match mistakes::value(&self.defaults, (&section, &key), &value) {
                 Some(mistake) => {
                     let what = mistake.what;
-                    let what = format!("does not fit, it takes {takes}: {what}");
+                    let what = format!("has another form than {takes}: {what}");
                     self.mistakes.push(wrong(what));
                 }
                 None => self.put(
@@ -207,8 +207,8 @@ impl Layers {
         Some(Mistake {
             member: None,
             what: format!(
-                "upstream.base_url says where tokens are sent, and nobody named this file: it was found in the current \
-                 folder; where it is meant, give --config {}",
+                "upstream.base_url decides where tokens are sent, and this file was only found in the current folder. \
+                 To use it, give --config {}",
                 file.path.display()
             ),
         })

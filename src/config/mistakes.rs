@@ -111,7 +111,7 @@ pub(super) fn section(defaults: &Table, name: &str, value: &Value) -> Option<Str
     if !value.is_table()
         && let Some(home) = home(defaults, name)
     {
-        return Some(format!("{name} is in no section; put it under [{home}]"));
+        return Some(format!("{name} is in no section. Put it under [{home}]"));
     }
     let maps = MAPS.iter().map(|(map, _)| *map);
     let known = defaults.keys().map(String::as_str).chain(maps);
@@ -216,7 +216,7 @@ fn holds_secret(setting: (&str, &str), value: &Value) -> bool {
 
 fn as_source(name: &str) -> String {
     format!(
-        "{name} says where the secret is, and is never the secret itself: {{ file = \"PATH\" }}, {{ env = \"NAME\" }} or \
+        "{name} names the place of the secret, never the secret itself: {{ file = \"PATH\" }}, {{ env = \"NAME\" }} or \
          {{ keyring = \"USER\" }}"
     )
 }

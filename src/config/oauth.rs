@@ -123,13 +123,14 @@ impl OauthSettings {
         });
         if !is_bare {
             return wrong(format!(
-                "oauth.url {:?} is no bare address; give scheme and host alone, such as \"https://mcp.example.com\"",
+                "oauth.url {:?} has more than scheme and host. Give only these, such as \"https://mcp.example.com\"",
                 self.url
             ));
         }
         if !self.url.starts_with("https://") && !is_loopback(self.host()) {
             return wrong(format!(
-                "oauth.url {:?} must begin with https://: tokens travel there; http is for a loopback address only",
+                "oauth.url {:?} must begin with https://, because tokens are sent there. Only a loopback address may \
+                 have http",
                 self.url
             ));
         }
@@ -137,14 +138,14 @@ impl OauthSettings {
         let is_host = is_host.is_ok_and(|host| !host.as_str().contains('@'));
         if !self.header_host.is_empty() && !is_host {
             return wrong(format!(
-                "oauth.header_host {:?} is not a host; give its name alone, such as \"keys.example.com\"",
+                "oauth.header_host {:?} is not a host. Give only its name, such as \"keys.example.com\"",
                 self.header_host
             ));
         }
         if self.header_host.eq_ignore_ascii_case(self.host()) {
             return wrong(format!(
-                "oauth.header_host {:?} is the host of oauth.url; give another, because clients that can sign in ignore \
-                 the header",
+                "oauth.header_host {:?} is the host of oauth.url. Give another host, because clients that can sign in \
+                 ignore the header",
                 self.header_host
             ));
         }
@@ -153,7 +154,7 @@ impl OauthSettings {
         }
         if self.refresh_idle.is_zero() || self.refresh_for.is_zero() {
             return wrong(
-                "oauth.refresh_idle and oauth.refresh_for must be longer than nothing".to_owned(),
+                "oauth.refresh_idle and oauth.refresh_for must be longer than 0".to_owned(),
             );
         }
         Ok(())
@@ -170,15 +171,17 @@ impl Config {
         }
         if oauth.header_host.is_empty() && !is_loopback(oauth.host()) {
             warnings.push(format!(
-                "oauth.header_host is empty: clients that send a token or an access key in a header reach this server from this \
-                 computer only, because {} is for signing in; name a second host that leads here",
+                "oauth.header_host is empty. Clients that send a token or an access key in a header can reach this \
+                 server only from this computer, because {} is for signing in. Name a second host that leads to this \
+                 server",
                 oauth.url
             ));
         }
         let refused = ["highlevel", "ghl"];
         if self.marketplace.is_on() && refused.iter().any(|word| oauth.url.contains(word)) {
             warnings.push(format!(
-                "oauth.url {} holds \"highlevel\" or \"ghl\": HighLevel's Marketplace takes no redirect address with these words",
+                "oauth.url {} contains \"highlevel\" or \"ghl\": HighLevel's Marketplace accepts no redirect address \
+                 with these words",
                 oauth.url
             ));
         }
@@ -234,7 +237,7 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).ok_or_else(|| {
         de::Error::custom(format!(
-            "{text:?} is no length of time: a whole number and s, m, h or d, such as \"24h\""
+            "{text:?} is not a length of time. Give a whole number and s, m, h or d, such as \"24h\""
         ))
     })
 }
@@ -323,7 +326,7 @@ mod tests {
                 "https://mcp.ghl.example.com",
                 "",
                 "a-b",
-                &["oauth.header_host is empty", "takes no redirect address"],
+                &["oauth.header_host is empty", "accepts no redirect address"],
             ),
         ] {
             let settings = [

@@ -82,8 +82,8 @@ impl ServerSettings {
         let key = self.access_key.expose_secret();
         if !key.is_empty() && key.chars().count() < SHORTEST_KEY {
             return Err(ConfigError::new(format!(
-                "server.access_key has fewer than {SHORTEST_KEY} characters and can be guessed; take a random one, \
-                 such as `openssl rand -hex 24` prints"
+                "server.access_key has fewer than {SHORTEST_KEY} characters and can be guessed. Use a random key, such \
+                 as `openssl rand -hex 24` prints"
             )));
         }
         Ok(())
@@ -120,7 +120,7 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
         Err(_) => "is not an address and port",
     };
     Err(format!(
-        "{text:?} {why}; give both, such as 127.0.0.1:8100, or a port alone, which is one of this machine"
+        "{text:?} {why}. Give both, such as 127.0.0.1:8100, or only a port, which then is one of this machine"
     ))
 }
 
@@ -145,7 +145,7 @@ fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D:
         let address = text.parse::<IpAddr>().map(IpNet::from);
         address.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
             de::Error::custom(format!(
-                "trusted_proxies holds {text:?}, which is neither an address nor a network such as 10.0.0.0/8"
+                "trusted_proxies has {text:?}, which is neither an address nor a network such as 10.0.0.0/8"
             ))
         })
     };

@@ -132,8 +132,8 @@ impl StateSettings {
         home.map(|home| Some(home.join("highlevel-mcp")))
             .ok_or_else(|| {
                 ConfigError::new(
-                    "there is no folder for state: give --state FOLDER, or set HOME; with --state none nothing is stored, \
-                     and calls that change something are refused"
+                    "there is no folder for state. Give --state FOLDER, or set HOME. With --state none nothing is \
+                     stored, and calls that change something are refused"
                         .to_owned(),
                 )
             })

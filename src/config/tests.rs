@@ -101,7 +101,7 @@ fn what_is_no_setting_is_named() {
     check(
         &listen,
         &[],
-        "--listen: server.listen: \"mcp.example.com\" is not an address and port; give both, such as 127.0.0.1:8100",
+        "--listen: server.listen: \"mcp.example.com\" is not an address and port. Give both, such as 127.0.0.1:8100",
     );
 }
 
@@ -169,7 +169,7 @@ fn a_port_alone_is_one_of_this_machine() {
     check(
         Some(":8503"),
         None,
-        Err("a port alone, which is one of this machine"),
+        Err("only a port, which then is one of this machine"),
     );
     let (_file, mut flags) = file("[server]\nlisten = 8504\n");
     let listen = |flags: &Flags| load(flags, &[]).map(|config| config.server.listen.to_string());
@@ -209,7 +209,7 @@ fn a_file_that_nobody_named_does_not_say_where_tokens_go() {
         if let Err(error) = joined {
             let what = error.to_string();
             assert!(
-                what.contains("line 2: upstream.base_url says where tokens are sent"),
+                what.contains("line 2: upstream.base_url decides where tokens are sent"),
                 "{what}"
             );
         }

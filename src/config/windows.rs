@@ -31,8 +31,8 @@ impl WindowSettings {
         match is_usable {
             true => Ok(Some(text)),
             false => Err(ConfigError::new(
-                "windows.url is not an address of a Valkey or Redis; give one such as redis://127.0.0.1:6379, or with a \
-                 password rediss://:PASSWORD@HOST:6379 where TLS protects it"
+                "windows.url is not the address of a Valkey or Redis. Give one such as redis://127.0.0.1:6379, or with \
+                 a password and TLS rediss://:PASSWORD@HOST:6379"
                     .to_owned(),
             )),
         }

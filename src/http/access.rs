@@ -152,7 +152,7 @@ impl Access {
             }
             (_, _, Some(at)) if differs(at) => {
                 return Err(foreign(
-                    "This endpoint is bound to another location than the locationId header names.",
+                    "This endpoint belongs to another location than the locationId header names.",
                 ));
             }
             (_, _, Some(at)) => Some(at),
@@ -160,7 +160,7 @@ impl Access {
             (Shown::Key(_), _, None) => return Err(foreign(UNREACHED)),
             (Shown::Grant(_), _, None) => return Err(foreign(UNCONNECTED)),
             (_, _, None) => {
-                let what = "There is no location of this alias here.";
+                let what = "This server has no location with this alias.";
                 return Err(HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what));
             }
         };
@@ -196,8 +196,12 @@ impl Access {
             None => None,
             Some(key) => {
                 let key = key.to_str().unwrap_or_default();
-                let not_ours =
-                    || unauthorized("invalid_token", "The X-Access-Key is not this server's.");
+                let not_ours = || {
+                    unauthorized(
+                        "invalid_token",
+                        "The X-Access-Key is not a key of this server.",
+                    )
+                };
                 Some(self.by_key(key)?.ok_or_else(not_ours)?)
             }
         };
@@ -235,7 +239,7 @@ impl Access {
             Some(Shown::Server(kind)) => Ok(Shown::Client(kind, credential)),
             Some(_) => Err(unauthorized(
                 "invalid_request",
-                "An hlk_ key stands for locations of the server; send it without a HighLevel token.",
+                "An hlk_ key opens locations of the server. Send it without a HighLevel token.",
             )),
         }
     }
@@ -245,8 +249,8 @@ impl Access {
         match shown {
             Shown::Server(_) if self.own_account == OwnAccount::Off => Err(unauthorized(
                 "invalid_request",
-                "The access key is right, but this server's own account is not served over HTTP \
-                 (server.own_account = \"off\"); send a HighLevel token as `Authorization: Bearer pit-…` beside it.",
+                "The access key is valid, but this server's own account is not served over HTTP (server.own_account = \
+                 \"off\"). Send a HighLevel token as `Authorization: Bearer pit-…` too.",
             )),
             shown => Ok(shown),
         }
@@ -292,7 +296,7 @@ impl Access {
             Ok(Some(record)) => Ok(Some(Shown::Key(record))),
             Ok(None) => Err(unauthorized(
                 "invalid_token",
-                "The access key is not one of this server's.",
+                "This is not an access key of this server.",
             )),
             Err(refused @ KeyRefusal::Unreadable) => Err(HttpProblem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -300,7 +304,7 @@ impl Access {
                 format!("{refused} Its log says why."),
             )),
             Err(refused) => {
-                let what = format!("{refused} Have the server's operator make another.");
+                let what = format!("{refused} Ask the server's operator for another.");
                 Err(unauthorized("invalid_token", &what))
             }
         }
@@ -395,13 +399,14 @@ impl Access {
         let Some(mut caller) = self.own.clone() else {
             return Err(unauthorized(
                 "invalid_token",
-                "The access key is right, but the server holds no HighLevel token; set HIGHLEVEL_TOKEN where it runs.",
+                "The access key is valid, but the server has no HighLevel token. Set HIGHLEVEL_TOKEN where the server \
+                 runs.",
             ));
         };
         match (&caller.location, location) {
             (Some(LocationBinding::Pin(own)), Some(given)) if *own != given => {
                 return Err(foreign(
-                    "The server's account is bound to another location than the locationId header names.",
+                    "The server's account belongs to another location than the locationId header names.",
                 ));
             }
             (None, Some(given)) => caller.location = Some(LocationBinding::Pin(given)),
@@ -410,7 +415,7 @@ impl Access {
         match (&caller.company, company) {
             (Some(own), Some(given)) if *own != given => {
                 return Err(foreign(
-                    "The server's account is bound to another company than the companyId header names.",
+                    "The server's account belongs to another company than the companyId header names.",
                 ));
             }
             (None, Some(given)) => caller.company = Some(given),
@@ -423,7 +428,7 @@ impl Access {
 /// A HighLevel token, bound to a location where it can do nothing.
 fn nowhere(credential: Credential, company: Option<TenantId>) -> Result<Principal, HttpProblem> {
     let location = TenantId::parse(NO_LOCATION);
-    let location = location.ok_or_else(|| foreign("This endpoint is not for this token."))?;
+    let location = location.ok_or_else(|| foreign("This token may not use this endpoint."))?;
     let account = Caller {
         credential,
         location: Some(LocationBinding::Pin(location)),
@@ -440,7 +445,7 @@ pub fn own_account(account: &config::AccountSettings) -> Result<Option<Caller>, 
         "" => Ok(None),
         text => TenantId::parse(text).map(Some).ok_or_else(|| {
             AccessError(format!(
-                "{name} is no HighLevel id: up to 64 letters, digits, hyphens or underscores"
+                "{name} is not a HighLevel id: up to 64 letters, digits, hyphens or underscores"
             ))
         }),
     };
@@ -452,7 +457,7 @@ pub fn own_account(account: &config::AccountSettings) -> Result<Option<Caller>, 
     }
     let credential = Credential::parse(token).ok_or_else(|| {
         let why = Credential::problem(token);
-        AccessError(format!("HIGHLEVEL_TOKEN is no HighLevel token: {why}"))
+        AccessError(format!("HIGHLEVEL_TOKEN is not a HighLevel token: {why}"))
     })?;
     Ok(Some(Caller {
         credential,

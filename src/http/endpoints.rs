@@ -65,7 +65,7 @@ impl Endpoints {
         let served = || self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if !may_be_surface(asked) {
             let what = format!(
-                "There is no surface of this name: it has more than {MOST_TOOLSETS} toolsets, or one of more than \
+                "There is no such endpoint: its name has more than {MOST_TOOLSETS} toolsets, or one with more than \
                  {LONGEST_NAME} characters."
             );
             return Err(HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what));

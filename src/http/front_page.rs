@@ -143,10 +143,11 @@ pub(super) async fn nowhere(
 fn hint(path: &str) -> &'static str {
     match path.trim_end_matches('/') {
         "/sse" | "/messages" | "/message" => {
-            "the transport with two addresses (SSE) is not spoken here, give your client /mcp as Streamable HTTP."
+            "this server does not support the old transport with two addresses (SSE). Give your client /mcp as \
+             Streamable HTTP."
         }
         "/health" | "/healthz" | "/status" | "/ping" => {
-            "/livez says whether the server lives, and /readyz whether it takes calls."
+            "/livez tells whether the server runs, and /readyz whether it accepts calls."
         }
         "/docs" | "/help" | "/openapi.json" | "/swagger" => {
             "open / in a browser to see how to connect; MCP is at /mcp."

@@ -118,6 +118,7 @@ fn checked_host(request: &Request) -> Result<&CheckedHost, HttpProblem> {
 
 /// The client asked for read access only when it was connected, and may ask for more.
 fn insufficient_scope() -> HttpProblem {
-    let what = "This connection may only read, for its client asked for no more; it can ask for write by connecting again.";
+    let what = "This connection may only read, because its client did not ask for more. It can ask for write by \
+                connecting again.";
     HttpProblem::new(StatusCode::FORBIDDEN, INSUFFICIENT_SCOPE, what)
 }

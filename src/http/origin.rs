@@ -74,7 +74,7 @@ impl HostRules {
         let is_address = self.any_address && address(&name).is_some();
         if !LOOPBACK.contains(&name.as_str()) && !is_address && !self.hosts.iter().any(allowed) {
             return Err(refused(format!(
-                "The host {name} is not served here; start the server with --allowed-host {name} to serve it."
+                "This server does not serve the host {name}. Start it with --allowed-host {name} to serve it."
             )));
         }
         let sign_in = self.sign_in.as_ref().filter(|one| one.is_at(authority));
@@ -87,7 +87,7 @@ impl HostRules {
                 || self.is_own_page(&origin, authority);
             if !takes_any && !is_own && !self.origins.contains(&origin) {
                 return Err(refused(format!(
-                    "The web page {origin} may not call; start the server with --allowed-origin {origin} to allow it."
+                    "The web page {origin} may not call. Start the server with --allowed-origin {origin} to allow it."
                 )));
             }
         }
@@ -167,7 +167,7 @@ fn authority(uri: &Uri, headers: &HeaderMap) -> Result<Authority, HttpProblem> {
         (None, None) => return Err(refused("The request names no Host.")),
     };
     if authority.as_str().contains('@') {
-        return Err(refused("The Host holds a user's name."));
+        return Err(refused("The Host contains a user name."));
     }
     Ok(authority)
 }

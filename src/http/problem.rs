@@ -38,7 +38,7 @@ impl HttpProblem {
 
     /// The address tries too much, and may go on after so long.
     pub(super) fn wait(wait: Duration) -> Self {
-        let what = "Too many requests of this kind came from this address; try again later.";
+        let what = "Too many requests of this kind came from this address. Try again later.";
         let problem = Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "temporarily_unavailable",

@@ -136,7 +136,7 @@ impl Intake {
         };
         if bytes.len() > self.max_body_bytes && !uploads::names_one(&bytes) {
             let what = format!(
-                "The request is larger than {} bytes, the most for an operation that takes no files.",
+                "The request is larger than {} bytes, the limit of operations without files.",
                 self.max_body_bytes
             );
             let status = StatusCode::PAYLOAD_TOO_LARGE;
@@ -168,12 +168,12 @@ impl Intake {
         let mut pieces = 0;
         loop {
             let frame = timeout_at(until, body.frame()).await.map_err(|_| {
-                let what = "The request took too long to come in.";
+                let what = "The request took too long to arrive.";
                 HttpProblem::new(StatusCode::REQUEST_TIMEOUT, "invalid_request", what)
             })?;
             let Some(frame) = frame else { break };
             let broken = |_| {
-                let what = "The request breaks off.";
+                let what = "The request is incomplete.";
                 HttpProblem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
             };
             let Ok(chunk) = frame.map_err(broken)?.into_data() else {
@@ -183,8 +183,8 @@ impl Intake {
                 return Err(self.too_large(most));
             }
             loan.grow(chunk.len()).map_err(|_| {
-                let what = "More bytes of requests and answers are under way than the server carries, or than your \
-                            share of them; come back in a second.";
+                let what = "The requests and answers under way have reached the server's limit, or your share of it. \
+                            Try again in a second.";
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 HttpProblem::new(status, "temporarily_unavailable", what)
             })?;
@@ -213,7 +213,7 @@ impl Intake {
     fn too_large(&self, most: usize) -> HttpProblem {
         let new = match most < self.largest_request {
             true => {
-                ", the most for a token that HighLevel has not answered yet: make a small call with it first"
+                ", the limit for a token that HighLevel has not answered yet. Make a small call with it first"
             }
             false => "",
         };

@@ -241,7 +241,7 @@ impl<W: Write> Write for BatchWriter<W> {
             self.noted = dropped;
             tracing::warn!(
                 lines,
-                "lines of the log were dropped: whoever reads stderr is too slow"
+                "lines of the log were dropped, because the reader of stderr is too slow"
             );
         }
         thread::park_timeout(PAUSE);

@@ -67,7 +67,7 @@ impl Accounts {
                 )),
                 (_, _, Err(what), _) => Some(what.clone()),
                 (.., Err(_)) => Some(
-                    "timezone: is no time zone; give an IANA name such as America/Los_Angeles"
+                    "timezone: is not a time zone. Give an IANA name such as America/Los_Angeles"
                         .to_owned(),
                 ),
                 _ => None,
@@ -263,7 +263,7 @@ fn credential(
             let token = token.map_err(|error| format!("token: {error}"))?;
             let credential = Credential::from_secret(&token).ok_or_else(|| {
                 let why = Credential::problem(token.expose_secret());
-                format!("token: {source} holds no HighLevel token: {why}")
+                format!("token: {source} does not contain a HighLevel token: {why}")
             })?;
             Ok((credential, None))
         }
@@ -273,7 +273,7 @@ fn credential(
                 Some(company.id().clone()),
             )),
             Some(None) => Err(format!(
-                "company: [companies.{name}] cannot be used; mend that"
+                "company: [companies.{name}] cannot be used. Correct that"
             )),
             None => {
                 let near = nearest(name, companies.keys().map(|one| (*one, *one)));
@@ -330,6 +330,6 @@ fn company(
 
 fn tenant(id: &str) -> Result<TenantId, String> {
     TenantId::parse(id).ok_or_else(|| {
-        format!("{id:?} is no HighLevel id: 1 to 64 letters, digits, hyphens or underscores")
+        format!("{id:?} is not a HighLevel id: 1 to 64 letters, digits, hyphens or underscores")
     })
 }

@@ -231,7 +231,7 @@ pub fn accepted(
     )
     .with_remedy(match class {
         FailureClass::UnknownOutcome => "Read the record to see whether the change is there.",
-        _ => "Try again; if it stays so, check upstream.base_url and proxies in between.",
+        _ => "Try again. If this happens again, check upstream.base_url and proxies in between.",
     });
     failure.status = Some(status);
     Err(failure)
@@ -276,7 +276,7 @@ fn json_text(body: Vec<u8>) -> Result<String, &'static str> {
     let repaired = repaired(&text);
     match check(&repaired) {
         Ok(_) => Ok(repaired),
-        Err(_) if repaired.trim_start().starts_with('<') => Err("is a page of HTML, no JSON"),
+        Err(_) if repaired.trim_start().starts_with('<') => Err("is a page of HTML, not JSON"),
         Err(error) if error.is_eof() => Err("is JSON that breaks off"),
         Err(_) => Err("is not JSON"),
     }

@@ -113,15 +113,15 @@ impl Credential {
         if token.is_empty() {
             "it is empty"
         } else if first.eq_ignore_ascii_case("bearer") {
-            "it begins with \"Bearer\"; give what stands behind that word, alone"
+            "it begins with \"Bearer\". Give only what follows that word"
         } else if token.starts_with(['"', '\'']) {
-            "it stands in quotes; give it without"
+            "it is in quotes. Give it without them"
         } else if token.contains("${") {
-            "it is a variable that nobody filled in"
+            "it is a variable that was not filled in"
         } else if token.starts_with("hlk_") {
             "it is an access key of this server, which only its clients send; a private integration token begins with pit-"
         } else if token.contains(char::is_whitespace) {
-            "it has a space or a line break in the middle; give one token, on one line"
+            "it has a space or a line break in the middle. Give one token, on one line"
         } else {
             "it is neither pit-… nor a JWT"
         }
@@ -187,7 +187,7 @@ mod tests {
             ("Bearer pit-x", "begins with \"Bearer\""),
             ("bearer pit-x", "begins with \"Bearer\""),
             ("\"pit-x\"", "in quotes"),
-            ("${HIGHLEVEL_TOKEN}", "a variable that nobody filled in"),
+            ("${HIGHLEVEL_TOKEN}", "a variable that was not filled in"),
             ("hlk_abcdefgh_x", "an access key of this server"),
             ("pit-x\npit-y", "a space or a line break in the middle"),
             ("hello", "neither pit-… nor a JWT"),

@@ -196,7 +196,7 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
 pub(crate) fn unusable(alias: &str) -> Failure {
     let what = format!("Nothing was sent: the server's settings of {alias} are wrong.");
     Failure::new(FailureClass::Location, what).with_remedy(
-        "Have the server's operator run `highlevel-mcp config check`, which says what is wrong, and mend it.",
+        "Ask the server's operator to run `highlevel-mcp config check`, which shows what is wrong, and to correct it.",
     )
 }
 
@@ -211,7 +211,8 @@ pub(crate) fn agency_refusal(tool: &Tool, is_known: bool) -> Failure {
     Failure::new(FailureClass::TokenClass, what).with_remedy(remedy)
 }
 
-const AGENCY_KEY: &str = "Leave it to the server's operator, who may allow it: by a key of `highlevel-mcp keys create --agency`, or by server.access_key_agency.";
+const AGENCY_KEY: &str = "Ask the server's operator, who can allow it: by a key of `highlevel-mcp keys create \
+                          --agency`, or by server.access_key_agency.";
 
 /// For a client's own token.
 const UNBIND: &str =

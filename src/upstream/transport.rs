@@ -83,7 +83,7 @@ impl Transport {
         let base = Url::parse(&base_url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| format!("upstream.base_url {base_url:?} is no http or https URL"))?;
+            .ok_or_else(|| format!("upstream.base_url {base_url:?} is not an http or https URL"))?;
         // An error means that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()

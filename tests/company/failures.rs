@@ -216,7 +216,7 @@ async fn process() {
         }
         let failure = outcome.expect_err("no token");
         assert_eq!(failure.class, FailureClass::Auth);
-        for part in ["HighLevel not asked", "highlevel.db"] {
+        for part in ["HighLevel was not asked", "highlevel.db"] {
             assert!(failure.sentence.contains(part), "{failure:?}");
         }
         assert!(failure.remedy.is_some());

@@ -270,9 +270,6 @@ async fn a_refused_code_is_told_without_it() {
         .redeem(&"the-code".into(), "https://a.test/b")
         .await;
     let failure = redeemed.map(drop).expect_err("refused");
-    assert_eq!(
-        failure.sentence,
-        "HighLevel does not know this sign-in any more."
-    );
+    assert_eq!(failure.sentence, "HighLevel no longer knows this sign-in.");
     assert!(!failure.text().contains("the-code"), "{}", failure.text());
 }

@@ -122,7 +122,7 @@ async fn each_fault_is_named_with_what_to_do() {
     check(
         &done,
         1,
-        &["it begins with \"Bearer\"; give what stands behind that word"],
+        &["it begins with \"Bearer\". Give only what follows that word"],
     );
     let done = doctor(url, &[("HIGHLEVEL_TOKEN", &format!("{TOKEN}\r\n")), here]).await;
     check(&done, 0, &["\nno fault\n"]);

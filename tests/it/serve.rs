@@ -321,7 +321,7 @@ fn a_server_without_an_account_says_what_it_serves_and_what_to_do() {
         "account    none of its own",
         "locations  none",
         "keys       none",
-        "at most 100 sends an hour",
+        "at most 100 sends per hour",
         "sign-in    off",
         "settings   no file",
         "state      ",

@@ -121,7 +121,7 @@ async fn a_file_that_others_may_write_is_not_taken() {
     let text = home.run(&call, &token, 2).await;
     check(
         &text,
-        "line 4: upstream.base_url says where tokens are sent",
+        "line 4: upstream.base_url decides where tokens are sent",
     );
 }
 

@@ -154,7 +154,7 @@ async fn a_store_is_looked_at_copied_and_sealed_anew() {
         desk.run(&arguments, code, part).await
     };
     keys(&["new.key"]);
-    run(&["keys", "list"], 2, "another than the one that sealed it").await;
+    run(&["keys", "list"], 2, "not the one that sealed it").await;
     keys(&["new.key", "old.key"]);
     run(&["keys", "list"], 0, "n8n").await;
     run(&["state", "rekey"], 0, "sealed values were sealed again").await;

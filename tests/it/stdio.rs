@@ -129,7 +129,7 @@ async fn commands_print_and_exit_as_documented() {
             &[("HIGHLEVEL_TOKEN", "secret")],
             2,
             "",
-            "HIGHLEVEL_TOKEN is no HighLevel token",
+            "HIGHLEVEL_TOKEN is not a HighLevel token",
         ),
         (
             &["call", "contacts_get-contac"],
@@ -189,7 +189,7 @@ async fn commands_print_and_exit_as_documented() {
             &[],
             2,
             "",
-            "is no http or https URL",
+            "is not an http or https URL",
         ),
         (
             &["serve", "--config", "/gone.toml"],

@@ -118,7 +118,7 @@ async fn other_requests_and_unknown_callers_may_not_be_as_large() {
             5 * MB,
             true,
             413,
-            "larger than 4194304 bytes, the most for an operation that takes no files",
+            "larger than 4194304 bytes, the limit of operations without files",
         ),
         (
             "medias_upload-media-content",
@@ -134,7 +134,7 @@ async fn other_requests_and_unknown_callers_may_not_be_as_large() {
             5 * MB,
             false,
             413,
-            "make a small call with it first",
+            "Make a small call with it first",
         ),
         (
             "medias_upload-media-content",

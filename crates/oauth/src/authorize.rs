@@ -52,7 +52,7 @@ pub enum QueryProblem {
     NoClient,
     #[error("The address that opened this page does not say where the answer goes (redirect_uri).")]
     NoRedirect,
-    #[error("The address that opened this page is not written rightly. {0}")]
+    #[error("The address that opened this page is wrong. {0}")]
     Unreadable(String),
 }
 
@@ -104,9 +104,9 @@ impl ClientQuery {
         }
         match self.one("response_type")? {
             Some("code") => {}
-            None => return Err(wrong("There is no response_type; it has to be code.")),
+            None => return Err(wrong("The response_type is missing. It has to be code.")),
             Some(_) => {
-                let what = "The only response_type offered is code.";
+                let what = "The only possible response_type is code.";
                 return Err(OauthProblem::new("unsupported_response_type", what));
             }
         }
@@ -114,7 +114,7 @@ impl ClientQuery {
             .one("response_mode")?
             .is_some_and(|mode| mode != "query")
         {
-            return Err(wrong("The only response_mode offered is query."));
+            return Err(wrong("The only possible response_mode is query."));
         }
         let prompt = self.one("prompt")?.unwrap_or_default();
         Ok(AuthorizeRequest {
@@ -149,7 +149,7 @@ impl ClientQuery {
         match (asked.next(), asked.next()) {
             (None, _) => Ok(Resource::everything(issuer)),
             (Some(one), None) => Resource::parse(one, issuer)
-                .ok_or_else(|| invalid("The resource is no MCP endpoint of this server.")),
+                .ok_or_else(|| invalid("The resource is not an MCP endpoint of this server.")),
             (Some(_), Some(_)) => Err(invalid("A token is for one resource.")),
         }
     }

@@ -31,11 +31,9 @@ pub enum DocumentProblem {
     Unreachable(String),
     #[error("The client's document cannot be fetched: its server answers with status {0}.")]
     Status(u16),
-    #[error("The client's document did not come within 5 seconds.")]
+    #[error("The client's document did not arrive within 5 seconds.")]
     Slow,
-    #[error(
-        "So many documents of clients are being fetched that this one has to wait. Try again in some seconds."
-    )]
+    #[error("Too many documents of clients are being fetched. Try again in some seconds.")]
     Busy,
     #[error("The client's document is larger than 5 kB.")]
     TooLarge,
@@ -45,12 +43,12 @@ pub enum DocumentProblem {
     NoObject,
     #[error("The client's document is about another client: its client_id is not its own address.")]
     OtherClient,
-    #[error("The client's document holds a secret, which everybody can read there.")]
+    #[error("The client's document contains a secret, which everybody can read there.")]
     Secret,
-    #[error("The client's document names no redirect address that may be used.")]
+    #[error("The client's document names no usable redirect address.")]
     NoRedirect,
     #[error(
-        "The client's document does not allow what is offered here: a client without a secret (none)."
+        "The client's document does not allow a client without a secret (none), which this server needs."
     )]
     Method,
 }

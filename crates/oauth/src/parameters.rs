@@ -8,7 +8,7 @@ use percent_encoding::percent_decode;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParameterProblem {
     /// Two parsers may see different values (RFC 6749, 3.1).
-    #[error("The parameter {0} is there more than once.")]
+    #[error("The parameter {0} appears more than once.")]
     Repeated(&'static str),
     #[error("The parameters are not UTF-8, percent-encoded as in a form.")]
     NoText,

@@ -50,10 +50,10 @@ pub enum RedirectProblem {
     #[error("The redirect address is longer than 2048 bytes.")]
     TooLong,
     #[error(
-        "The redirect address holds white space, control characters, backslashes or letters beyond ASCII."
+        "The redirect address contains white space, control characters, backslashes or letters beyond ASCII."
     )]
     Letters,
-    #[error("The redirect address is no absolute address.")]
+    #[error("The redirect address is not an absolute address.")]
     NoAddress,
     #[error("The redirect address has a fragment (#).")]
     Fragment,
@@ -65,7 +65,7 @@ pub enum RedirectProblem {
         "The redirect address begins with http:, which is for localhost, 127.0.0.1 and [::1] only; use https:."
     )]
     Plaintext,
-    #[error("The scheme of the redirect address is not one that a program may be opened by.")]
+    #[error("No program may be opened by a redirect address with this scheme.")]
     Scheme,
 }
 

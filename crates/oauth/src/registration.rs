@@ -54,7 +54,7 @@ impl Registration {
         let grants = texts(&metadata, "grant_types")?;
         if grants.contains(&"implicit") {
             return Err(wrong(
-                "The grant type implicit is not offered; use authorization_code.",
+                "The grant type implicit is not possible. Use authorization_code.",
             ));
         }
         if !grants.is_empty() && !grants.contains(&"authorization_code") {
@@ -64,7 +64,7 @@ impl Registration {
         }
         let responses = texts(&metadata, "response_types")?;
         if responses.iter().any(|response| *response != "code") {
-            return Err(wrong("The only response type offered is code."));
+            return Err(wrong("The only possible response type is code."));
         }
         let method = match metadata.get("token_endpoint_auth_method") {
             None | Some(Value::Null) => AuthenticationMethod::None,
@@ -101,7 +101,7 @@ fn redirects(metadata: &Map<String, Value>) -> Result<Vec<RedirectUri>, OauthPro
 
 /// The list of this name; empty if there is none.
 fn texts<'a>(metadata: &'a Map<String, Value>, name: &str) -> Result<Vec<&'a str>, OauthProblem> {
-    let no_list = || wrong(&format!("{name} is not a list of texts."));
+    let no_list = || wrong(&format!("{name} is not a list of strings."));
     match metadata.get(name) {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(all)) => {
@@ -226,8 +226,12 @@ mod tests {
             "not a list",
         );
         check(json!({"redirect_uris": [1]}), redirect, "not a list");
-        check(json!({"redirect_uris": [""]}), redirect, "no absolute");
-        check(json!({"redirect_uris": ["/cb"]}), redirect, "no absolute");
+        check(json!({"redirect_uris": [""]}), redirect, "not an absolute");
+        check(
+            json!({"redirect_uris": ["/cb"]}),
+            redirect,
+            "not an absolute",
+        );
         check(
             json!({"redirect_uris": ["https://example.com/cb", "JavaScript:x"]}),
             redirect,

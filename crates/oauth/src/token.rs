@@ -73,7 +73,7 @@ impl TokenRequest {
                 resource: resource(&form)?,
             },
             _ => {
-                let what = "The grant types offered are authorization_code and refresh_token.";
+                let what = "The possible grant types are authorization_code and refresh_token.";
                 return Err(OauthProblem::new("unsupported_grant_type", what));
             }
         };
@@ -109,7 +109,7 @@ impl ClientAuthentication {
         };
         if secret.is_some() {
             return Err(wrong(
-                "The client's secret is in the header and in the form; send it once.",
+                "The client's secret is in the header and in the form. Send it once.",
             ));
         }
         if id.is_some_and(|id| id != given) {
@@ -132,7 +132,7 @@ fn basic(header: &str) -> Result<Option<(String, String)>, OauthProblem> {
     }
     let malformed = || {
         OauthProblem::unknown_client(
-            "The Basic header is no base64 of client_id and secret, each percent-encoded, with a colon between.",
+            "The Basic header is not the base64 of client_id and secret, each percent-encoded, with a colon between.",
         )
     };
     let decoded = STANDARD.decode(encoded.trim()).map_err(|_| malformed())?;

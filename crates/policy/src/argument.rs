@@ -48,7 +48,7 @@ impl ArgumentPath {
             }
             if name.is_empty() || name.contains(['[', ']']) {
                 return Err(format!(
-                    "{text:?} is not an argument; name a field inside one as in customFields[].id"
+                    "{text:?} is not an argument. Name a field inside an argument like this: customFields[].id"
                 ));
             }
             Ok(name.to_owned())

@@ -127,7 +127,7 @@ fn mode(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<ClassM
         problems.add(
             at,
             format_args!(
-                "{value} is no confirmation; there are {known}, and for clients that cannot ask: elicit or token, \
+                "{value} is not a confirmation; there are {known}, and for clients that cannot ask: elicit or token, \
                  elicit or human"
             ),
         );

@@ -130,8 +130,8 @@ impl Policy {
         let most = self.defaults.sends_per_hour;
         (most > 0).then(|| {
             format!(
-                "at most {most} sends an hour and location where the rules name no caps.send; \
-                 the setting policy.sends_per_hour changes it"
+                "at most {most} sends per hour and location if the rules name no caps.send; the setting \
+                 policy.sends_per_hour changes this"
             )
         })
     }

@@ -48,7 +48,7 @@ impl Lockdown {
                 },
                 "confirm" => match mode(&place, value, problems) {
                     Some(mode) if mode == ClassMode::always(Mode::Off) => {
-                        problems.add(&place, "off asks nobody; leave lockdown out")
+                        problems.add(&place, "off asks nobody. Leave lockdown out instead")
                     }
                     Some(mode) => lockdown.mode = mode,
                     None => {}

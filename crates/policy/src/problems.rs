@@ -54,7 +54,7 @@ impl PolicyProblems {
             Some(near) => format!("did you mean {near}?"),
             None => format!("there are {}", tool::first_names(known.iter().copied())),
         };
-        self.add(at, format_args!("{key} is no key; {hint}"));
+        self.add(at, format_args!("{key} is not a key; {hint}"));
     }
 
     pub fn table<'a>(&mut self, at: &str, value: &'a Value) -> Option<&'a Table> {

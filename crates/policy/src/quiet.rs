@@ -52,7 +52,7 @@ impl Quiet {
         }
         let hours = match (from, to) {
             (Some(from), Some(to)) if from == to => {
-                problems.add(at, "from and to are the same; name whole days in days");
+                problems.add(at, "from and to are the same. For whole days use days");
                 None
             }
             (Some(from), Some(to)) => Some((from, to)),
@@ -174,7 +174,7 @@ fn weekdays(at: &str, value: &Value, problems: &mut PolicyProblems) -> Vec<Weekd
             Some((_, day)) => days.push(*day),
             None => {
                 let all = DAYS.map(|(known, _)| known).join(", ");
-                problems.add(at, format_args!("{name} is no day; there are {all}"));
+                problems.add(at, format_args!("{name} is not a day; there are {all}"));
             }
         }
     }
@@ -200,10 +200,7 @@ fn time_zone(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<(
                 Some(near) => format!("did you mean {near}?"),
                 None => "give one such as Europe/Berlin".to_owned(),
             };
-            problems.add(
-                at,
-                format_args!("{name} is not a zone that is known; {hint}"),
-            );
+            problems.add(at, format_args!("{name} is not a known zone; {hint}"));
             None
         }
     }

@@ -70,8 +70,8 @@ impl StoredSection {
 }
 
 /// If the file asks a client's user, an assistant's own token would be weaker.
-const TOKEN: &str = "asks for a token, which the assistant gives itself; here there are elicit, elicit or human, human and refuse. \
-                     A lockdown says which: { minutes = 10, confirm = \"human\" }";
+const TOKEN: &str = "asks for a token, which the assistant gives itself. Here only elicit, elicit or human, human and \
+                     refuse are possible. A lockdown names one: { minutes = 10, confirm = \"human\" }";
 
 impl Policy {
     /// The same rules with these stored sections in place of the earlier ones, by name. `None` is one that cannot be

@@ -149,7 +149,7 @@ pub(crate) fn is_client(id: Option<&str>, secret: Option<&str>) -> bool {
 /// \[M\] https only, not this machine, and without HighLevel's name.
 fn check_redirect(redirect: &str, allows_loopback: bool) -> Result<(), String> {
     let url = Url::parse(redirect)
-        .map_err(|error| format!("the redirect address {redirect:?} is none: {error}"))?;
+        .map_err(|error| format!("{redirect:?} is not a redirect address: {error}"))?;
     let is_local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -161,14 +161,15 @@ fn check_redirect(redirect: &str, allows_loopback: bool) -> Result<(), String> {
     }
     if is_local || url.scheme() != "https" {
         return Err(format!(
-            "HighLevel takes no redirect address such as {redirect:?}: it must begin with https:// and be no address of this machine"
+            "HighLevel does not accept the redirect address {redirect:?}. It must begin with https:// and not be an \
+             address of this machine"
         ));
     }
     let lower = redirect.to_ascii_lowercase();
     match BRANDS.iter().find(|brand| lower.contains(**brand)) {
         None => Ok(()),
         Some(brand) => Err(format!(
-            "HighLevel takes no redirect address such as {redirect:?}: {brand:?} may not be in it"
+            "HighLevel does not accept the redirect address {redirect:?}. It must not contain {brand:?}"
         )),
     }
 }

@@ -45,7 +45,7 @@ impl Refusal {
     pub(crate) fn real_token() -> Self {
         Self::new(
             401,
-            "Invalid JWT: this is a sandbox and takes no real token; use one of its own, such as pit-sandbox-harbor",
+            "Invalid JWT: this sandbox accepts no real token; use one of its own, such as pit-sandbox-harbor",
         )
     }
 

@@ -151,7 +151,7 @@ impl AgencyTokens {
     pub async fn begin(&self, pair: &AgencyPair) -> Result<Option<AgencyRenewal>, StoreError> {
         if !self.store.is_durable() {
             return Err(StoreError::from(
-                "without a state folder the new pair would be gone with the process; give --state FOLDER".to_owned(),
+                "without a state folder the new pair would be lost with the process; give --state FOLDER".to_owned(),
             ));
         }
         // Created first, so that it is given up if nobody waits to the end.

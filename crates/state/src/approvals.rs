@@ -413,7 +413,7 @@ fn make_room(
     let left = kept - i64::try_from(forgotten).unwrap_or_default();
     if left >= MOST_DONE {
         return Err(StoreError::from(format!(
-            "{left} approvals are kept, each for a week; ask again later"
+            "{left} approvals are stored already, each for a week; ask again later"
         )));
     }
     Ok(())

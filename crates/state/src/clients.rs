@@ -331,7 +331,7 @@ fn make_room(transaction: &mut Transaction) -> Result<(), StoreError> {
             ORDER BY c.fetched_at LIMIT 1)";
     match transaction.run(sqlx::query(forget))? {
         0 => Err(StoreError::from(format!(
-            "{MOST_DOCUMENTS} clients with documents of their own have connections; remove some: `highlevel-mcp clients`"
+            "{MOST_DOCUMENTS} clients with their own documents have connections; remove some: `highlevel-mcp clients`"
         ))),
         _ => Ok(()),
     }

@@ -36,13 +36,13 @@ pub struct SignInFlow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FlowProblem {
     /// It is over, was taken, or never existed.
-    #[error("This sign-in is over. Begin again.")]
+    #[error("This sign-in has ended. Start again.")]
     Over,
-    #[error("This sign-in was begun in another browser. Begin again in this one.")]
+    #[error("This sign-in was started in another browser. Start again in this one.")]
     Foreign,
     /// None was named, and the browser has none or several.
     #[error(
-        "It cannot be told which sign-in this belongs to. Close the other windows and begin again."
+        "Several sign-ins are open, and this answer belongs to one of them. Close the other windows and start again."
     )]
     Ambiguous,
 }

@@ -35,7 +35,7 @@ impl StateFolder {
             fs::metadata(path).map_err(|error| StoreError::system(path, "read", error))?;
         if metadata.mode() & STICKY != 0 || path.parent().is_none() {
             return Err(StoreError::from(format!(
-                "{} is no state folder: others use it, too; give a folder for this server alone",
+                "{} is not a state folder, because other programs use it too; give a folder only for this server",
                 path.display()
             )));
         }
@@ -152,7 +152,7 @@ mod tests {
         check(Some(0o755), Ok(0o700));
         check(Some(0o700), Ok(0o700));
         check(Some(0o500), Ok(0o500));
-        check(Some(0o1777), Err("give a folder for this server alone"));
+        check(Some(0o1777), Err("give a folder only for this server"));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum FormProblem {
     Expired,
     #[error("This page belongs to another browser. Start again in this one.")]
     Foreign,
-    #[error("What came back is not what this page was given. Start again.")]
+    #[error("This form is damaged. Start again.")]
     Broken,
 }
 

@@ -145,7 +145,7 @@ impl Grants {
     pub fn allow(&self, new: NewGrant) -> Pending<Option<(GrantRecord, SecretString)>> {
         if new.locations.is_empty() {
             return Pending::failed(StoreError::from(
-                "a connection without locations reaches nothing; choose some".to_owned(),
+                "a connection needs at least one location; choose some".to_owned(),
             ));
         }
         let issuer = self.issuer();

@@ -159,8 +159,8 @@ fn take(
             let key = fs::read(&path).map_err(|error| StoreError::system(&path, "read", error))?;
             if key.len() != SECRET_BYTES {
                 return Err(StoreError::from(format!(
-                    "{} has {} bytes, and a key has {}: put it back from a backup, or remove it and the audit calls \
-                     credentials by new names",
+                    "{} has {} bytes, but a key has {}: restore it from a backup, or remove it, after which the audit \
+                     names credentials anew",
                     path.display(),
                     key.len(),
                     SECRET_BYTES
@@ -260,7 +260,7 @@ fn parsed<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     let text = fs::read(path).map_err(|error| StoreError::system(path, "read", error))?;
     serde_json::from_slice(&text).map_err(|error| {
         StoreError::from(format!(
-            "{} is broken: {error}; put it right, or remove it, and start again: nothing was taken over yet",
+            "{} is broken: {error}; correct or remove it, and start again. Nothing was taken over yet",
             path.display()
         ))
     })

@@ -316,12 +316,12 @@ impl NewKey<'_> {
             if name.is_empty() || name.len() > LONGEST_NAME || name.contains(char::is_control) {
                 format!("a key's name has 1 to {LONGEST_NAME} bytes and no control characters")
             } else if reaches_nothing {
-                "a key without locations reaches nothing; name some, or all of them".to_owned()
+                "a key needs locations; name some, or all of them".to_owned()
             } else if self
                 .expires
                 .is_some_and(|expires| expires <= crate::clock::SteadyClock::now())
             {
-                "the key would have expired already; give a time to come".to_owned()
+                "the key would have expired already; give a future time".to_owned()
             } else {
                 return Ok(());
             };
@@ -352,7 +352,7 @@ impl KeyRecord {
             .bind(self.name.clone());
         if let Some(other) = transaction.one(taken)? {
             return Err(StoreError::from(format!(
-                "the key {} is called {} already; revoke it, or take another name",
+                "the key {} already has the name {}; revoke it, or choose another name",
                 other.text("id")?,
                 self.name
             )));

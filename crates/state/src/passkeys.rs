@@ -64,9 +64,10 @@ impl Passkeys {
                 return Err(format!("there is no person {person} who may sign in").into());
             }
             if list(transaction, &person)?.len() >= usize::try_from(MOST_OF_PERSON).unwrap_or(0) {
-                return Err(
-                    format!("there are {MOST_OF_PERSON} passkeys; remove one first").into(),
-                );
+                return Err(format!(
+                    "you have {MOST_OF_PERSON} passkeys already; remove one first"
+                )
+                .into());
             }
             if find(transaction, &new.id)?.is_some() {
                 return Err("this passkey is known already".to_owned().into());

@@ -130,7 +130,7 @@ impl People {
             match known.into_iter().next() {
                 Some(person) if person.ended.is_none() => Ok(person),
                 Some(_) => Err(StoreError::from(
-                    "your access to this server was ended; ask who runs it for an invitation"
+                    "your access to this server was ended; ask its operator for an invitation"
                         .to_owned(),
                 )),
                 None => {
@@ -172,7 +172,8 @@ pub(crate) fn add(
     let taken = transaction.all(taken)?;
     if i64::try_from(taken.len()).unwrap_or(i64::MAX) >= MOST {
         return Err(StoreError::from(format!(
-            "{MOST} people may sign in already; end some who no longer do: `highlevel-mcp people list`"
+            "{MOST} people may sign in already; end the access of some who no longer need it: `highlevel-mcp people \
+             list`"
         )));
     }
     let taken: HashSet<String> = taken

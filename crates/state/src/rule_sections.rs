@@ -99,7 +99,7 @@ impl RuleSections {
             let present = before.as_ref().filter(|one| one.text.is_some());
             if present.map(|one| one.version) != new.replaces {
                 return Err(StoreError::from(format!(
-                    "the section {} was changed meanwhile; look at it again",
+                    "somebody changed the section {} meanwhile; open it again",
                     new.name
                 )));
             }
@@ -139,7 +139,7 @@ impl RuleSections {
 fn check(new: &NewRuleSection) -> Result<(), String> {
     if !is_name(&new.name) {
         return Err(format!(
-            "a section's name has at most {LONGEST_NAME} of a-z, 0-9, - and _, and begins with a letter"
+            "a section's name has at most {LONGEST_NAME} characters of a-z, 0-9, - and _, and begins with a letter"
         ));
     }
     if new.text.as_ref().is_some_and(|text| text.len() > LONGEST) {

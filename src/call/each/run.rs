@@ -204,7 +204,7 @@ impl Pipeline {
             tally.set(index, &answer);
             (request.progress)(tally.known(), rows.len());
             if answer.is_unrecorded {
-                tally.stop("What came of the last row could not be written down");
+                tally.stop("The result of the last row could not be recorded");
                 return;
             }
             refused = match answer.did_nothing && answer.is_error {
@@ -214,7 +214,7 @@ impl Pipeline {
             if answer.class == Some(FailureClass::Auth)
                 || !self.is_accepted(&request.context.principal)
             {
-                tally.stop("The caller is let in no longer");
+                tally.stop("The caller no longer has access");
                 return;
             }
             if answer.is_error && request.options.on_error == OnError::Stop {

@@ -28,30 +28,31 @@ impl TokenProblem {
     pub fn sentence(&self, crm_name: &str) -> String {
         match self {
             Self::Form => format!(
-                "This is not a private integration token: one begins with pit- and has 40 characters. {crm_name} shows it \
-                 once, when it is made; where it is lost, make a new one."
+                "This is not a private integration token. Such a token begins with pit- and has 40 characters. \
+                 {crm_name} shows it only once, when it is created. If it is lost, create a new one."
             ),
             Self::Location => format!(
-                "This names no location. Give the address of any page of the sub-account in {crm_name}, or its id."
+                "This is not a sub-account. Give the address of any page of the sub-account in {crm_name}, or its id."
             ),
             Self::Tries(wait) => format!(
                 "Too many tokens were tried from here. Try again in {} minutes.",
                 wait.as_secs().div_ceil(60).max(1)
             ),
             Self::Unknown => format!(
-                "{crm_name} does not know this token. It may have been deleted, rotated, or not copied whole."
+                "{crm_name} does not know this token. It may have been deleted or replaced, or not copied completely."
             ),
             Self::Agency => format!(
-                "This token is for the whole agency. Sign in at {crm_name} to connect sub-accounts, where this page offers \
-                 it, or make a token inside the sub-account: Settings → Private Integrations."
+                "This token is for the whole agency. Create a token in the sub-account itself, under Settings → \
+                 Private Integrations. Or sign in at {crm_name} to connect sub-accounts, if this page offers it."
             ),
             Self::Elsewhere => {
-                "The token is good but belongs to another location. Make one in this location, or give that location."
+                "The token is valid but belongs to another sub-account. Create a token in this sub-account, or give \
+                 the other sub-account."
                     .to_owned()
             }
             Self::Scopes(tried) => format!(
-                "The token is good, but may do none of: {}. Edit it in {crm_name} under Settings → Private Integrations and \
-                 tick scopes there.",
+                "The token is valid but has none of these permissions: {}. Edit the integration in {crm_name} under \
+                 Settings → Private Integrations and tick some of them.",
                 tried.join(", ")
             ),
             Self::NoAnswer => format!(

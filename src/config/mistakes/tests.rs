@@ -38,7 +38,7 @@ fn a_misspelt_name_is_named_with_its_line_and_what_was_meant() {
     );
     check(
         "max_calls = 3\n",
-        "FILE, line 1: max_calls is in no section; put it under [server]",
+        "FILE, line 1: max_calls is in no section. Put it under [server]",
     );
     check(
         "[log]\nexpire_minutes = 3\n",
@@ -139,7 +139,7 @@ fn a_secret_in_the_place_of_its_source_is_not_repeated() {
         "[state]\nkeys = [\"pit-secret\"]\n",
     ] {
         let error = load(text).map(drop).expect_err(text);
-        assert!(error.contains("says where the secret is"), "{error}");
+        assert!(error.contains("names the place of the secret"), "{error}");
         assert!(!error.contains("pit-secret"), "{error}");
     }
     // Nor a line that is not TOML.

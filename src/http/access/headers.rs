@@ -32,7 +32,7 @@ pub(super) fn not_a_token(bearer: &str) -> HttpProblem {
     let what = if bearer.contains("${") || bearer.contains("{{") {
         "The bearer token is a variable that the client did not fill in; set the variable where the client runs."
     } else {
-        "The bearer token is no HighLevel token: it is neither pit-… nor a JWT."
+        "The bearer token is not a HighLevel token: it is neither pit-… nor a JWT."
     };
     unauthorized("invalid_token", what)
 }
@@ -51,7 +51,7 @@ pub(super) fn tenant(headers: &HeaderMap, name: &str) -> Result<Option<TenantId>
     match first.map(|value| value.to_str().unwrap_or_default().trim()) {
         None => Ok(None),
         Some(id) => TenantId::parse(id).map(Some).ok_or_else(|| {
-            invalid("is no HighLevel id: up to 64 letters, digits, hyphens or underscores")
+            invalid("is not a HighLevel id: up to 64 letters, digits, hyphens or underscores")
         }),
     }
 }

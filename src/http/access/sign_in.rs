@@ -136,7 +136,7 @@ impl SignInAddress {
             && !self.is_for(&access.grant.resource, path)
         {
             let what = format!(
-                "This access token is for {}; connect this address by itself.",
+                "This access token is for {}. Connect this address separately.",
                 access.grant.resource
             );
             return Err(unauthorized("invalid_token", &what));
@@ -146,7 +146,8 @@ impl SignInAddress {
             Some(GrantRef::new(&access.as_ref().into(), holder))
         });
         current.map(Arc::new).ok_or_else(|| {
-            let what = "The access token is not this server's, has expired, or its connection was ended; renew it, or connect again.";
+            let what = "The access token belongs to another server or has expired, or its connection was ended. Renew \
+                        it, or connect again.";
             unauthorized("invalid_token", what)
         })
     }
@@ -174,8 +175,8 @@ impl SignInAddress {
             host => format!("at {host}"),
         };
         let what = format!(
-            "HighLevel tokens are not taken at {}: clients sign in here. Send the token {elsewhere}, or connect without one; \
-             the operator can take them here by oauth.highlevel_tokens = \"accept\".",
+            "HighLevel tokens are not accepted at {}, because clients sign in here. Send the token {elsewhere}, or \
+             connect without one. The operator can accept them here by oauth.highlevel_tokens = \"accept\".",
             self.url
         );
         Some(unauthorized("invalid_token", &what))
@@ -184,7 +185,8 @@ impl SignInAddress {
     /// The error for a request without a credential.
     pub(super) fn nothing_shown(&self) -> HttpProblem {
         let what = format!(
-            "Sign in: a client that is given {}/mcp does it by itself. Or send an access key of this server as \
+            "Sign in: a client does that by itself when it gets the address {}/mcp. Or send an access key of this \
+             server as \
              `Authorization: Bearer hlk_…`.",
             self.url
         );
@@ -204,7 +206,7 @@ pub(super) fn not_for_calls(bearer: &str) -> Option<HttpProblem> {
         .iter()
         .find(|(start, _)| bearer.starts_with(start));
     found.map(|(_, kind)| {
-        let what = format!("This is no access token but {kind}.");
+        let what = format!("This is not an access token but {kind}.");
         unauthorized("invalid_token", &what)
     })
 }
@@ -217,7 +219,7 @@ pub(in crate::http) fn shown_token(
     refuse_token_in(uri)?;
     let token = bearer(headers)?.filter(|bearer| is_access_token(bearer));
     if token.is_some() && headers.contains_key(ACCESS_KEY) {
-        let what = "An access token stands for itself; send it without an access key.";
+        let what = "An access token needs no access key. Send it alone.";
         return Err(unauthorized("invalid_request", what));
     }
     Ok(token.map(SecretString::from))
@@ -228,8 +230,8 @@ fn refuse_token_in(uri: &Uri) -> Result<(), HttpProblem> {
     let names = uri.query().unwrap_or_default().split('&');
     let mut names = names.map(|pair| pair.split('=').next().unwrap_or_default());
     if names.any(|name| name.eq_ignore_ascii_case("access_token")) {
-        let what = "A token in the address is not taken, for addresses are written into logs; send it as `Authorization: Bearer …`, \
-                    and end that connection.";
+        let what = "A token in the address is not accepted, because addresses are written into logs. Send it as \
+                    `Authorization: Bearer …`, and end that connection.";
         return Err(HttpProblem::new(
             StatusCode::BAD_REQUEST,
             "invalid_request",

@@ -77,7 +77,7 @@ pub(super) fn unstored(mut response: Response) -> Response {
 async fn other_method() -> ClientRefusal {
     OauthProblem {
         status: 405,
-        ..OauthProblem::new("invalid_request", "This takes POST alone.")
+        ..OauthProblem::new("invalid_request", "This address accepts only POST.")
     }
     .into()
 }
@@ -103,7 +103,7 @@ impl FromRequest<Arc<SignIn>> for ClientPost {
             status: rejection.status().as_u16(),
             ..OauthProblem::new(
                 "invalid_request",
-                "The request's body is too large, or broke off.",
+                "The request's body is too large or incomplete.",
             )
         })?;
         Ok(Self {
@@ -121,7 +121,7 @@ impl SignIn {
         &self,
         shown: &ClientAuthentication,
     ) -> Result<ClientRecord, ClientRefusal> {
-        let unknown = || OauthProblem::unknown_client("The client is unknown; register again.");
+        let unknown = || OauthProblem::unknown_client("The client is unknown. Register again.");
         let client = self.clients.find(&shown.id).await?.ok_or_else(unknown)?;
         let is_right = match (client.method, &shown.secret) {
             (ClientMethod::None, _) => true,
@@ -134,7 +134,7 @@ impl SignIn {
         }
         // Not invalid_client: the program would register again under another name.
         if client.blocked.is_some() {
-            let what = "Whoever runs this server has blocked the client.";
+            let what = "The operator of this server has blocked the client.";
             return Err(OauthProblem::new("unauthorized_client", what).into());
         }
         Ok(client)
@@ -170,7 +170,7 @@ impl From<StoreError> for ClientRefusal {
     fn from(error: StoreError) -> Self {
         tracing::warn!(%error, "a client was sent away that needs the store");
         let what =
-            "The server cannot use its own records at the moment. Nothing was used up; try again.";
+            "The server cannot use its own records at the moment. Nothing was used up. Try again.";
         Self::for_now(503, what, SOON)
     }
 }
@@ -178,7 +178,7 @@ impl From<StoreError> for ClientRefusal {
 /// The time until another attempt is allowed.
 impl From<Duration> for ClientRefusal {
     fn from(wait: Duration) -> Self {
-        let what = "Too many requests of this kind came from this address; try again later.";
+        let what = "Too many requests of this kind came from this address. Try again later.";
         Self::for_now(429, what, wait)
     }
 }

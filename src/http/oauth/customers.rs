@@ -54,8 +54,8 @@ async fn make(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap, body: Byte
             return Err(HttpProblem::new(
                 StatusCode::FORBIDDEN,
                 "forbidden",
-                "A customer could connect nothing here: nobody may paste tokens (oauth.vault), and the settings name no app \
-                 of HighLevel's Marketplace (marketplace.client_id).",
+                "A customer could not connect anything: nobody may paste tokens (oauth.vault), and the settings name \
+                 no app of HighLevel's Marketplace (marketplace.client_id).",
             ));
         }
         let asked = AskedLink::parse(&body)?;
@@ -114,7 +114,7 @@ async fn end(
             HttpProblem::new(
                 StatusCode::NOT_FOUND,
                 "not_found",
-                "There is no such link of yours. GET /connect/links lists them.",
+                "You have no such link. GET /connect/links lists yours.",
             )
         })?;
         Ok((StatusCode::OK, LinkView::new(&link, None).json()))
@@ -131,8 +131,8 @@ async fn give_key(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap, body: 
             HttpProblem::new(
                 StatusCode::BAD_REQUEST,
                 "invalid_grant",
-                "There is no such code or link of yours, the code was used or is older than ten minutes, or nothing is \
-                 connected. GET /connect/links?ref=… tells how it stands; {\"link\": id} fetches another key.",
+                "You have no such code or link, or the code was used or is older than ten minutes, or nothing is \
+                 connected yet. GET /connect/links?ref=… shows the state; {\"link\": id} fetches another key.",
             )
         })?;
         let locations = locations(&sign_in).await?;
@@ -152,7 +152,8 @@ fn builder(sign_in: &SignIn, headers: &HeaderMap) -> Result<Arc<KeyRecord>, Http
     let mut shown = headers.get_all(AUTHORIZATION).iter();
     let (Some(line), None) = (shown.next(), shown.next()) else {
         return Err(unauthorized(
-            "Show an access key that makes connect links: Authorization: Bearer hlk_….".to_owned(),
+            "Send an access key that creates connect links: Authorization: Bearer hlk_…."
+                .to_owned(),
         ));
     };
     let text = line.to_str().ok().and_then(|line| line.split_once(' '));
@@ -161,12 +162,13 @@ fn builder(sign_in: &SignIn, headers: &HeaderMap) -> Result<Arc<KeyRecord>, Http
     let found = sign_in.pipeline.controls().keys.find(key);
     let record = found
         .map_err(|refusal| unauthorized(refusal.to_string()))?
-        .ok_or_else(|| unauthorized("This is no access key of this server's.".to_owned()))?;
+        .ok_or_else(|| unauthorized("This is not an access key of this server.".to_owned()))?;
     if record.return_urls.is_empty() {
         return Err(HttpProblem::new(
             StatusCode::FORBIDDEN,
             "forbidden",
-            "This access key makes no connect links. `highlevel-mcp keys create --connect-links RETURN_URL` makes one that does.",
+            "This access key cannot create connect links. `highlevel-mcp keys create --connect-links RETURN_URL` \
+             creates one that can.",
         ));
     }
     Ok(record)

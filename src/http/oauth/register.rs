@@ -31,7 +31,7 @@ async fn register(
     request: ClientPost,
 ) -> Result<Response, ClientRefusal> {
     if sign_in.settings.register != Register::Open {
-        let what = "This server registers no clients; whoever runs it adds them.";
+        let what = "This server registers no clients. Its operator adds them.";
         let problem = OauthProblem::new("not_found", what);
         return Err(OauthProblem {
             status: 404,
@@ -56,7 +56,7 @@ async fn register(
         },
     };
     let full = || {
-        let what = "As many clients are registered here as may be; try again later.";
+        let what = "This server has the largest number of registered clients. Try again later.";
         ClientRefusal::for_now(503, what, UNTIL_ROOM)
     };
     let (client, secret) = sign_in.clients.register(new).await?.ok_or_else(full)?;

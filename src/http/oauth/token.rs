@@ -108,7 +108,7 @@ fn explain(refusal: TokenRefusal) -> OauthProblem {
     let (error, what) = match refusal {
         TokenRefusal::Unknown => (
             "invalid_grant",
-            "The code or refresh token is unknown; sign in again.",
+            "The code or refresh token is unknown. Sign in again.",
         ),
         TokenRefusal::OtherClient => (
             "invalid_grant",
@@ -116,25 +116,25 @@ fn explain(refusal: TokenRefusal) -> OauthProblem {
         ),
         TokenRefusal::Replayed => (
             "invalid_grant",
-            "The code or refresh token was used before, so that somebody else may have it. The connection has ended; sign \
+            "The code or refresh token was used before, so somebody else may have it. The connection has ended. Sign \
              in again.",
         ),
         TokenRefusal::Expired => (
             "invalid_grant",
-            "The code or the connection has expired; sign in again.",
+            "The code or the connection has expired. Sign in again.",
         ),
-        TokenRefusal::Ended => ("invalid_grant", "The connection was ended; sign in again."),
+        TokenRefusal::Ended => ("invalid_grant", "The connection was ended. Sign in again."),
         TokenRefusal::WrongRedirect => (
             "invalid_grant",
-            "The redirect_uri is another than the one that the code was sent to.",
+            "The redirect_uri differs from the one that the code was sent to.",
         ),
         TokenRefusal::WrongVerifier => (
             "invalid_grant",
-            "The code_verifier does not fit the code_challenge.",
+            "The code_verifier does not match the code_challenge.",
         ),
         TokenRefusal::ForeignResource => (
             "invalid_target",
-            "The resource is another than the one that the connection is for.",
+            "The resource differs from the one of the connection.",
         ),
         TokenRefusal::WiderScope => ("invalid_scope", "The scope is wider than what was allowed."),
     };

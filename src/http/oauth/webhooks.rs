@@ -64,7 +64,7 @@ async fn hear(
         );
     }
     let Ok(notice) = serde_json::from_slice::<NoticeBody>(&body) else {
-        return (StatusCode::BAD_REQUEST, "this is no notice\n");
+        return (StatusCode::BAD_REQUEST, "this is not a notice\n");
     };
     if !notice.is_fresh(SteadyClock::now()) {
         tracing::warn!("a webhook was refused: it is too old, or from a clock that is wrong");

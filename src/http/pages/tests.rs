@@ -254,7 +254,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
         name: "desk",
         text: &"# what the desk may do\n".repeat(400),
         replaces: "3",
-        problems: &[(3, "capz is no key; did you mean caps?".to_owned())],
+        problems: &[(3, "capz is not a key; did you mean caps?".to_owned())],
         problem: None,
         difference: Some(&rules::DifferenceView {
             changes: (0..6)

@@ -113,5 +113,5 @@ impl HighLevelLogin {
 
 fn unreadable(error: StoreError) -> Failure {
     let what = format!("The store does not work: {error}.");
-    Failure::new(FailureClass::Auth, what).with_remedy("Put that right, then begin again.")
+    Failure::new(FailureClass::Auth, what).with_remedy("Correct that, then start again.")
 }

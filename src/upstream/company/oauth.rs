@@ -47,7 +47,7 @@ impl App {
     pub fn from_settings(config: &Config) -> Result<Self, String> {
         let settings = &config.marketplace;
         let source = settings.client_secret.as_ref().ok_or(
-            "marketplace.client_secret is missing; the app's page in HighLevel's Marketplace shows it once",
+            "marketplace.client_secret is missing. The app's page in HighLevel's Marketplace shows it once",
         )?;
         let client_secret = config
             .secret(source)
@@ -186,7 +186,7 @@ impl Oauth {
                 location.as_str()
             );
             return Err(Failure::new(FailureClass::Location, what)
-                .with_remedy("Try again; if it stays so, tell HighLevel's support."));
+                .with_remedy("Try again. If this happens again, tell HighLevel's support."));
         }
         Ok(members)
     }
@@ -242,7 +242,7 @@ fn read(answer: &OauthAnswer) -> Result<Map<String, Value>, Failure> {
     match from_json(&answer.body) {
         Ok(Value::Object(members)) => Ok(members),
         _ if answer.body.trim_ascii_start().starts_with(b"<") => {
-            Err(unusable("is a page of HTML, no JSON"))
+            Err(unusable("is a page of HTML, not JSON"))
         }
         _ => Err(unusable("is not a JSON object")),
     }
@@ -254,7 +254,9 @@ pub(super) fn unusable(what: &str) -> Failure {
         FailureClass::Upstream,
         format!("HighLevel's answer to the request for a token {what}."),
     )
-    .with_remedy("Try again; if it stays so, check upstream.base_url and proxies in between.")
+    .with_remedy(
+        "Try again. If this happens again, check upstream.base_url and proxies in between.",
+    )
 }
 
 fn unanswered(error: &reqwest::Error) -> TokenError {

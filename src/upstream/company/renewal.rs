@@ -375,7 +375,7 @@ impl Renewal {
             LONGEST_LEASE.as_secs()
         );
         Failure::new(FailureClass::Upstream, what)
-            .with_remedy("Look for a server that hangs, and end it.")
+            .with_remedy("Find the server that hangs, and end it.")
     }
 
     fn state(&self) -> MutexGuard<'_, RenewalState> {
@@ -384,9 +384,9 @@ impl Renewal {
 }
 
 fn unrenewed(error: StoreError) -> Failure {
-    let what = format!("The token was not renewed, and HighLevel not asked: {error}.");
+    let what = format!("The token was not renewed, and HighLevel was not asked: {error}.");
     Failure::new(FailureClass::Auth, what)
-        .with_remedy("Put that right; the refresh token is what it was.")
+        .with_remedy("Correct that. The refresh token is unchanged.")
 }
 
 /// `unspilled`: why no file keeps the pair either.
@@ -394,11 +394,11 @@ fn unsavable(error: StoreError, unspilled: Option<StoreError>) -> Failure {
     let what =
         format!("HighLevel gave a new pair of tokens, which the store cannot keep: {error}.");
     let remedy = match unspilled {
-        None => "Put that right: the pair is sealed in a file of the state folder until then, and the server tries again."
+        None => "Correct that. Until then the pair is sealed in a file of the state folder, and the server tries again."
             .to_owned(),
         Some(error) => format!(
-            "Put that right before the server is stopped: it keeps the pair in memory and tries again, for no file can \
-             keep it: {error}."
+            "Correct that before you stop the server. It keeps the pair only in memory, because no file can be written \
+             ({error}), and tries again."
         ),
     };
     Failure::new(FailureClass::Auth, what).with_remedy(remedy)

@@ -63,15 +63,16 @@ const OF_RENEWALS: &[KnownRefusal] = &[
         ],
         class: FailureClass::Auth,
         ends_refresh_token: true,
-        sentence: "HighLevel no longer takes the {holder}'s refresh token: it was used elsewhere, a year went by, or the app was uninstalled.",
+        sentence: "HighLevel no longer accepts the {holder}'s refresh token: it was used elsewhere, a year went by, or \
+                   the app was uninstalled.",
         remedy: "Install the app for the company again and write what POST /oauth/token answers to the pair file; give the file to no other program.",
     },
     KnownRefusal {
         says: &[&["invalid_client"], &["unauthorized_client"], &["client"]],
         class: FailureClass::Auth,
         ends_refresh_token: false,
-        sentence: "HighLevel does not take the app's client id and client secret.",
-        remedy: "Compare both with the app's page in HighLevel's marketplace; a secret that was made anew there replaces the old one.",
+        sentence: "HighLevel does not accept the app's client id and client secret.",
+        remedy: "Compare both with the app's page in HighLevel's marketplace. A new secret there replaces the old one.",
     },
 ];
 
@@ -86,8 +87,8 @@ const OF_CODES: &[KnownRefusal] = &[
         ],
         class: FailureClass::Auth,
         ends_refresh_token: false,
-        sentence: "HighLevel does not know this sign-in any more.",
-        remedy: "Begin again: what it gives is good for some minutes, and once.",
+        sentence: "HighLevel no longer knows this sign-in.",
+        remedy: "Start again. A code of HighLevel is valid once, for some minutes.",
     },
     KnownRefusal {
         says: &[
@@ -98,7 +99,7 @@ const OF_CODES: &[KnownRefusal] = &[
         ],
         class: FailureClass::Auth,
         ends_refresh_token: false,
-        sentence: "HighLevel does not take the app's client id, client secret or redirect address.",
+        sentence: "HighLevel does not accept the app's client id, client secret or redirect address.",
         remedy: "Compare them with the app's page in HighLevel's marketplace.",
     },
 ];
@@ -166,7 +167,7 @@ pub(super) fn of_renewal(
     };
     let mut failure = by_rows(OF_RENEWALS, &said, status, headers).unwrap_or_else(|| {
         Failure::new(FailureClass::Auth, "HighLevel does not renew the {holder}'s token.").with_remedy(
-            "See the message; check the app's client id and secret, and install the app again where they are right.",
+            "See the message. Check the app's client id and secret. If they are right, install the app again.",
         )
     });
     failure.sentence = failure.sentence.replace("{holder}", holder.noun());
@@ -187,7 +188,7 @@ pub(super) fn of_code(
     let said = UpstreamErrorBody::read(body, secrets);
     let mut failure = by_rows(OF_CODES, &said, status, headers).unwrap_or_else(|| {
         Failure::new(FailureClass::Auth, "HighLevel gives no tokens for this sign-in.")
-            .with_remedy("Begin again; where it stays so, check the app's client id, secret and redirect address.")
+            .with_remedy("Start again. If this happens again, check the app's client id, secret and redirect address.")
     });
     said.add_to(&mut failure, status);
     failure
@@ -206,7 +207,7 @@ pub(super) fn of_location(
         if status == StatusCode::UNAUTHORIZED {
             return Failure::new(FailureClass::Auth, "HighLevel does not accept the company's token.")
                 .with_remedy(
-                    "Get a new one; where it is the server's own, install the app for the company again.",
+                    "Get a new one. If it is the server's own, install the app for the company again.",
                 );
         }
         Failure::new(
@@ -252,7 +253,7 @@ fn by_rows(
             Some(Failure::new(FailureClass::Upstream, what).with_remedy("Check upstream.base_url."))
         }
         _ => {
-            let what = "HighLevel failed where it gives tokens.";
+            let what = "HighLevel failed to give a token.";
             Some(Failure::new(FailureClass::Upstream, what).with_remedy("Try again later."))
         }
     }

@@ -82,7 +82,7 @@ impl SharedWindow {
         invocation.arg(request.calls).arg(request.calls_of_day);
         match self.valkey.ask(&invocation).await {
             Some(answer) => read(name, &answer).unwrap_or_else(|| {
-                self.valkey.lose("it answers what nobody asked");
+                self.valkey.lose("its answer does not match the request");
                 SharedAnswer::Unknown
             }),
             None => SharedAnswer::Unknown,

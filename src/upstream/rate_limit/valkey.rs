@@ -265,7 +265,7 @@ impl Valkey {
         }
         if took > QUICK {
             return Err(format!(
-                "it answers after {} ms, and 20 are the most",
+                "it answers after {} ms, but the limit is 20",
                 took.as_millis()
             ));
         }
@@ -318,7 +318,7 @@ impl Valkey {
                 address,
                 why,
                 instances,
-                "Valkey is away: this instance keeps to its part of each window, and tries again every 5 s"
+                "Valkey is away: this instance uses only its part of each window, and tries again every 5 s"
             );
         }
         is_new

@@ -39,7 +39,7 @@ impl From<Wait> for Failure {
             ),
             Reason::Day => (
                 "The calls of this day are used up for this location; nothing was sent.",
-                "Go on after midnight UTC.",
+                "Continue after midnight UTC.",
             ),
             Reason::ReadsOnly => (
                 "The calls of this day are nearly used up for this location, and what is left is kept for \

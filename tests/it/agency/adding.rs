@@ -148,7 +148,7 @@ async fn one_bad_location_stops_no_other() {
         .await;
     for part in [
         "fault\tb02\t[locations.b02] token: /gone cannot be read",
-        "fault\tb03\t[locations.b03] location_id \"\" is no HighLevel id",
+        "fault\tb03\t[locations.b03] location_id \"\" is not a HighLevel id",
         "fault\tb04\t[locations.b04] has the location_id of [locations.b05]",
         "fault\tb05\t[locations.b05] has the location_id of [locations.b04]",
     ] {

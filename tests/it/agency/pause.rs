@@ -107,7 +107,7 @@ async fn rules_that_are_cut_short_change_nothing() {
     let id = contact(agency, OPERATOR, "b01").await;
     for text in [" ", "# Rules come here.\n", "[server]\n"] {
         let error = agency.try_reload(text, &[1]).expect_err("no rule");
-        assert!(error.contains("holds no rule"), "{error}");
+        assert!(error.contains("has no rule"), "{error}");
         let refused = tag(agency, "/mcp/l/b01", &id).await;
         assert!(refused.contains("deny"), "{text:?}: {refused}");
     }

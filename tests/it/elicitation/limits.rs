@@ -128,7 +128,7 @@ async fn a_call_that_its_client_gave_up_is_not_made_by_a_late_yes() {
     assert_eq!(end["params"]["requestId"], id, "{end}");
     client.answer(&id, "accept").await;
     let (told, is_error) = events.result().await;
-    assert!(is_error && told.contains("gave the call up"), "{told}");
+    assert!(is_error && told.contains("cancelled the call"), "{told}");
     assert_eq!(asked.writes(), 1);
 }
 

@@ -286,7 +286,7 @@ async fn what_is_no_answer_to_this_sign_in_stores_nothing() {
             ),
             (
                 "code=c1&state=STATE",
-                "HighLevel does not know this sign-in any more",
+                "HighLevel no longer knows this sign-in",
             ),
         ] {
             let answer = async |fields: Vec<(String, String)>| {
@@ -329,7 +329,7 @@ async fn what_is_no_answer_to_this_sign_in_stores_nothing() {
     let run = used.sign_in(&SIGN_IN, answer).await;
     assert_eq!(run.code, Some(2));
     assert!(
-        run.stderr.contains("does not know this sign-in any more"),
+        run.stderr.contains("no longer knows this sign-in"),
         "{}",
         run.stderr
     );
@@ -341,7 +341,7 @@ async fn what_is_no_answer_to_this_sign_in_stores_nothing() {
     assert_eq!(run.code, Some(2));
     assert!(
         run.stderr
-            .contains("does not take the app's client id, client secret"),
+            .contains("does not accept the app's client id, client secret"),
         "{}",
         run.stderr
     );

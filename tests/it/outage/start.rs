@@ -129,7 +129,7 @@ async fn it_ends_with_the_reason() {
             true,
             [
                 "cannot be reached",
-                "see that its server runs",
+                "check that its server runs",
                 "state.start_wait_ms",
             ],
         ),
@@ -138,7 +138,11 @@ async fn it_ends_with_the_reason() {
             with(address, "127.0.0.1:1"),
             "0",
             false,
-            ["cannot be reached", "see that its server runs", "state.url"],
+            [
+                "cannot be reached",
+                "check that its server runs",
+                "state.url",
+            ],
         ),
         (
             "a wrong password",
@@ -170,7 +174,7 @@ async fn it_ends_with_the_reason() {
         true,
         [
             "did not answer in time",
-            "see that its server runs",
+            "check that its server runs",
             "state.start_wait_ms",
         ],
     );

@@ -1,4 +1,4 @@
-//! What could not be written down in time: what the client is told, and what is known of it afterwards.
+//! What could not be recorded in time: what the client is told, and what is known of it afterwards.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -108,7 +108,7 @@ fn what_could_not_be_written_down_is_said_and_unknown_afterwards() {
     for (told, is_error) in &answers {
         assert!(!is_error, "{told}");
         let why = told["_unrecorded"].as_str().unwrap_or_default();
-        assert!(why.contains("could not write it down"), "{told}");
+        assert!(why.contains("could not record it"), "{told}");
     }
     assert_eq!(answers[0].0["succeded"], true, "what HighLevel answered");
     for (told, _) in &answers[1..] {
@@ -117,10 +117,7 @@ fn what_could_not_be_written_down_is_said_and_unknown_afterwards() {
             (&json!(1), &json!(1)),
             "{told}"
         );
-        assert!(
-            told.to_string().contains("could not be written down"),
-            "{told}"
-        );
+        assert!(told.to_string().contains("could not be recorded"), "{told}");
     }
     assert_eq!(highlevel.count(is_write), calls.len());
     drop(first);

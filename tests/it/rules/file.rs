@@ -79,12 +79,13 @@ fn all_faults_are_told_at_once_with_their_places() {
     check(
         text,
         &[
-            " [locations.acme]: alow is no key; did you mean allow?",
+            " [locations.acme]: alow is not a key; did you mean allow?",
             " [locations.acme] deny: sned is not an effect; did you mean send?",
             " [locations.acme] deny: contact is not a toolset; did you mean contacts?",
-            " [policies.\"front desk\"] confirm send: \"ask\" is no confirmation; there are off, elicit, token, human, refuse, and for clients that cannot ask: elicit or token, elicit or human",
+            " [policies.\"front desk\"] confirm send: \"ask\" is not a confirmation; there are off, elicit, token, \
+             human, refuse, and for clients that cannot ask: elicit or token, elicit or human",
             " [policies.\"front desk\"] confirm: sent is not an effect; did you mean send?",
-            ": servers is no key; did you mean server?",
+            ": servers is not a key; did you mean server?",
         ],
     );
     check(
@@ -155,11 +156,11 @@ fn selectors_find_tools_or_are_refused() {
     );
     check_key(
         "lockdown = { confirm = \"off\" }",
-        "lockdown confirm: off asks nobody; leave lockdown out",
+        "lockdown confirm: off asks nobody. Leave lockdown out instead",
     );
     check_key(
         "lockdown = { confirms = \"human\" }",
-        "lockdown: confirms is no key; did you mean confirm?",
+        "lockdown: confirms is not a key; did you mean confirm?",
     );
 }
 
@@ -171,7 +172,7 @@ fn caps_and_quiet_hours_are_checked() {
     );
     check_key(
         "caps = { send = { hours = 1 } }",
-        "caps send: hours is no key; did you mean hour?",
+        "caps send: hours is not a key; did you mean hour?",
     );
     check_key(
         "caps = { send = { day = -1 } }",
@@ -203,19 +204,19 @@ fn caps_and_quiet_hours_are_checked() {
     );
     quiet(
         "from = \"08:00\", to = \"08:00\", zone = \"UTC\"",
-        ": from and to are the same; name whole days in days",
+        ": from and to are the same. For whole days use days",
     );
     quiet(
         "from = \"08:00\", to = \"09:00\", zone = \"Europe/Berln\"",
-        " zone: Europe/Berln is not a zone that is known; did you mean Europe/Berlin?",
+        " zone: Europe/Berln is not a known zone; did you mean Europe/Berlin?",
     );
     quiet(
         "from = \"08:00\", to = \"09:00\", zone = \"Etc/Unknown\"",
-        " zone: Etc/Unknown is not a zone that is known; give one such as Europe/Berlin",
+        " zone: Etc/Unknown is not a known zone; give one such as Europe/Berlin",
     );
     quiet(
         "days = [\"saturday\"], zone = \"UTC\"",
-        " days: saturday is no day; there are mon, tue, wed, thu, fri, sat, sun",
+        " days: saturday is not a day; there are mon, tue, wed, thu, fri, sat, sun",
     );
     quiet(
         "days = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"], zone = \"UTC\"",
@@ -242,11 +243,11 @@ fn rules_about_arguments_must_bind_something() {
     );
     rule(
         &format!("{tools}, argument = \"pipelineId\""),
-        ": demands nothing; give one_of, none_of, starts_with, max_length, at_most or required",
+        ": has no condition. Give one_of, none_of, starts_with, max_length, at_most or required",
     );
     rule(
         &format!("{tools}, argument = \"pipelineId\", one_off = []"),
-        ": one_off is no key; did you mean one_of?",
+        ": one_off is not a key; did you mean one_of?",
     );
     rule(
         &format!("{tools}, argument = \"pipelineId\", one_of = []"),
@@ -266,7 +267,7 @@ fn rules_about_arguments_must_bind_something() {
     );
     rule(
         &format!("{tools}, argument = \"pipelineId\", starts_with = [\"\"]"),
-        " starts_with: holds an empty text, which every text starts with",
+        " starts_with: has an empty text, with which every text starts",
     );
     rule(
         &format!("{tools}, argument = \"pipelinId\", required = true"),
@@ -298,7 +299,7 @@ fn rules_about_arguments_must_bind_something() {
         rule(
             &format!("{tools}, argument = \"{odd}\", required = true"),
             &format!(
-                " argument: {odd:?} is not an argument; name a field inside one as in customFields[].id"
+                " argument: {odd:?} is not an argument. Name a field inside an argument like this: customFields[].id"
             ),
         );
     }

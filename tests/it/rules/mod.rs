@@ -380,7 +380,7 @@ fn a_file_without_a_rule_is_an_error() {
             .map_err(|error| error.to_string());
         let holds_none = told
             .as_ref()
-            .is_err_and(|error| error.contains("holds no rule"));
+            .is_err_and(|error| error.contains("has no rule"));
         assert_eq!(
             (told.is_ok(), holds_none),
             (usable, !usable),

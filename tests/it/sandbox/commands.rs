@@ -212,7 +212,7 @@ async fn settings_are_checked_and_completions_printed() {
         &["config", "check", "--base-url", "ftp://x"],
         "",
         2,
-        "is no http or https URL",
+        "is not an http or https URL",
     )
     .await;
     check(&["config", "defaults"], "", 0, "[upstream]").await;

@@ -401,13 +401,13 @@ async fn highlevel_lets_no_app_return_to_such_addresses() {
     check(
         "https://mcp.example.test/HighLevel",
         false,
-        Some("may not be in it"),
+        Some("must not contain"),
     )
     .await;
     check(
         "https://ghl.example.test/back",
         false,
-        Some("may not be in it"),
+        Some("must not contain"),
     )
     .await;
     check("nowhere", false, Some("is none")).await;

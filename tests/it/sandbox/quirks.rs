@@ -24,7 +24,7 @@ async fn each_refusal_has_the_known_status_and_message() {
             None,
             401,
             json!(
-                "Invalid JWT: this is a sandbox and takes no real token; use one of its own, such as pit-sandbox-harbor"
+                "Invalid JWT: this sandbox accepts no real token; use one of its own, such as pit-sandbox-harbor"
             ),
         ),
         (
@@ -33,7 +33,7 @@ async fn each_refusal_has_the_known_status_and_message() {
             None,
             401,
             json!(
-                "Invalid JWT: this is a sandbox and takes no real token; use one of its own, such as pit-sandbox-harbor"
+                "Invalid JWT: this sandbox accepts no real token; use one of its own, such as pit-sandbox-harbor"
             ),
         ),
         (

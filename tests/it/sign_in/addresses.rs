@@ -95,7 +95,7 @@ async fn each_address_takes_what_is_meant_for_it() {
             "/mcp?access_token=hla_a",
             &grant,
             400,
-            "address is not taken",
+            "address is not accepted",
         ),
         (
             &connections,
@@ -103,7 +103,7 @@ async fn each_address_takes_what_is_meant_for_it() {
             "/mcp?access_token=hla_a",
             "",
             400,
-            "address is not taken",
+            "address is not accepted",
         ),
         (&connections, HOST, "/mcp", "", 401, "Sign in"),
         (

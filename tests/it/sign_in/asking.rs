@@ -54,7 +54,7 @@ async fn whoever_is_nobody_says_first_who_they_are() {
     assert_eq!(page.heading(), "Who are you?");
     for (proof, part) in [
         ("hello", "This is not an invitation"),
-        ("hlk_abc_def", "not one of this server"),
+        ("hlk_abc_def", "not an access key of this server"),
         ("https://mcp.example.test/console/join#hli_abc", "not good"),
         (
             "pit-12345678-1234-1234-1234-123456789012",

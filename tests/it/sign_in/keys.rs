@@ -135,7 +135,7 @@ async fn a_key_that_cannot_be_is_told_on_its_page_and_not_made() {
             ("location", own.alias.as_str()),
             "that you can give. Check the short name.",
         ),
-        (("location", ""), "a key without locations reaches nothing"),
+        (("location", ""), "a key needs locations"),
         (("rules", ""), "Choose what the key may do."),
         (("rules", "section:none"), "Choose what the key may do."),
         (("lasts", "36500"), "Choose how long the key is valid."),

@@ -174,10 +174,7 @@ async fn an_invitation_that_cannot_be_is_told_on_its_page_and_not_made() {
             "that you can give. Check the short name.",
         ),
         (("rules", "section:none"), "Choose the rules."),
-        (
-            ("location", ""),
-            "an invitation without locations reaches nothing",
-        ),
+        (("location", ""), "an invitation needs locations"),
     ] {
         let fields: Vec<_> = usual
             .iter()

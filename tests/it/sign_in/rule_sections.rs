@@ -134,7 +134,7 @@ async fn nothing_is_saved_that_nobody_has_seen_the_effect_of() {
     .await;
     assert_eq!(refused.status, 400);
     for part in [
-        "Line 3: capz is no key",
+        "Line 3: capz is not a key",
         "Nothing was saved.",
         "which the assistant gives itself",
     ] {
@@ -157,7 +157,11 @@ async fn nothing_is_saved_that_nobody_has_seen_the_effect_of() {
     // Somebody else has changed it meanwhile.
     let late = press(&olga, &unseen, "desk", "read_only = true", "save").await;
     assert_eq!(late.status, 400);
-    assert!(late.text.contains("was changed meanwhile"), "{}", late.text);
+    assert!(
+        late.text.contains("somebody changed the section"),
+        "{}",
+        late.text
+    );
     assert_eq!(sections.read().await.expect("read").len(), 1);
 }
 

@@ -142,12 +142,12 @@ fn what_is_wrong_goes_back_to_the_client() {
     check(
         &[("resource", "https://evil.example/mcp")],
         "invalid_target",
-        "no MCP endpoint",
+        "not an MCP endpoint",
     );
     check(
         &[("resource", "https://mcp.example.com/mcp-x")],
         "invalid_target",
-        "no MCP endpoint",
+        "not an MCP endpoint",
     );
     let mcp = "https://mcp.example.com/mcp";
     check(

@@ -263,7 +263,7 @@ fn what_is_wrong_is_said() {
         &format!("{client}&client_secret=s1"),
         400,
         invalid,
-        "send it once",
+        "Send it once",
     );
     check(
         form,

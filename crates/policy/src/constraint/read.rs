@@ -50,7 +50,7 @@ impl Constraint {
             return None;
         };
         if tests.is_empty() && !required {
-            problems.add(at, "demands nothing; give one_of, none_of, starts_with, max_length, at_most or required");
+            problems.add(at, "has no condition. Give one_of, none_of, starts_with, max_length, at_most or required");
             return None;
         }
         let having = having(at, &tools, &argument, problems)?;
@@ -124,7 +124,7 @@ fn test(key: &str, at: &str, value: &Value, problems: &mut PolicyProblems) -> Op
             let starts = problems.texts(at, value);
             let starts: Vec<String> = starts.into_iter().map(str::to_owned).collect();
             if starts.iter().any(String::is_empty) {
-                problems.add(at, "holds an empty text, which every text starts with");
+                problems.add(at, "has an empty text, with which every text starts");
             }
             filled(at, value, problems)
                 .then_some(starts)

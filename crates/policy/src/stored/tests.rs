@@ -28,7 +28,7 @@ fn each_problem_stands_at_its_line() {
     check(
         "read_only = true\n\nconfirm = { send = \"humans\" }\ncapz = 5\nquiet = 1\n",
         &[
-            (3, "is no confirmation"),
+            (3, "is not a confirmation"),
             (4, "capz is no key"),
             (5, "must be a table"),
         ],

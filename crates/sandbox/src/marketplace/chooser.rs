@@ -131,7 +131,7 @@ impl Choice {
     fn back(&self, values: &[(&str, &str)], with_state: bool) -> ChooserReply {
         let redirect = self.get("redirect_uri").unwrap_or_default();
         let Ok(mut url) = url::Url::parse(redirect) else {
-            return refusal("The redirect address is none.");
+            return refusal("The redirect address is not valid.");
         };
         url.query_pairs_mut().extend_pairs(values);
         if let Some(state) = self.get("state").filter(|_| with_state) {
@@ -230,7 +230,7 @@ fn form(state: &Records, choice: &Choice) -> Markup {
             }
             body {
                 h1 { "Select accounts" }
-                p { "This is a sandbox: it stands for HighLevel's own page, and nothing here is real." }
+                p { "This sandbox page replaces HighLevel's own page. Nothing here is real." }
                 form method="post" {
                     @for name in KEPT {
                         @if let Some(value) = choice.get(name) {
@@ -242,7 +242,7 @@ fn form(state: &Records, choice: &Choice) -> Markup {
                             legend { (company["name"].as_str().unwrap_or_default()) }
                             p { label {
                                 input type="radio" name="agency" value=(company["id"].as_str().unwrap_or_default());
-                                " All locations, and those to come"
+                                " All locations, and future ones"
                             } }
                             @for location in state.all("location").filter(|one| one["companyId"] == company["id"]) {
                                 p { label {

@@ -38,7 +38,7 @@ pub struct AccessGrant {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GrantTrouble {
     /// The log has the reason, for the operator.
-    #[error("The server cannot read its grants.")]
+    #[error("The server cannot read its connections.")]
     Unreadable,
     /// A later attempt may succeed.
     #[error("The server has too many tokens to look up.")]

@@ -58,7 +58,7 @@ fn narrow(
     }
     if grant.narrowings.len() + 1 >= MOST_RULES {
         return Err(StoreError::from(format!(
-            "{MOST_RULES} rules hold for this connection already; end it, and connect it anew with others"
+            "{MOST_RULES} rules apply to this connection already; end it, and connect it again with others"
         )));
     }
     grant.narrowings.push(rules.to_owned());

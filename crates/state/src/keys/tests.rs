@@ -94,9 +94,9 @@ fn what_makes_no_sense_is_not_made() {
             "no control characters",
         ),
         ("a", none(), None, "reaches nothing"),
-        ("a", KeyLocations::All, past, "a time to come"),
+        ("a", KeyLocations::All, past, "a future time"),
         ("taken", KeyLocations::All, None, "called taken already"),
-        (&record.id, KeyLocations::All, None, "take another name"),
+        (&record.id, KeyLocations::All, None, "choose another name"),
     ];
     for (name, locations, expires, part) in rows {
         let error = keys.create(name, locations, None, expires).wait();

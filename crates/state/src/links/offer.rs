@@ -82,9 +82,7 @@ impl Offer {
     pub(super) fn check(&self, lasts: SignedDuration, uses: u32) -> Result<(), StoreError> {
         let wrong = |what: String| Err(StoreError::from(what));
         if lasts <= SignedDuration::ZERO || lasts > LONGEST {
-            return wrong(
-                "a link lasts a while, and a year at most; give it another time".to_owned(),
-            );
+            return wrong("a link lasts at most a year; give another time".to_owned());
         }
         let most = match self {
             Self::Invite(_) => MOST_USES,
@@ -110,8 +108,7 @@ impl Invitation {
             && self.locations.is_empty()
             && !self.may_vault;
         let what = if reaches_nothing {
-            "an invitation without locations reaches nothing; name some, or all of them, or let the person connect \
-             some"
+            "an invitation needs locations; name some, or all of them, or allow the person to connect some"
                 .to_owned()
         } else if self.locations.len() > MOST_LOCATIONS {
             format!(

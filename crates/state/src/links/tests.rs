@@ -257,8 +257,8 @@ fn what_makes_no_sense_is_not_made() {
         ..invitation("Anna")
     });
     for (offer, lasts, uses, part) in [
-        (invite(), SignedDuration::ZERO, 1, "a year at most"),
-        (invite(), LONGEST + HOUR, 1, "a year at most"),
+        (invite(), SignedDuration::ZERO, 1, "at most a year"),
+        (invite(), LONGEST + HOUR, 1, "at most a year"),
         (invite(), HOUR, 0, "1 to 1000"),
         (invite(), HOUR, 1_001, "1 to 1000"),
         (Offer::First, HOUR, 2, "1 to 1"),

@@ -244,7 +244,7 @@ fn a_highlevel_user_is_one_person_and_an_ended_one_stays_out() {
     );
     people.end("Anna", None).wait().expect("ended");
     let error = sign_in("u1", "Anna").expect_err("ended").to_string();
-    assert!(error.contains("ask who runs it"), "{error}");
+    assert!(error.contains("ask its operator"), "{error}");
     // Its name is free again.
     assert_eq!(
         people.make_member("Anna").wait().expect("made").name,

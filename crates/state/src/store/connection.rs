@@ -159,7 +159,7 @@ impl StoreConnection {
         self.renew()?;
         if self.unsettled.is_some() {
             return Err(StoreError::busy(format!(
-                "{} did not say what became of the changes before",
+                "{} did not confirm the last changes",
                 self.place.database().unwrap_or("the store")
             )));
         }

@@ -97,7 +97,7 @@ fn refuse_rows(there: &mut Transaction, table: &str) -> Result<(), StoreError> {
     match row.map_or(Ok(0), |row| row.integer("n"))? {
         0 => Ok(()),
         rows => Err(StoreError::from(format!(
-            "the database holds {rows} rows in {table} already; copy into an empty one, or start with it as it is"
+            "the database already has {rows} rows in {table}; copy into an empty database, or use this one as it is"
         ))),
     }
 }

@@ -84,8 +84,7 @@ impl StorePlace {
     pub(super) fn silent(&self) -> StoreError {
         let shown = self.database().unwrap_or("the store");
         StoreError::away(format!(
-            "{shown} did not answer in time; see that its server runs and is not overloaded, and that the network to it \
-             is well"
+            "{shown} did not answer in time; check that its server runs and is not overloaded, and check the network"
         ))
     }
 }
@@ -173,7 +172,7 @@ fn explain_file(path: &Path, error: &sqlx::Error) -> StoreError {
 fn explain_database(shown: &str, error: &sqlx::Error) -> StoreError {
     let Some(code) = code(error) else {
         let what = format!(
-            "{shown} cannot be reached: {error}; see that its server runs, and that state.url is right"
+            "{shown} cannot be reached: {error}; check that its server runs and that state.url is right"
         );
         return match error {
             sqlx::Error::Io(_) => StoreError::away(what),
@@ -190,20 +189,20 @@ fn explain_database(shown: &str, error: &sqlx::Error) -> StoreError {
             ));
         }
         "25006" => {
-            "the server is a replica that may only be read; put the address of the primary into state.url"
+            "the server is a read-only replica; put the address of the primary into state.url"
         }
         "42501" => {
             "let the user of state.url create tables: GRANT ALL ON SCHEMA public TO that user"
         }
         "53100" => "make room on the disk of its server",
         "53300" => {
-            "let the server take more connections (max_connections): every instance needs three"
+            "let the server accept more connections (max_connections): every instance needs three"
         }
         _ => match code.get(..2) {
-            Some("28") => "see that the user and the password in state.url are right",
-            Some("3D") => "make the database first: CREATE DATABASE",
+            Some("28") => "check the user and the password in state.url",
+            Some("3D") => "create the database first: CREATE DATABASE",
             Some("57") => "its server stops or starts; try again in a moment",
-            _ => "see what the log of its server says",
+            _ => "check the log of its server",
         },
     };
     let what = format!("{shown} failed: {error}; {remedy}");

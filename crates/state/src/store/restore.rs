@@ -71,7 +71,7 @@ fn check(options: &StoreOptions, folder: &StateFolder, copy: &Path) -> Result<()
         }
         if schema::number(transaction, "schema")?.is_none() {
             return Err(StoreError::from(
-                "the file is no backup of a store; `highlevel-mcp state backup` makes them"
+                "the file is not a backup of a store; `highlevel-mcp state backup` creates one"
                     .to_owned(),
             ));
         }

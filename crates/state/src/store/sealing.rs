@@ -53,7 +53,8 @@ impl KeyRing {
                 let bytes = bytes.and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes).ok());
                 bytes.map(|bytes| SealingKey::new(&bytes)).ok_or_else(|| {
                     StoreError::from(
-                        "a key of the store is not 32 bytes in base64; `openssl rand -base64 32` makes one".to_owned(),
+                        "a key of the store is not 32 bytes in base64; `openssl rand -base64 32` creates \
+                         one".to_owned(),
                     )
                 })
             })
@@ -153,8 +154,8 @@ pub(super) fn is_checked(transaction: &mut Transaction) -> Result<bool, StoreErr
 pub(super) fn check(transaction: &mut Transaction, ring: &KeyRing) -> Result<(), StoreError> {
     let wrong = |_| {
         StoreError::from(format!(
-            "the key of the store is another than the one that sealed it; give the right one in state.keys, or put {} \
-             back (this key is {})",
+            "the key of the store is not the one that sealed it; give the right one in state.keys, or put {} back \
+             (this key is {})",
             super::KEY_FILE,
             ring.names().join(", ")
         ))

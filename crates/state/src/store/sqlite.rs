@@ -108,7 +108,7 @@ fn url(place: &StorePlace) -> Result<String, StoreError> {
         std::path::absolute(path).map_err(|error| StoreError::system(path, "found", error))?;
     let path = path.to_str().ok_or_else(|| {
         StoreError::from(format!(
-            "{} is no UTF-8; give another state folder",
+            "{} is not UTF-8; give another state folder",
             path.display()
         ))
     })?;

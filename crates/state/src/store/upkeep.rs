@@ -125,7 +125,10 @@ impl Store {
             ));
         }
         let name = file.to_str().ok_or_else(|| {
-            StoreError::from(format!("{} is no UTF-8; give another name", file.display()))
+            StoreError::from(format!(
+                "{} is not UTF-8; give another name",
+                file.display()
+            ))
         })?;
         // Private from the start; SQLite copies into the empty file.
         let made = OpenOptions::new()
@@ -135,7 +138,7 @@ impl Store {
             .open(file);
         made.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => {
-                StoreError::from(format!("{name} is there already; give a name that is free"))
+                StoreError::from(format!("{name} exists already; give another name"))
             }
             _ => StoreError::system(file, "made", error),
         })?;

@@ -86,7 +86,7 @@ impl ClientRequest {
         };
         let request = parsed.request(issuer).map_err(|problem| back(&problem))?;
         if request.prompt_none {
-            let what = "A person has to agree each time; ask without prompt=none.";
+            let what = "A person has to agree each time. Ask without prompt=none.";
             return Err(back(&OauthProblem::new("interaction_required", what)));
         }
         Ok(Self {

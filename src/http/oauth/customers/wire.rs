@@ -64,7 +64,7 @@ impl AskedLink {
         });
         known.map(String::from).ok_or_else(|| {
             wrong(format!(
-                "return_url must be one of the addresses that the key was made for, with any query: {}.",
+                "return_url must be one of the key's return addresses, with any query: {}.",
                 allowed.join(", ")
             ))
         })

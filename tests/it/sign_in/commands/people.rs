@@ -136,7 +136,7 @@ async fn what_cannot_be_is_refused_with_a_sentence() {
         ),
         (&["invite", "", "--vault"], "1 to 64 characters"),
         (&["invite", "A", "--vault", "--uses", "0"], "1 to 1000"),
-        (&["invite", "A", "--vault", "--for", "0d"], "a year at most"),
+        (&["invite", "A", "--vault", "--for", "0d"], "at most a year"),
         (&["invite", "A", "--vault", "--for", "week"], "such as 7d"),
         (&["people", "end", "Bert"], "there is no person Bert"),
         (&["people", "end", "lnk_none"], "there is no link lnk_none"),

@@ -26,7 +26,7 @@ fn refused(opened: Result<Store, StoreError>, part: &str) {
 }
 
 const UPSTREAM: &str = "services.example.com";
-const WRONG: &str = "the key of the store is another than the one that sealed it";
+const WRONG: &str = "the key of the store is not the one that sealed it";
 
 #[on_sqlite("a key may stand in the folder")]
 fn a_store_opens_with_the_key_that_sealed_it() {
