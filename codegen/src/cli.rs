@@ -33,49 +33,49 @@ struct GeneratorCli {
 enum GeneratorCommand {
     /// Read a checkout of HighLevel's documents and write openapi/highlevel.
     Import(import::ImportCommand),
-    /// Print what an import of a checkout would change; write nothing.
+    /// Print what an import of a checkout would change, and write nothing.
     Diff {
         /// Folder with apps/*.json.
         folder: PathBuf,
     },
-    /// Run every stage over every operation and report what became of each.
+    /// Run every stage over every operation and report the results.
     Check,
-    /// List operations by tool name: those that are not listed in the allowlist.
+    /// List the operations that are not in the allowlist, by tool name.
     List {
-        /// List the tools of the allowlist too.
+        /// Also list the tools of the allowlist.
         #[arg(long)]
         all: bool,
-        /// Only of this document, such as `contacts`.
+        /// Only list this document, such as `contacts`.
         document: Option<String>,
     },
-    /// Write what is generated in README.md, docs/ and the files beside them: counts, token figures, tables of tools.
+    /// Write the generated parts of README.md, docs/ and the files beside them: counts, token figures, tables of tools.
     Docs {
-        /// Write nothing; exit with 1 and name each part that is out of date.
+        /// Write nothing. Name each part that is out of date, and exit with 1 if there is one.
         #[arg(long)]
         check: bool,
     },
-    /// Write the table of an operation to fill in, at its place in openapi/tools.
+    /// Write a table for an operation at its place in openapi/tools, to be filled in.
     New {
-        /// Tool name as `list` prints it, such as contacts_get-contact.
+        /// Tool name, from `list`, such as contacts_get-contact.
         tool: String,
     },
-    /// Write counts and snapshots anew after an import or a new tool, and print what changed.
+    /// Update counts and snapshots after an import or a new tool, and print what changed.
     Refresh {
-        /// Write the counts alone, and leave out the snapshots, for which the server is built.
+        /// Only update the counts. The snapshots are left out, because they need a build of the server.
         #[arg(long)]
         counts: bool,
     },
-    /// Print how well search finds the operations of files of requests, one JSON object a line.
+    /// Measure how well search finds the operations of requests in files, one JSON object per line.
     SearchEval {
-        /// Lines of query, agent_query and groups, which are empty where no operation does it.
+        /// Files with lines of query, agent_query and groups. The groups are empty if no operation fits.
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// Print the requests whose operations are not among the first five, or that are told wrongly
-        /// whether any does it.
+        /// Print the requests whose operations are not among the first five, or for which the answer is wrong whether
+        /// one exists.
         #[arg(long)]
         misses: bool,
     },
-    /// Print one operation: model, schema and what it costs in tokens.
+    /// Print one operation: model, schema and size in tokens.
     Show {
         /// Tool name, such as contacts_get-contact.
         tool: String,

@@ -16,8 +16,8 @@ pub(crate) fn client_tokens(stem: &str, document: Value) -> Result<TokenStream, 
         Problem::in_document(
             stem,
             "paths",
-            format!("the client generator would not take it: {error}"),
-            "mend the document in openapi/repairs",
+            format!("the client generator does not accept it: {error}"),
+            "repair the document in openapi/repairs",
         )
     })?;
     let mut settings = GenerationSettings::new();
@@ -27,7 +27,7 @@ pub(crate) fn client_tokens(stem: &str, document: Value) -> Result<TokenStream, 
             stem,
             "client",
             format!("progenitor refuses it: {what}"),
-            "mend the document in openapi/repairs",
+            "repair the document in openapi/repairs",
         )
     };
     let generated = catch_unwind(AssertUnwindSafe(|| {

@@ -112,7 +112,8 @@ fn tell(
         (Some(old), Some(new)) if is_elsewhere(old) || is_elsewhere(new) => {}
         (Some(old), Some(new)) if old.is_v3_variant => {
             let what = format!(
-                "no variant any more: {} of {} is where no older operation is; if it is the same, add it to [successors] of openapi/v3.toml",
+                "no longer a variant: {} of {} is at a path without an older operation; if it is the same, add it to \
+                 [successors] of openapi/v3.toml",
                 new.place(),
                 new.source
             );
@@ -160,7 +161,7 @@ fn come(new: &OperationSignature, add: &mut impl FnMut(&OperationSignature, bool
     if !new.known {
         let id = &new.operation_id;
         let what = format!(
-            "effect unreviewed: no table [{id}] in {}; left out until there is one",
+            "effect unreviewed: {} has no table [{id}]; left out until there is one",
             file(&new.document)
         );
         add(new, false, Mark::Review, what);

@@ -51,7 +51,7 @@ fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize
         let Some(document) = documents.get_mut(stem) else {
             problems.push(Problem::new(
                 format!("openapi/repairs/{stem}.yaml"),
-                "repairs a document that is not there",
+                "repairs a document that does not exist",
                 remedy_for_file(stem, documents.keys()),
             ));
             continue;
@@ -162,7 +162,7 @@ fn stale(sources: &Sources, operations: &[LoweredOperation]) -> Vec<Problem> {
         if of_document.peek().is_none() {
             problems.push(Problem::new(
                 format!("openapi/tools/{document}.toml"),
-                "describes a document that is not there",
+                "describes a document that does not exist",
                 remedy_for_file(
                     document,
                     operations.iter().map(|one| &one.operation.document),
@@ -204,7 +204,7 @@ fn stale(sources: &Sources, operations: &[LoweredOperation]) -> Vec<Problem> {
         if !names.contains(tool) {
             problems.push(Problem::new(
                 "openapi/allowlist.toml",
-                format!("{tool} is no operation of any document"),
+                format!("{tool} is not an operation of any document"),
                 match nearest(tool, unlisted.clone()) {
                     Some(near) => format!("did you mean {near}? Else remove the line"),
                     None => {

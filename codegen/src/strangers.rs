@@ -57,18 +57,18 @@ impl StrangerTables {
                     (false, false) => problems.push(fault(
                         field,
                         "is in no documented answer of an operation that reads",
-                        "correct it, or name it under `undocumented` where answers have it",
+                        "correct it, or name it under `undocumented` if answers have it",
                     )),
                     (true, true) => problems.push(fault(
                         field,
-                        "is documented by now",
+                        "is documented now",
                         "remove it from `undocumented`",
                     )),
                 }
             }
             for field in &table.undocumented {
                 if !table.fields().any(|one| one == field) {
-                    let what = "is neither one of `texts` nor of `labels`";
+                    let what = "is neither in `texts` nor in `labels`";
                     problems.push(fault(field, what, "name it there too, or remove it"));
                 }
             }

@@ -30,11 +30,11 @@ pub fn unfinished(document: &str, text: &str) -> UnfinishedTables {
         let (what, remedy) = match is_marked(value) || !is_marked(comment) {
             true => (
                 "is not filled in",
-                "write it where TODO stands, or remove the line where nothing belongs there",
+                "replace TODO by its text, or remove the line if it needs none",
             ),
             false => (
                 "is a guess that nobody has reviewed",
-                "correct it where it is wrong, and remove the TODO behind it",
+                "correct it if it is wrong, and remove the TODO after it",
             ),
         };
         let operation = operation_of(&header).unwrap_or_default();

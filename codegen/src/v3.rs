@@ -77,14 +77,14 @@ impl V3Documents {
             if !documents.contains_key(&format!("{V3}{name}")) || !documents.contains_key(document)
             {
                 stale(format!(
-                    "{name} = {document:?} names a document that is not there"
+                    "{name} = {document:?} names a document that does not exist"
                 ));
             }
         }
         for (successor, before) in &self.successors {
             for (one, known) in [(successor, &v3), (before, &older)] {
                 if !known.contains(&erased(one)) {
-                    stale(format!("{one} is no operation of its documents"));
+                    stale(format!("{one} is not an operation of its documents"));
                 }
             }
             if v3.contains(&erased(before)) {

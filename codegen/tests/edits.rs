@@ -88,10 +88,10 @@ fn a_report_is_grouped_and_counted() {
          v3/campaigns is gone
 campaigns_get-campaigns (GET /campaigns/)
   BREAKS gone
-the build will fail until these are mended:
-  openapi/tools/campaigns.toml: describes a document that is not there; rename it after its document or remove it
-  openapi/allowlist.toml: campaigns_get-campaigns is no operation of any document; correct the name (`codegen list` shows all) or remove the line
-1 changes to 1 operations: 1 break callers of 1, 0 effects unreviewed, 2 to mend
+the build will fail until these are corrected:
+  openapi/tools/campaigns.toml: describes a document that does not exist; rename it after its document or remove it
+  openapi/allowlist.toml: campaigns_get-campaigns is not an operation of any document; correct the name (`codegen list` shows all) or remove the line
+1 changes to 1 operations: 1 break callers of 1, 0 effects unreviewed, 2 to correct
 "
     );
     let few = only(&sources, edits("path moved"));
@@ -105,14 +105,14 @@ the build will fail until these are mended:
          under v3: path moved from /links/id/{linkId} to /links/by-id/{linkId}
 links_get-link-clicks (GET /links/{linkId}/clicks, no tool)
          new: GET /links/{linkId}/clicks
-  REVIEW effect unreviewed: no table [get-link-clicks] in openapi/tools/links.toml; left out until there is one
-5 changes to 2 operations: 0 break callers of 0, 2 effects unreviewed, 0 to mend
+  REVIEW effect unreviewed: openapi/tools/links.toml has no table [get-link-clicks]; left out until there is one
+5 changes to 2 operations: 0 break callers of 0, 2 effects unreviewed, 0 to correct
 "
     );
     let nothing = report(&few, &few.documents).to_string();
     assert_eq!(
         nothing,
-        "0 changes to 0 operations: 0 break callers of 0, 0 effects unreviewed, 0 to mend\n"
+        "0 changes to 0 operations: 0 break callers of 0, 0 effects unreviewed, 0 to correct\n"
     );
 }
 

@@ -133,7 +133,7 @@ fn what_no_longer_applies_fails_by_name() {
             let official = toolsets.get_mut("official").expect("official");
             official.tools.push("contacts_gone".to_owned());
         },
-        "openapi/allowlist.toml: contacts_gone is no operation of any document",
+        "openapi/allowlist.toml: contacts_gone is not an operation of any document",
     );
     check(
         |sources| {
@@ -168,7 +168,7 @@ fn what_no_longer_applies_fails_by_name() {
             };
             table.arguments.insert("startAfterId".to_owned(), renamed);
         },
-        "startAfterId: has no text, and [limit], whose name it has, has one in openapi/tools/contacts.toml",
+        "startAfterId: has no text, but [limit] of the same name has one in openapi/tools/contacts.toml",
     );
     check(
         |sources| {
@@ -198,7 +198,7 @@ fn what_no_longer_applies_fails_by_name() {
     );
     check(
         |sources| rewrite(sources, "contacts", "to = \"field_value\"", "to = \"gone\""),
-        "renames customFields[].gone: is no property of the body",
+        "renames customFields[].gone: is not a property of the body",
     );
     check(
         |sources| {
@@ -213,7 +213,7 @@ fn what_no_longer_applies_fails_by_name() {
     );
     check(
         |sources| drop(sources.documents.remove("payments")),
-        "openapi/repairs/payments.yaml: repairs a document that is not there",
+        "openapi/repairs/payments.yaml: repairs a document that does not exist",
     );
     check(
         |sources| {
@@ -266,7 +266,7 @@ fn a_review_that_contradicts_itself_fails_by_name() {
     );
     check(
         keys("contacts", "delete-contact", "additive = true"),
-        "DELETE /contacts/{contactId} additive: stands beside an effect that adds nothing, or takes away",
+        "DELETE /contacts/{contactId} additive: is given for an effect that adds nothing, or takes away",
     );
     check(
         |sources| {
@@ -277,7 +277,7 @@ fn a_review_that_contradicts_itself_fails_by_name() {
     );
     check(
         keys("contacts", "get-contact", "twin = \"contacts_gone\""),
-        "contacts_get-contact twin: contacts_gone is no other operation",
+        "contacts_get-contact twin: contacts_gone is not another operation",
     );
     check(
         keys("contacts", "get-contact", "twin = \"contacts_create-note\""),

@@ -45,14 +45,14 @@ fn a_field_that_no_answer_has_fails_the_build() {
             table.texts.push("submissions.answer".to_owned());
         },
         "forms: openapi/strangers.toml submissions.answer: is in no documented answer of an operation that reads; correct \
-         it, or name it under `undocumented` where answers have it",
+         it, or name it under `undocumented` if answers have it",
     );
     check(
         |sources| {
             let table = sources.strangers.0.get_mut("forms").expect("a table");
             table.undocumented.push("others".to_owned());
         },
-        "forms: openapi/strangers.toml others: is documented by now; remove it from `undocumented`",
+        "forms: openapi/strangers.toml others: is documented now; remove it from `undocumented`",
     );
     check(
         |sources| {

@@ -16,38 +16,38 @@ pub(crate) struct Options {
     pub agents: usize,
     #[arg(long, default_value_t = 3)]
     pub instances: usize,
-    /// Locations that the agents work in.
+    /// Number of locations in which the agents work.
     #[arg(long, default_value_t = 10)]
     pub locations: usize,
     /// Longest pause of an agent between two calls; the average is half of it.
     #[arg(long, value_name = "MS", default_value_t = 3_000)]
     pub pause: u64,
-    /// A random instance is killed every so many seconds and started again; 0: none.
+    /// Seconds between kills of a random instance, which is started again. 0: no kills.
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
     pub kill_every: u64,
     /// Where the instances keep their state.
     #[arg(long, value_enum, default_value_t = StateKind::Sqlite)]
     pub state: StateKind,
-    /// Where they count their calls to HighLevel together.
+    /// Where the instances count their calls to HighLevel together.
     #[arg(long, value_enum, default_value_t = WindowsKind::None)]
     pub windows: WindowsKind,
-    /// What happens meanwhile, beside the kills.
+    /// Trouble during the run, in addition to the kills.
     #[arg(long, value_enum, default_value_t = Trouble::None)]
     pub trouble: Trouble,
-    /// Sends that a location takes in an hour by the rules.
+    /// Sends per location and hour that the rules allow.
     #[arg(long, default_value_t = 100)]
     pub sends: usize,
-    /// Writes that callers under the narrow policy may make in a location in an hour.
+    /// Writes per location and hour that the narrow rules allow.
     #[arg(long, default_value_t = 60)]
     pub narrow_writes: usize,
-    /// Highest share of requests that HighLevel may refuse for its limit, in percent.
+    /// Largest share of requests that HighLevel may refuse because of its limit, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
     pub most_refused: f64,
-    /// The program whose instances are run.
+    /// The program to run.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_highlevel-mcp"))]
     pub program: PathBuf,
-    /// Another build: instances are replaced by it one by one, and then by the first again, over and over, and none is
-    /// killed. A request that is refused or lost is a fault then.
+    /// Another build of the program. Instances are replaced by it one by one, then by the first build again, and so on,
+    /// without kills. A refused or lost request is then a fault.
     #[arg(long)]
     pub program_next: Option<PathBuf>,
     /// Folder for settings, state, and the logs of all processes. It must be empty and is left as it is afterwards.

@@ -29,13 +29,10 @@ pub(crate) fn print(ledger: &Ledger, after: &Evidence, repeats: &[Repeat], fault
     }
     let (half, most) = (percentile(&ledger.taken, 50), percentile(&ledger.taken, 99));
     line(
-        "answered in, half and 99 of 100",
+        "time to answer, for half and for 99 of 100",
         format!("{half:.0?}, {most:.0?}"),
     );
-    line(
-        "things that agents wanted done",
-        ledger.intents.len().to_string(),
-    );
+    line("tasks of the agents", ledger.intents.len().to_string());
     let fates = ledger.intents.iter().flat_map(|intent| &intent.fates);
     let count = |fate| fates.clone().filter(|one| **one == fate).count();
     line("  writes said to be done", count(Fate::Done).to_string());

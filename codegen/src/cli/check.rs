@@ -15,8 +15,7 @@ use super::print_line;
 
 const TOOLS: &str = "are tools";
 const LEFT_OUT: &str = "are left out, for the reason in openapi/allowlist.toml";
-const UNREVIEWED: &str =
-    "are left out because nobody has reviewed them: write their tables, then list them";
+const UNREVIEWED: &str = "are left out because nobody has reviewed them: write their tables, then put them into a toolset";
 const UNLISTED: &str = "have a table and are in no toolset of openapi/allowlist.toml";
 const UNSENDABLE: &str = "cannot be sent yet";
 
@@ -43,9 +42,9 @@ pub(super) fn run(openapi: &Path) -> Result<ExitCode, Errors> {
         return Err(Errors(problems));
     }
 
-    print_line(format_args!("Mended by class:\n{}", generation.repairs));
+    print_line(format_args!("Repaired by class:\n{}", generation.repairs));
     print_line(format_args!(
-        "Mended one by one: {} overlay actions",
+        "Repaired one by one: {} overlay actions",
         generation.overlay_actions
     ));
     print_standings(&sources, &generation);
@@ -72,7 +71,7 @@ fn print_standings(sources: &Sources, generation: &Generation) {
         by_kind.entry(kind).or_default().push(line);
     }
     print_line(format_args!(
-        "\n{all} operations in {} documents, all taken by the client generator:",
+        "\n{all} operations in {} documents, all accepted by the client generator:",
         sources.documents.len()
     ));
     print_line(format_args!(

@@ -16,13 +16,13 @@ use super::{print_line, print_text};
 pub(super) struct ImportCommand {
     /// Folder with apps/*.json, what they refer to, and optionally scopes.tsv.
     folder: PathBuf,
-    /// Write nothing; exit with 1 where an import would change a file.
+    /// Write nothing, and exit with 1 if an import would change a file.
     #[arg(long)]
     check: bool,
-    /// Repository the documents come from, written into SOURCE.toml.
+    /// Repository of the documents, for SOURCE.toml.
     #[arg(long)]
     repository: Option<String>,
-    /// Commit of that repository; read from the folder where it is a git checkout.
+    /// Commit of that repository. By default it is read from the folder, if that is a git checkout.
     #[arg(long)]
     commit: Option<String>,
 }
@@ -55,8 +55,8 @@ impl ImportCommand {
         print_line(format_args!("{} documents written", import.documents.len()));
         if !import.names_commit() {
             eprintln!(
-                "note: which commit the documents are of is not known, for {} is no git checkout; give --commit, or the \
-                 program's --version names the last known one and says \"after\"",
+                "note: the commit of the documents is not known, because {} is not a git checkout. Give --commit, or \
+                 the program's --version names the last known commit and says \"after\"",
                 self.folder.display()
             );
         }
@@ -87,7 +87,7 @@ fn print_changes(openapi: &Path, import: &import::Import) {
     match load::load(openapi) {
         Ok(sources) => print_text(format_args!("{}", report(&sources, &import.documents))),
         Err(Errors(problems)) => {
-            eprintln!("what changes cannot be told:");
+            eprintln!("the changes are not known:");
             for problem in problems {
                 eprintln!("  {problem}");
             }

@@ -42,7 +42,7 @@ pub(super) fn run(openapi: &Path, all: bool, document: Option<&str>) -> Result<E
         ));
     }
     lines.push(match (lines.len(), all) {
-        (0, false) => "no operations: each is a tool, which --all lists too".to_owned(),
+        (0, false) => "no operations: each is a tool. --all lists those too".to_owned(),
         (1, _) => "1 operation".to_owned(),
         (several, _) => format!("{several} operations"),
     });

@@ -29,7 +29,7 @@ pub(super) fn run(openapi: &Path, tool: &str) -> Result<ExitCode, Errors> {
                 format!("{allowlist}, and remove its line under [left_out], which says: {reason}")
             }
             ListingStatus::Unlisted => allowlist.to_owned(),
-            _ => "go on with it; `codegen check` names what is missing in it".to_owned(),
+            _ => "complete it; `codegen check` names what is missing".to_owned(),
         };
         return Err(Problem::new(
             format!("{} [{id}]", path.display()),

@@ -26,7 +26,7 @@ pub(super) fn find<'a>(
         let remedy = format!("did you mean {near}?");
         return Err(Problem::new(
             name,
-            "is no operation of any document",
+            "is not an operation of any document",
             remedy,
         ));
     }
@@ -37,7 +37,7 @@ pub(super) fn find<'a>(
     let remedy = "`codegen list --all` prints every name";
     Err(Problem::new(
         name,
-        "is no operation of any document",
+        "is not an operation of any document",
         remedy,
     ))
 }

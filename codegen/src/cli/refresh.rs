@@ -56,7 +56,7 @@ pub(super) fn run(openapi: &Path, counts_alone: bool) -> Result<ExitCode, Errors
     }
     lines.push(match lines.len() {
         0 => "nothing to refresh: counts, snapshots and documentation are up to date".to_owned(),
-        _ => "review the differences (git diff), and commit them with what made them".to_owned(),
+        _ => "review the differences (git diff), and commit them with their cause".to_owned(),
     });
     print_lines(&lines);
     if failed.is_empty() {
@@ -104,7 +104,7 @@ fn update(root: &Path, test: &[&str]) -> Result<(), Problem> {
         Ok(_) => Err(Problem::new(
             format!("cargo test {arguments}"),
             "fails for more than a snapshot",
-            "mend what it says above, then refresh again",
+            "correct what it reports above, then refresh again",
         )),
         Err(error) => Err(Problem::new(
             "cargo",

@@ -91,7 +91,7 @@ fn check_groups(requests: &[EvaluationRequest], known: &BTreeSet<String>) -> Res
     let near = nearest(id, known.iter().map(|one| (one.as_str(), one)));
     Err(Problem::new(
         id.as_str(),
-        "stands in groups and is no operation",
+        "is in groups but is not an operation",
         match near {
             Some(near) => format!("did you mean {near}? "),
             None => String::new(),
@@ -103,12 +103,12 @@ const FORMS: [fn(&EvaluationRequest) -> &str; 2] = [|one| &one.agent_query, |one
 
 /// The cost of recognising more of the requests without an operation, over both forms of each request.
 fn print_trade_off(index: &Index, requests: &[EvaluationRequest]) {
-    print_line(format_args!("told that no operation does it, by margin:"));
+    print_line(format_args!("answers that no operation exists, by margin:"));
     for margin in MARGINS.map(Some).into_iter().chain([None]) {
         let [agents, users] = FORMS.map(|text| count_verdicts(index, requests, text, margin));
         let shown = |counts: VerdictCounts| {
             format!(
-                "{:>4} of {:>4} rightly, {:>3} of {:>4} wrongly",
+                "{:>4} of {:>4} right, {:>3} of {:>4} wrong",
                 counts.rightly, counts.without, counts.wrongly, counts.with
             )
         };
@@ -153,7 +153,7 @@ fn requests(file: &Path) -> Result<Vec<EvaluationRequest>, Problem> {
             serde_json::from_str(line).map_err(|error| {
                 Problem::new(
                     format!("{} line {}", file.display(), index + 1),
-                    format!("is no request: {error}"),
+                    format!("is not a request: {error}"),
                     "give query, agent_query and groups",
                 )
             })

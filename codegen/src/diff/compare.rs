@@ -29,7 +29,7 @@ fn texts(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnM
     for (before, now) in fields::new_names(&old.arguments, &new.arguments) {
         if old.texts.contains(before) && !new.texts.contains(now) {
             let file = file(&new.document);
-            let what = format!("argument {now} has no text: that of {before} in {file} is to move");
+            let what = format!("argument {now} has no text: move the text of {before} in {file}");
             tell(Mark::Tells, what);
         }
     }
@@ -44,7 +44,8 @@ fn identity(
         (false, true) => tell(Mark::Tells, "only v3 has it now: sent as v3".to_owned()),
         (true, false) => tell(
             Mark::Tells,
-            "the older documents have it now: sent as older unless v3 is preferred".to_owned(),
+            "the older documents have it now: sent in the older form unless v3 is preferred"
+                .to_owned(),
         ),
         _ => {}
     }
@@ -176,7 +177,7 @@ fn answer(old: &OperationSignature, new: &OperationSignature, tell: &mut impl Fn
         return;
     }
     for name in new.row.difference(&old.row) {
-        tell(Mark::Tells, format!("answer has {name} too"));
+        tell(Mark::Tells, format!("answer also has {name}"));
     }
     let gone = old.row.difference(&new.row);
     for name in gone.filter(|name| !told.contains_key(name.as_str())) {

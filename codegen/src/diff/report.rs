@@ -70,7 +70,7 @@ impl fmt::Display for DiffReport {
             writeln!(f, "  {change}")?;
         }
         if !self.to_mend.is_empty() {
-            writeln!(f, "the build will fail until these are mended:")?;
+            writeln!(f, "the build will fail until these are corrected:")?;
         }
         for problem in &self.to_mend {
             writeln!(f, "  {problem}")?;
@@ -82,7 +82,7 @@ impl fmt::Display for DiffReport {
         };
         writeln!(
             f,
-            "{} changes to {} operations: {} break callers of {}, {} effects unreviewed, {} to mend",
+            "{} changes to {} operations: {} break callers of {}, {} effects unreviewed, {} to correct",
             self.changes.len(),
             tools(&mut self.changes.iter()),
             marked(Mark::Breaks).count(),

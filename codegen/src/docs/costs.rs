@@ -24,7 +24,7 @@ fn parse(line: &str) -> Result<(String, usize), Problem> {
         (Some(address), Some(tokens), Some("tokens")) => Ok((address.to_owned(), tokens)),
         _ => Err(Problem::new(
             FILE,
-            format!("{line:?} is no address with its tokens"),
+            format!("{line:?} is not an address with its tokens"),
             "run `UPDATE_SNAPSHOTS=1 cargo test --test it listing`",
         )),
     }

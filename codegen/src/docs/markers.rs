@@ -55,7 +55,7 @@ pub(super) fn fill(
         if !is_block && (filled.text.is_empty() || filled.text.ends_with('\n')) {
             problems.push(Problem::new(
                 place,
-                format!("the marker {name:?} begins a line, which Markdown takes for HTML"),
+                format!("the marker {name:?} begins a line, which Markdown reads as HTML"),
                 "put a word before it",
             ));
         }
@@ -80,7 +80,7 @@ fn unended(place: &str, name: &str) -> Problem {
     Problem::new(
         place,
         format!("the marker {name:?} has no end"),
-        format!("put `{END}` behind what it holds"),
+        format!("put `{END}` after its content"),
     )
 }
 

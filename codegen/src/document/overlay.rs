@@ -42,8 +42,8 @@ pub(crate) fn apply(
         vec![Problem::in_document(
             stem,
             &file,
-            format!("is no overlay: {error}"),
-            "follow the OpenAPI Overlay 1.0 form",
+            format!("is not an overlay: {error}"),
+            "use the form of OpenAPI Overlay 1.0",
         )]
     })?;
     let mut problems = Vec::new();
@@ -96,10 +96,10 @@ pub(crate) fn apply_to_v3(
         let (what, remedy) = match (action.not_in_v3, applies) {
             (false, false) => (
                 "applies to no v3 variant of the document",
-                "correct the target or x-update-v3, or say x-not-in-v3: true where v3 needs no repair",
+                "correct the target or x-update-v3, or write x-not-in-v3: true if v3 needs no repair",
             ),
             (true, true) => (
-                "says x-not-in-v3, and v3 has the same fault",
+                "has x-not-in-v3, but v3 has the same fault",
                 "remove x-not-in-v3",
             ),
             _ => continue,
@@ -156,7 +156,7 @@ fn apply_action(action: &Action, document: &mut Value) -> Result<(), (String, &'
     if action.description.is_none() || action.evidence.is_none() {
         return Err((
             "has no description or no x-evidence".to_owned(),
-            "say what is wrong and how that is known",
+            "describe the fault and its evidence",
         ));
     }
     if !action.evidence.as_ref().is_some_and(is_evidence) {
@@ -166,7 +166,7 @@ fn apply_action(action: &Action, document: &mut Value) -> Result<(), (String, &'
         ));
     }
     let path = JsonPath::parse(&action.target)
-        .map_err(|error| (format!("is no JSONPath: {error}"), "correct the target"))?;
+        .map_err(|error| (format!("is not a JSONPath: {error}"), "correct the target"))?;
     let mut pointers: Vec<String> = path
         .query_located(document)
         .locations()
@@ -175,7 +175,7 @@ fn apply_action(action: &Action, document: &mut Value) -> Result<(), (String, &'
     if pointers.is_empty() {
         return Err((
             "matches nothing".to_owned(),
-            "HighLevel may have mended it: remove the action, or correct the target",
+            "HighLevel may have corrected it: remove the action, or correct the target",
         ));
     }
     // Back to front, so that removing one item of a list does not shift the others.
@@ -195,7 +195,7 @@ fn apply_action(action: &Action, document: &mut Value) -> Result<(), (String, &'
     } else {
         Err((
             "changes nothing".to_owned(),
-            "HighLevel may have mended it: remove the action",
+            "HighLevel may have corrected it: remove the action",
         ))
     }
 }
@@ -294,7 +294,7 @@ mod tests {
         );
         check(
             json!({"target": "a[", "remove": true}),
-            Err("is no JSONPath"),
+            Err("is not a JSONPath"),
         );
     }
 

@@ -14,7 +14,7 @@ pub(crate) fn parsed(tokens: TokenStream) -> Result<syn::File, Problem> {
     syn::parse2(tokens).map_err(|error| {
         Problem::new(
             "emit",
-            format!("the generated code is no Rust: {error}"),
+            format!("the generated code is not Rust: {error}"),
             "this is a fault of the generator",
         )
     })

@@ -101,7 +101,7 @@ impl CheckoutFolder {
             Problem::new(
                 name,
                 format!("is not JSON: {error}"),
-                "take the file anew from its source",
+                "take the file again from its source",
             )
         })
     }
@@ -118,7 +118,7 @@ fn openapi(name: &str, json: Value) -> Result<Value, Problem> {
             "has no paths".to_owned()
         }
         Some(version) => format!("says OpenAPI {version}"),
-        None => "says no OpenAPI version".to_owned(),
+        None => "names no OpenAPI version".to_owned(),
     };
     Err(Problem::new(
         format!("{name} at /openapi"),

@@ -168,7 +168,7 @@ fn bad_input_is_named_and_changes_nothing() {
     );
     refuses(
         &[("apps/a.json", r#"{"swagger": "2.0"}"#)],
-        &["says no OpenAPI version"],
+        &["names no OpenAPI version"],
     );
     refuses(&[("apps/a.txt", "")], &["apps: holds no documents"]);
     refuses(&[("other/a.json", "")], &["apps: cannot be read"]);

@@ -77,12 +77,12 @@ pub(crate) fn faults(
             let what = format!("describes an argument that the operation does not have in {file}");
             fault(name, &what, &remedy_of_stranger(operation, known, name));
         } else if !is_argument && *told != of_inner_field(told) {
-            let what = "says more of a field inside an argument than its role or date";
-            fault(name, what, "leave the role or the date alone");
+            let what = "describes more of a field inside an argument than its role or date";
+            fault(name, what, "leave only the role or the date");
         }
     }
     for (name, lost) in texts_left_behind(known) {
-        let what = format!("has no text, and [{lost}], whose name it has, has one in {file}");
+        let what = format!("has no text, but [{lost}] of the same name has one in {file}");
         fault(&name, &what, "give it that text");
     }
     for tenant in tenants_without_role(operation, &known.arguments) {
@@ -114,7 +114,7 @@ pub(crate) fn faults(
             let place = format!("renames {}.{}", rename.within, rename.to);
             fault(
                 &place,
-                "is no property of the body",
+                "is not a property of the body",
                 "correct or remove the rename",
             );
         }

@@ -17,7 +17,7 @@ pub(crate) fn tool_name_fault(name: &str) -> Option<&'static str> {
         .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     let rest = bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if !first || !rest {
-        Some("is no name that clients take ([A-Za-z_][A-Za-z0-9_-]*)")
+        Some("is not a name that clients accept ([A-Za-z_][A-Za-z0-9_-]*)")
     } else if name.len() > LONGEST_TOOL_NAME {
         Some("is longer than 54 characters")
     } else {
@@ -31,7 +31,7 @@ pub(crate) fn argument_name_fault(name: &str) -> Option<&'static str> {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
-    (!taken).then_some("is no property name that clients take ([A-Za-z0-9_.-]{1,64})")
+    (!taken).then_some("is not a property name that clients accept ([A-Za-z0-9_.-]{1,64})")
 }
 
 /// Whether an argument of this name may name a tenant, so that its role must be declared.

@@ -25,7 +25,7 @@ pub(crate) fn contradictions(
         ));
     }
     if known.additive && matches!(known.effect, Effect::Read | Effect::Destructive) {
-        let what = "stands beside an effect that adds nothing, or takes away";
+        let what = "is given for an effect that adds nothing, or takes away";
         found.push(("additive", what, "remove one of them"));
     }
     if known.confirm.is_some() && known.effect == Effect::Read {

@@ -40,7 +40,10 @@ pub(crate) fn join(operations: &mut [LoweredOperation]) -> Vec<Problem> {
                 Some(other) if other.tool != *tool => {
                     if let Some(differs) = difference(operation, other) {
                         let what = format!("{twin} differs in {differs}");
-                        problem(what, "review both alike: rules bind them together");
+                        problem(
+                            what,
+                            "review both in the same way, because rules apply to both",
+                        );
                     }
                     if is_listed(operation) && is_listed(other) {
                         joined.entry(tool.clone()).or_default().push(twin.clone());
@@ -48,7 +51,7 @@ pub(crate) fn join(operations: &mut [LoweredOperation]) -> Vec<Problem> {
                     }
                 }
                 _ => problem(
-                    format!("{twin} is no other operation"),
+                    format!("{twin} is not another operation"),
                     "correct the name, or remove it",
                 ),
             }

@@ -60,7 +60,7 @@ impl Glossary {
             .map(|(said, _)| {
                 Problem::new(
                     format!("openapi/glossary.toml {said}"),
-                    "leads to no word of any operation",
+                    "does not lead to a word of any operation",
                     "correct or remove it",
                 )
             })

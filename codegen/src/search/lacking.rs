@@ -41,7 +41,7 @@ impl LackingTables {
             wrong.map(|name| {
                 Problem::new(
                     format!("{FILE} {:?}", table.what),
-                    format!("nearest names {name}, which is no tool"),
+                    format!("nearest names {name}, which is not a tool"),
                     "correct or remove it",
                 )
             })

@@ -164,7 +164,7 @@ impl Product {
                     "owner {:?} is not an account in small letters",
                     self.facts.owner
                 ),
-                "write it as it stands in the addresses of images, which have no capital letters",
+                "write it as in the addresses of images, which have no capital letters",
             ));
         }
         problems

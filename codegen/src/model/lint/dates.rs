@@ -28,7 +28,7 @@ pub(super) fn misread_dates(
     let unmarked = documented.keys().filter(|name| !is_marked(name));
     let mut faults: Vec<_> = unmarked
         .map(|name| {
-            let what = "is a date by its document, and has no `date` in its table";
+            let what = "is a date in its document, but has no `date` in its table";
             (name.clone(), what, "give it its form")
         })
         .collect();
@@ -42,7 +42,7 @@ pub(super) fn misread_dates(
         let forms = (form(operation, start), form(operation, end));
         let what = match forms {
             (Some(start), Some(end)) if start == end => continue,
-            (Some(_), Some(_)) => "are dates of two forms",
+            (Some(_), Some(_)) => "are dates in different forms",
             _ => "are not both dates",
         };
         faults.push((format!("windows {start} {end}"), what, remedy));

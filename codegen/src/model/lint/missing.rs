@@ -28,7 +28,7 @@ pub(super) fn missing(
     let mut seen = BTreeSet::from([words_only(&known.title)]);
     for phrase in &known.phrases {
         if !seen.insert(words_only(phrase)) {
-            let what = format!("say {phrase:?} again, which is the title or another phrase");
+            let what = format!("repeat {phrase:?}, which is the title or another phrase");
             gap("phrases", what, "write it in other words");
         }
     }
@@ -52,7 +52,7 @@ pub(super) fn missing(
                     gap(
                         "summary_fields",
                         what,
-                        "correct it, or mend the document in openapi/repairs",
+                        "correct it, or repair the document in openapi/repairs",
                     );
                 }
             }
@@ -66,7 +66,7 @@ pub(super) fn missing(
         if !operation.arguments.iter().any(|one| one.name == *argument) {
             gap(
                 "paging",
-                format!("names {argument}, which is no argument"),
+                format!("names {argument}, which is not an argument"),
                 "correct it",
             );
         }
@@ -78,7 +78,7 @@ pub(super) fn missing(
             gap(
                 "paging",
                 what,
-                "correct it, or mend the document in openapi/repairs",
+                "correct it, or repair the document in openapi/repairs",
             );
         }
     }
@@ -91,7 +91,7 @@ pub(super) fn missing(
             if !operation.arguments.iter().any(|one| one.name == *name) {
                 gap(
                     key,
-                    format!("names {name}, which is no argument"),
+                    format!("names {name}, which is not an argument"),
                     "correct it",
                 );
             }
@@ -103,7 +103,7 @@ pub(super) fn missing(
             gap(
                 "paging",
                 what,
-                "correct it, or mend the document in openapi/repairs",
+                "correct it, or repair the document in openapi/repairs",
             );
         }
     }
