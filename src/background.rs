@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_others_wait_for_runs_at_home() {
+    async fn work_that_others_wait_for_keeps_its_priority() {
         async fn nice() -> i32 {
             rustix::process::getpriority_process(None).expect("a priority")
         }

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_older_than_an_hour_is_forgotten() {
+    fn figures_older_than_an_hour_are_removed() {
         fn check(added: &[usize], read: usize, expected: &[(usize, u32)]) {
             let minutes = Minutes::<u32>::default();
             let mut ring = minutes.ring();

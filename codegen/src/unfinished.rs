@@ -90,7 +90,7 @@ mod tests {
         "# Head\n\n[get-link]\ntitle = \"Link\"\nphrases = [\n    \"todo list\",\n]\n";
 
     #[test]
-    fn what_is_left_to_do_is_named_by_line_table_and_key() {
+    fn open_todos_are_named_by_line_table_and_key() {
         fn check(line: &str, expected: Option<&str>) {
             let text = format!("{FINISHED}\n[\"a b\".arguments.limit] # query\n{line}\n");
             let tables = unfinished("links", &text);

@@ -126,7 +126,7 @@ fn overlay_of_a_gone_target(evidence: &str) -> Value {
 }
 
 #[test]
-fn what_no_longer_applies_fails_by_name() {
+fn entries_that_no_longer_apply_fail_by_name() {
     check(
         |sources| {
             let toolsets = &mut sources.allowlist.toolsets;

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_does_not_count() {
+    fn returned_tries_do_not_count() {
         let limiter = AddressLimiter::new(2, Duration::from_secs(600));
         let address = "192.0.2.1".parse().ok();
         for number in 0..10 {

@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_to_be_told_has_a_bound() {
+    fn waiting_notices_have_a_bound() {
         let call = WaitingCall::sample();
         for (count, named) in [(1, 1), (10, 10), (11, 10), (3_000, 10)] {
             let mut backlog = WebhookBacklog::default();

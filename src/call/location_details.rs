@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_told_is_kept_for_an_hour_and_what_was_not_for_half_a_minute() {
+    fn details_are_kept_for_an_hour_and_failures_for_half_a_minute() {
         let cache = LocationDetailsCache::default();
         let key = |id: &str| ([7; 32], TenantId::parse(id).expect("an id"));
         let start = Instant::now();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_highlevel_answers_is_a_zone_or_a_reason_and_may_be_a_company() {
+    fn an_answer_gives_a_zone_or_a_reason_and_perhaps_a_company() {
         for (body, zone, company) in [
             (
                 r#"{"location":{"timezone":"US/Central","companyId":"C1"}}"#,

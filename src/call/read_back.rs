@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_dropped_is_said() {
+    fn values_that_highlevel_dropped_are_reported() {
         fn check(given: Value, answer: Value, expected: &str) {
             const BACK: ReadBack = ReadBack {
                 sent: "customFields",

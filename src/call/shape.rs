@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_cut_is_refused_never_truncated() {
+    fn answers_that_cannot_be_cut_are_refused_and_never_truncated() {
         let long = format!(r#"{{"contact":"{}"}}"#, "x".repeat(1000));
         check(
             "contacts_get-contact",

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_parsers_refuse_is_read_as_it_was_meant() {
+    fn json_that_parsers_refuse_is_read() {
         fn check(written: &[u8], expected: Value) {
             let read = from_json::<Value>(written).map_err(|error| error.to_string());
             assert_eq!(read, Ok(expected), "{}", String::from_utf8_lossy(written));
@@ -164,7 +164,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_read_before_is_read_the_same(text in ".*", units in prop::collection::vec(any::<u16>(), 0..8)) {
+        fn json_that_parsers_accept_is_unchanged(text in ".*", units in prop::collection::vec(any::<u16>(), 0..8)) {
             let clean = json!([text, "\u{1f600}"]).to_string();
             prop_assert_eq!(&repaired(clean.as_bytes()), &clean);
             let escapes: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();

@@ -142,7 +142,7 @@ mod tests {
         4: short\n";
 
     #[test]
-    fn what_listens_is_found_by_address_and_port() {
+    fn the_listening_program_is_found_by_address_and_port() {
         if cfg!(target_endian = "big") {
             return;
         }

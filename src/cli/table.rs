@@ -401,7 +401,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_matters_least_goes_first_and_nothing_overflows() {
+    fn the_least_important_columns_are_dropped_first_and_nothing_overflows() {
         check_fits(&COLUMNS, &rows());
         let at = |width| render(&COLUMNS, &rows(), Some(width));
         let wide = at(100);

@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_seldom_meant_is_said() {
+    fn unlikely_settings_give_a_warning() {
         for (url, header_host, app, parts) in [
             ("", "", "a-b", &[][..]),
             ("http://localhost:8100", "", "", &[]),

@@ -50,7 +50,7 @@ fn flags_come_before_environment_before_file_before_defaults() {
 }
 
 #[test]
-fn what_is_no_setting_is_named() {
+fn unknown_settings_are_named() {
     fn check(flags: &Flags, variables: &[(&str, &str)], part: &str) {
         let error = load(flags, variables).expect_err(part);
         assert!(error.contains(part), "{part:?} is not in {error:?}");

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_called_most_stands_first_and_who_rests_is_forgotten() {
+    fn callers_are_sorted_by_calls_and_idle_ones_are_removed() {
         let mut counts = CallerCounts::default();
         for (who, minute) in [("a", 0), ("b", 0), ("b", 30), ("c", 59), ("c", 59)] {
             counts.count(who.to_owned(), minute);

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_token_is_said_in_words() {
+    fn each_text_that_is_not_a_token_has_its_own_sentence() {
         for (token, part) in [
             ("", "it is empty"),
             ("Bearer pit-x", "begins with \"Bearer\""),

@@ -155,7 +155,7 @@ mod tests {
     const IDLE: Duration = Duration::from_secs(60);
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_idle_or_longest_unused_is_forgotten() {
+    async fn idle_and_least_recently_used_entries_are_removed() {
         let mut map = RecentMap::new(3, IDLE);
         for number in 0..3 {
             map.insert(number, number);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_in_use_stays() {
+    async fn entries_in_use_stay() {
         let mut map = RecentMap::new(2, IDLE).keeping(|value| Arc::strong_count(value) > 1);
         let held = Arc::new(0);
         map.insert(0, Arc::clone(&held));

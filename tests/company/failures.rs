@@ -252,7 +252,7 @@ async fn process() {
 }
 
 #[test]
-fn where_a_pair_cannot_be_kept_none_is_asked_for_and_none_is_lost() {
+fn without_a_place_for_a_pair_none_is_requested_and_none_is_lost() {
     let program = std::env::current_exe().expect("this program");
     // Otherwise the system kills a process that writes too much.
     let output = Command::new("sh")

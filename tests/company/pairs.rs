@@ -92,7 +92,7 @@ async fn a_pair_is_used_until_five_minutes_before_its_end() {
 }
 
 #[tokio::test]
-async fn what_is_no_pair_is_refused_by_name() {
+async fn files_without_a_pair_are_refused_by_name() {
     let whole = pair(json!({"expires_at": now() + 1000}));
     for (text, class, says) in [
         (

@@ -10,7 +10,7 @@ use crate::fixture::{Fixture, advance, now, token_text};
 use crate::token_endpoints::{Moment, Script};
 
 #[tokio::test]
-async fn what_highlevel_leaves_out_is_as_before() {
+async fn fields_that_highlevel_leaves_out_keep_their_value() {
     let fixture = Fixture::ending_in(-5).await;
     fixture.highlevel.next(Script::With(
         json!({"refresh_token": null, "expires_in": null}),
@@ -128,7 +128,7 @@ async fn only_the_token_in_use_can_be_refused_and_not_too_young() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_refuses_a_token_is_not_given_it_again() {
+async fn a_refused_token_is_not_sent_again() {
     let fixture = Fixture::ending_in(10_000).await;
     for _ in 0..50 {
         let company = fixture.another();
@@ -165,7 +165,7 @@ async fn those_who_ask_together_renew_once() {
 }
 
 #[tokio::test]
-async fn who_goes_away_does_not_stop_a_renewal() {
+async fn a_caller_that_leaves_does_not_stop_a_renewal() {
     let fixture = Fixture::ending_in(-5).await;
     let mut moments = fixture.highlevel.moments();
     fixture.highlevel.delay(Duration::from_millis(100));

@@ -101,7 +101,7 @@ async fn a_connection_is_asked_again_after_each_rest() {
 
 /// Half of a request arrives with the previous one. It is neither lost nor treated as idle.
 #[tokio::test]
-async fn what_was_read_before_a_rest_is_not_lost() {
+async fn bytes_read_before_a_rest_are_not_lost() {
     let deadlines = [("HIGHLEVEL_MCP_SERVER_HEADER_TIMEOUT_MS", "1000")];
     let server = TestServer::start_with(NOWHERE, &deadlines).await;
     let (begun, rest) = ALIVE.split_at(9);
@@ -138,7 +138,7 @@ async fn no_request_is_lost_where_a_rest_begins() {
 
 /// An answer that waits for its reader is not a rest.
 #[tokio::test]
-async fn who_reads_slowly_keeps_the_connection() {
+async fn a_slow_reader_keeps_the_connection() {
     let server = TestServer::start(NOWHERE).await;
     let mut client = Client::connect(&server).await;
     let small = socket2::SockRef::from(&client.0).set_recv_buffer_size(65_536);
@@ -194,7 +194,7 @@ async fn a_stop_ends_a_rest_and_no_call() {
 
 /// A client that leaves during a call frees its place, and one that leaves during a rest frees its connection.
 #[tokio::test]
-async fn who_goes_away_after_a_rest_is_missed() {
+async fn a_client_that_leaves_after_a_rest_is_noticed() {
     let slow = Arc::new(AtomicBool::new(true));
     let is_slow = Arc::clone(&slow);
     let wire = Wire::start(move |_| {

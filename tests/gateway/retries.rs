@@ -279,7 +279,7 @@ async fn an_outage_fails_fast_and_is_probed_seldom() {
 
 /// The 4xx answers of one tenant, however many, stop no other tenant. A token that HighLevel does not know is paused.
 #[tokio::test]
-async fn what_one_tenant_does_wrong_stops_nobody() {
+async fn faults_of_one_tenant_stop_no_other() {
     let wire = Wire::start_with(|_, request| {
         if request.contains("pit-other") {
             return vec![whole("200 OK", "", "{}")];

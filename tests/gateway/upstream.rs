@@ -256,7 +256,7 @@ async fn an_answer_is_paid_for_until_it_is_dropped() {
 }
 
 #[tokio::test]
-async fn what_was_not_executed_is_told_from_what_may_have_been() {
+async fn calls_that_were_not_executed_are_told_from_unknown_outcomes() {
     #[rustfmt::skip]
     let rows: [(&str, Vec<Step>, bool); 7] = [
         ("a reset", vec![Step::Reset], false),

@@ -140,7 +140,7 @@ async fn check(url: &str, tool: &str, class: &str, part: &str) {
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_an_error_that_says_what_it_is() {
+async fn an_answer_without_json_is_an_error_that_names_its_kind() {
     let html = "<html>Just a moment</html>";
     let cases = [
         (

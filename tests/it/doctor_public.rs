@@ -174,7 +174,7 @@ async fn a_healthy_server_has_no_fault_and_nothing_is_done_there() {
 }
 
 #[tokio::test]
-async fn what_is_found_is_there_as_json_too() {
+async fn findings_are_available_as_json() {
     let (code, report, _server) = report(|_, response| response, &["--json"]).await;
     assert_eq!(code, Some(0), "{report}");
     let report: Value = serde_json::from_str(&report).expect("JSON");
@@ -450,7 +450,7 @@ async fn each_fault_of_a_proxy_is_found() {
 }
 
 #[tokio::test]
-async fn what_only_some_clients_need_is_a_warning() {
+async fn features_that_only_some_clients_need_are_warnings() {
     let cases: [(Proxy, &str); 3] = [
         (
             |request, response| match request.method {
@@ -484,7 +484,7 @@ async fn what_only_some_clients_need_is_a_warning() {
 }
 
 #[tokio::test]
-async fn what_is_no_server_is_said() {
+async fn addresses_without_a_server_are_reported() {
     for (url, code, part) in [
         ("mcp.example.com", 2, "is not the address of a server"),
         ("ftp://mcp.example.com", 2, "is not the address of a server"),

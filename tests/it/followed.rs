@@ -6,7 +6,7 @@ use crate::serve::{OnTerminal, assert_fits, lines};
 use crate::stdio::program;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_followed_fits_the_terminal_while_it_comes() {
+async fn followed_lines_fit_the_terminal() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().to_str().expect("UTF-8");
     let run = async |arguments: &[&str]| {

@@ -113,7 +113,7 @@ async fn every_frame_with_an_id_is_answered() {
 }
 
 #[tokio::test]
-async fn what_comes_before_the_handshake_does_not_end_the_program() {
+async fn frames_before_the_handshake_do_not_end_the_program() {
     let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
     let result = r#"{"jsonrpc":"2.0","id":3,"result":{}}"#;
     let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;

@@ -99,7 +99,7 @@ async fn an_account_is_set_up_by_flags_and_calls_go_there() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said_and_nothing_is_written() {
+async fn missing_flags_are_named_and_nothing_is_written() {
     let newcomer = Newcomer::new().await;
     let token = newcomer.path("token");
     std::fs::write(&token, "pit-sandbox-gone").expect("written");

@@ -69,7 +69,7 @@ async fn call(
 }
 
 #[tokio::test]
-async fn what_one_instance_did_the_others_know() {
+async fn all_instances_know_the_changes_of_one() {
     let Some(database) = TestDatabase::create(ServiceKind::Postgres) else {
         return;
     };

@@ -57,7 +57,7 @@ async fn join(server: &TestServer, link: &str, origin: &str) -> Response {
 }
 
 #[tokio::test]
-async fn whoever_has_the_link_signs_in_and_nothing_of_oauth_is_there() {
+async fn the_holder_of_the_link_signs_in_and_no_oauth_path_exists() {
     let server = TestServer::start(NOBODY).await;
     let link = first_link(&server).await;
     let port = server.url.rsplit(':').next().expect("a port");

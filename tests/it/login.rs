@@ -257,7 +257,7 @@ async fn the_code_is_bound_to_what_only_the_program_knows() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_to_this_sign_in_stores_nothing() {
+async fn answers_to_other_sign_ins_store_nothing() {
     for (end, part) in [
         ("code=hlc_1&state=other", "belongs to another sign-in"),
         (

@@ -173,7 +173,7 @@ async fn a_plain_call_is_answered_as_the_library_answers_it() {
 
 /// Only the library classifies these frames. None may be taken for a call.
 #[tokio::test]
-async fn what_is_not_plain_is_no_call() {
+async fn requests_that_are_not_plain_calls_are_refused() {
     let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"contacts_get-contact","arguments":{"contactId":"c1"}}}"#;
     let highlevel = highlevel().await;
     let server = TestServer::start(&highlevel.url).await;

@@ -126,7 +126,7 @@ async fn a_file_that_others_may_write_is_not_taken() {
 }
 
 #[tokio::test]
-async fn what_is_in_force_is_shown_with_its_source_and_without_secrets() {
+async fn settings_are_shown_with_their_source_and_without_secrets() {
     let home = Home::new();
     let file = home.write(
         "named.toml",

@@ -84,7 +84,7 @@ async fn a_day_of_a_write_is_that_day_in_the_location() {
 }
 
 #[tokio::test]
-async fn what_says_its_zone_asks_nobody() {
+async fn a_time_with_a_zone_needs_no_request() {
     let highlevel = in_los_angeles().await;
     let server = server(&highlevel, "/mcp/x/all").await;
     let book = |time: &str| json!({"calendarId": "ca", "contactId": "c1", "startTime": time});
@@ -210,7 +210,7 @@ async fn a_preview_shows_what_a_batch_then_sends_and_asks_once() {
 }
 
 #[tokio::test]
-async fn what_was_shown_is_what_a_confirmation_sends() {
+async fn a_confirmation_sends_the_request_that_was_shown() {
     let highlevel = in_los_angeles().await;
     let mut server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
     server.path = "/mcp/x/all";

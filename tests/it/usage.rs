@@ -160,7 +160,7 @@ async fn repetitions_are_requests_and_made_up_tokens_are_one_caller() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_kept_nothing_is_counted() {
+async fn without_state_nothing_is_counted() {
     let highlevel = Recording::always(200, r#"{"contacts":[]}"#).await;
     for variable in [
         ("HIGHLEVEL_MCP_STATE_FOLDER", "none"),

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changed_is_told_by_file_and_count() {
+    fn changes_are_reported_by_file_and_count() {
         let texts = |texts: &[(&str, &str)]| -> BTreeMap<PathBuf, String> {
             let texts = texts.iter();
             texts

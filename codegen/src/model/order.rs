@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_mostly_given_stands_first() {
+    fn frequently_given_arguments_come_first() {
         fn check(required: &[&str], given: &[&str], first: &[&str], expected: &[&str]) {
             let arguments: Vec<OperationArgument> =
                 given.iter().map(|name| argument(name)).collect();

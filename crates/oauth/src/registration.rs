@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_registration_may_not_say() {
+    fn wrong_registrations_are_refused() {
         fn check(changes: Value, error: &str, part: &str) {
             let mut body = json!({"client_name": "x", "redirect_uris": ["https://example.com/cb"]});
             for (name, value) in changes.as_object().expect("an object") {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn a_registration_that_is_not_an_object_is_refused() {
         for body in [
             "",
             "null",

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_built_in_is_read_without_a_problem() {
+    fn the_built_in_rules_are_read_without_a_problem() {
         for rules in BuiltInRules::ALL {
             let mut problems = problems();
             let section = rules.read(&mut problems);

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_narrows_is_told_from_what_it_is_about() {
+    fn the_head_of_a_request_ends_before_its_conditions() {
         fn check(request: &str, head: usize) {
             assert_eq!(clauses(request, &Few).0.head, head, "{request}");
         }

@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_meant_comes_first() {
+    fn the_requested_operation_comes_first() {
         fn check(request: &str, expected: &[usize]) {
             let ranked = index().rank(request, |_| true);
             let numbers: Vec<usize> = ranked.into_iter().map(|(number, _)| number).collect();
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_does_is_said() {
+    fn requests_that_no_operation_does_are_recognised() {
         fn check(request: &str, lack: Option<&str>) {
             let index = index();
             let found = index.find(request, |_| true).lack().map(|lack| match lack {
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_retired_stands_behind_its_successor() {
+    fn retired_operations_rank_behind_their_successors() {
         fn check(is_wanted: fn(usize) -> bool, expected: &[usize]) {
             let index = Index {
                 successors: HashMap::from([(1, 2)]),
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_wanted_is_left_out() {
+    fn excluded_operations_are_left_out() {
         let ranked = index().rank("tag", |number| number != 1);
         assert_eq!(ranked.len(), 1);
     }

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[on_both]
-    fn who_paused_and_who_resumed_is_written_down() {
+    fn the_events_name_the_person_who_paused_and_resumed() {
         let store = for_tests::store();
         let pauses = Pauses::new(&store);
         let pause = |alias, person| {
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[on_sqlite("the file is removed")]
-    fn what_cannot_be_read_is_paused() {
+    fn an_unreadable_pause_counts_as_paused() {
         let folder = for_tests::folder();
         let store = for_tests::open(&folder);
         let pauses = Pauses::new(&store);

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_all_rows_share_is_taken_out() {
+    fn values_that_all_rows_share_are_taken_out() {
         fn check(rows: Value, left: Value, shared: Value) {
             let mut rows = rows.as_array().cloned().expect("rows");
             let found = in_common(&mut rows);

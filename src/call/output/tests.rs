@@ -134,7 +134,7 @@ fn conditions_hold_or_do_not() {
 }
 
 #[test]
-fn what_fits_no_row_is_told() {
+fn conditions_that_can_match_no_row_are_reported() {
     fn check(op: &str, value: Value, found: Value, expected: Option<&str>) {
         let condition = json!({"field": "f", "op": op, "value": value});
         let one: Condition = serde_json::from_value(condition.clone()).expect("a condition");
@@ -231,7 +231,7 @@ fn rows_take_the_form_that_is_asked_for() {
 }
 
 #[test]
-fn what_the_rows_lack_hides_nothing() {
+fn fields_that_rows_lack_hide_nothing() {
     let check = |field: &str| {
         let output = Output {
             fields: Some(vec![field.to_owned()]),

@@ -139,7 +139,7 @@ fn bytes_are_a_share_of_the_whole_for_as_long_as_they_are_held() {
 }
 
 #[tokio::test]
-async fn who_has_many_calls_beside_others_steps_back() {
+async fn a_caller_with_many_calls_yields_to_others() {
     let shares = shares(1000, 64);
     let mut mine = Vec::new();
     for _ in 0..64 {

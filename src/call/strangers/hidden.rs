@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_sees_is_spelt_out_and_nothing_else() {
+    fn only_invisible_characters_are_spelt_out() {
         for (text, expected) in [
             ("plain text, 100 %", "plain text, 100 %"),
             ("two\nlines\tand\r\nmore", "two\nlines\tand\r\nmore"),

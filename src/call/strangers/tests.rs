@@ -110,7 +110,7 @@ fn a_text_cannot_end_its_fence() {
 }
 
 #[test]
-fn what_a_read_carries_is_known_without_fences() {
+fn strangers_texts_in_a_read_are_found_without_fences() {
     for (text, expected) in [
         (r#"{"messages":[{"id":"a b","body":"one"}]}"#, false),
         (r#"{"messages":[{"body":"one two"}]}"#, true),

@@ -62,7 +62,7 @@ fn many_names_that_nearly_are_secrets_cost_nothing() {
 }
 
 #[test]
-fn what_is_no_secret_stays() {
+fn fields_without_secrets_stay_unmasked() {
     let rows = [
         r#"{"nextPageToken":"n","pageToken":"p","prev_page_token":"q","token_type":"Bearer"}"#,
         r#"{"fieldKey":"contact.x","key":"k","tokenId":"1","oauthId":"2","photo_authorization":"yes"}"#,

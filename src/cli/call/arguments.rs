@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_in_a_sentence() {
+    fn unreadable_arguments_give_a_sentence() {
         let rows: &[(&[&str], &str)] = &[
             (
                 &["firstName"],

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_before_the_first_change_is_kept() {
+    fn the_content_before_the_first_change_is_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("mcp.json");
         let file = ClientFile {

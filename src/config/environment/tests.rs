@@ -158,7 +158,7 @@ fn words_for_yes_and_no_are_taken() {
 }
 
 #[test]
-fn what_does_not_fit_is_said_of_its_variable() {
+fn a_wrong_value_is_reported_with_its_variable() {
     fn check(variable: &str, value: &str, part: &str) {
         let error = load(&[("HIGHLEVEL_MCP_LOG_FORMAT", "json"), (variable, value)]);
         let error = error.map(drop).expect_err(part);

@@ -34,7 +34,7 @@ fn check(row: &FrameRow) {
 }
 
 #[test]
-fn what_is_no_json_is_answered_under_its_id() {
+fn broken_json_is_answered_under_its_id() {
     let rows: &[(&[u8], &[&str])] = &[
         // A lone surrogate, raw control characters, bytes that are not UTF-8, an invalid number.
         (
@@ -82,7 +82,7 @@ fn what_is_no_json_is_answered_under_its_id() {
 }
 
 #[test]
-fn what_is_no_request_is_answered_under_its_id() {
+fn invalid_requests_are_answered_under_their_id() {
     let rows: &[(&[u8], &[&str])] = &[
         (br#"{"jsonrpc":"2.0","id":7}"#, &["7"]),
         (br#"{"jsonrpc":"2.0","id":7,"method":5}"#, &["7"]),
@@ -107,7 +107,7 @@ fn what_is_no_request_is_answered_under_its_id() {
 }
 
 #[test]
-fn who_waits_for_nothing_is_not_answered() {
+fn notifications_get_no_answer() {
     let frames: &[&[u8]] = &[
         br#"{"jsonrpc":"2.0","method":"notifications/progress","params":7}"#,
         br#"{"jsonrpc":"2.0","id":7,"result":7}"#,

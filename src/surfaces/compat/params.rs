@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_by_its_place() {
+    fn missing_parameters_are_named_with_their_place() {
         let tool = TOOLS
             .iter()
             .find(|tool| tool.name == "contacts_add-tags")
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_twice_must_be_the_same() {
+    fn values_that_are_given_twice_must_be_equal() {
         let tool = TOOLS
             .iter()
             .find(|tool| tool.name == "contacts_add-tags")

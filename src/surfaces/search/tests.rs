@@ -178,7 +178,7 @@ fn a_path_shows_what_is_inside() {
 
 /// Every operation that HighLevel retires says so, with its replacement.
 #[test]
-fn what_is_retired_says_so_in_every_detail() {
+fn retired_operations_are_marked_in_every_detail() {
     let mut retired = 0;
     for tool in TOOLS {
         for detail in [Detail::Names, Detail::Signature, Detail::Schema] {
@@ -308,7 +308,7 @@ fn queries_are_short() {
 }
 
 #[test]
-fn what_no_operation_does_is_said() {
+fn requests_without_an_operation_are_answered_as_such() {
     fn check(query: &str, nearest: Option<&str>) {
         let answer = ask(&[query], Detail::Names);
         let told = answer["hint"].as_str().unwrap_or_default();
@@ -351,7 +351,7 @@ fn what_no_operation_does_is_said() {
 }
 
 #[test]
-fn what_highlevel_retires_stands_behind_what_replaces_it() {
+fn retired_operations_rank_behind_their_replacements() {
     for (retired, successor) in &INDEX.successors {
         let (retired, successor) = (&TOOLS[*retired], &TOOLS[*successor]);
         assert!(
@@ -380,7 +380,7 @@ fn what_highlevel_retires_stands_behind_what_replaces_it() {
 }
 
 #[test]
-fn what_is_not_found_leads_on() {
+fn a_search_without_results_gives_hints() {
     let answer = ask(&["zzzz qqqq"], Detail::Signature);
     assert!(
         answer["domains"]

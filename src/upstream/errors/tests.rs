@@ -328,7 +328,7 @@ fn a_token_is_accepted_by_all_but_what_calls_it_unknown() {
 }
 
 #[test]
-fn what_highlevel_answers_without_a_token_says_nothing_of_one() {
+fn answers_of_public_operations_are_no_verdict_on_a_token() {
     let tools = crate::catalog::TOOLS;
     for path in PUBLIC {
         let tool = tools.iter().find(|tool| tool.path == *path);

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_left_is_not_counted() {
+    fn requests_that_were_not_sent_are_not_counted() {
         let mut day = DailyQuota::new(1);
         let turn = day.take(time_at(1, 0));
         assert!(day.wait(time_at(1, 0), true, 1).is_some());

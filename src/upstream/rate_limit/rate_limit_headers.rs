@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_whole_number_says_nothing() {
+    fn headers_without_whole_numbers_are_ignored() {
         let all = RateLimitHeaders::parse(&headers(&[
             ("x-ratelimit-max", "100"),
             ("x-ratelimit-remaining", "0"),

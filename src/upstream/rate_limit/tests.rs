@@ -154,7 +154,7 @@ fn answered_with(remaining: u64, max: u64) -> SlotOutcome {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_would_wait_too_long_is_told_how_long() {
+async fn a_call_that_would_wait_too_long_gets_the_time_to_wait() {
     let gate = gate();
     for _ in 0..95 {
         admitted(&gate, 1)

@@ -170,7 +170,7 @@ async fn forty_new_tokens_of_one_address_wait_for_each_other_and_all_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_hangs_up_has_used_a_try() {
+async fn a_cancelled_call_uses_up_a_try() {
     let standings = standings();
     for number in 0..TRIES_A_MINUTE {
         let token = newcomer(number, "192.0.2.1");

@@ -51,7 +51,7 @@ fn jwt(claims: &str) -> Credential {
 }
 
 #[test]
-fn who_is_bound_to_locations_never_gets_the_agencys_token() {
+fn callers_bound_to_locations_never_get_the_agencys_token() {
     use TokenClass::{Agency, Either, Location, Unknown};
     let pit = || Credential::parse("pit-a").expect("a token");
     let agency_jwt = || jwt(r#"{"authClass": "Company", "authClassId": "C0"}"#);

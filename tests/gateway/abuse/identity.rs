@@ -367,7 +367,7 @@ async fn a_token_that_no_read_lets_in_is_not_tried_at_every_call() {
 }
 
 #[tokio::test]
-async fn what_highlevel_says_to_a_token_that_it_does_not_let_in_is_not_passed_on() {
+async fn answers_to_tokens_that_highlevel_refuses_are_not_passed_on() {
     let highlevel = scripted(|seen| {
         let words = format!("{} is not for you.", seen.target);
         Some(refusal(401, &words))

@@ -159,7 +159,7 @@ async fn an_address_made_up_in_a_header_is_believed_by_nobody() {
 }
 
 #[tokio::test]
-async fn who_finds_no_room_for_its_bytes_is_told_at_once() {
+async fn a_caller_without_room_for_its_bytes_is_refused_at_once() {
     let highlevel = highlevel().await;
     let setup = Setup::new()
         .set("HIGHLEVEL_MCP_SERVER_MAX_BYTES_IN_FLIGHT", "16777216")

@@ -207,7 +207,7 @@ async fn a9_a_repeat_tells_the_same_outcome() {
 
 /// Such keys exist for a lost connection.
 #[tokio::test]
-async fn who_lost_the_connection_hears_what_came_of_the_call() {
+async fn a_client_that_lost_the_connection_gets_the_result_of_the_call() {
     let highlevel = slow(Duration::from_millis(800)).await;
     let setup = branches(1);
     let program = setup.serve(&highlevel.url).await;

@@ -17,7 +17,7 @@ fn add<'a>(alias: &'a str, id: &'a str, from: [&'a str; 2]) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn what_could_not_work_is_not_added() {
+async fn locations_that_could_not_work_are_not_added() {
     let desk = Desk::new().await;
     std::fs::write(desk.path("settings.toml"), "# Ours.\n").expect("written");
     desk.add(1).await;

@@ -127,7 +127,7 @@ async fn every_write_and_every_refusal_is_written_down() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_down_is_not_done() {
+async fn calls_that_cannot_be_recorded_are_not_made() {
     let mut agency = Agency::start(1, "").await;
     let id = contact(&mut agency, OPERATOR, "b01").await;
     // Another process begins a change of the store and never ends it.

@@ -410,7 +410,7 @@ async fn newer_clients_confirm_the_same_way() {
 }
 
 #[tokio::test]
-async fn what_is_refused_outright_is_refused_to_all() {
+async fn the_confirmation_refuse_applies_to_all_callers() {
     let rules = "[locations.b01]\nconfirm = { destructive = \"refuse\" }\n";
     let mut agency = Agency::start(1, rules).await;
     let given = json!({"contactId": "c1"});

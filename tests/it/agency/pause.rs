@@ -27,7 +27,7 @@ async fn ready(agency: &Agency) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn what_is_paused_reads_and_does_nothing_else() {
+async fn paused_locations_only_read() {
     let mut agency = Agency::start(2, "").await;
     let agency = &mut agency;
     let pauses = Pauses::new(&agency.server.store());

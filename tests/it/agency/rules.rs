@@ -7,7 +7,7 @@ use super::{Agency, contact};
 const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 
 #[tokio::test]
-async fn what_is_denied_is_not_listed_not_found_and_not_called() {
+async fn denied_tools_are_not_listed_found_or_called() {
     let rules = "[server]\ndeny = [\"toolset:payments\"]\n\
                  [locations.b01]\ndeny = [\"contacts_add-tags\", \"effect:send\"]\n\
                  [policies.reader]\nread_only = true\n";

@@ -243,7 +243,7 @@ async fn figures_take_every_form() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_of_a_sum_is_told() {
+async fn values_left_out_of_a_sum_are_reported() {
     let rows = json!([
         payment(json!(10), "2026-11-01T12:00:00Z", "USD"),
         payment(json!("free"), "some day", "USD"),

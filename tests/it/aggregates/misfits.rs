@@ -18,7 +18,7 @@ fn filter(field: &str, op: &str, value: Value) -> Value {
 
 /// Each is a mistake of the caller's. The number is that of the requests sent before the error.
 #[tokio::test]
-async fn what_cannot_match_is_an_error() {
+async fn conditions_that_cannot_match_are_an_error() {
     let before = 0;
     let after_a_page = 1;
     for (output, requests, error) in [
@@ -122,7 +122,7 @@ async fn what_cannot_match_is_an_error() {
 
 /// A field that the documents do not describe is known once a row has it.
 #[tokio::test]
-async fn what_any_row_has_is_a_field() {
+async fn a_field_of_any_row_is_a_field() {
     let rows = json!([{"id": "a"}, {"id": "b", "unheardOf": {"n": 3}}]);
     for output in [
         filter("unheardOf.n", "=", json!(3)),

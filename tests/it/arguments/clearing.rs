@@ -90,7 +90,7 @@ async fn a_null_is_told_of_beside_the_answer() {
 }
 
 #[tokio::test]
-async fn what_is_emptied_is_shown_confirmed_and_held_to_rules() {
+async fn emptied_fields_are_shown_confirmed_and_subject_to_rules() {
     let rules = tempfile::tempdir().expect("a folder");
     let file = rules.path().join("policy.toml");
     let text = "[server]\nconfirm = { write = \"token\" }\n[[server.arguments]]\ntools = [\"contacts_update-contact\"]\nargument = \"email\"\nstarts_with = [\"a\"]\n";

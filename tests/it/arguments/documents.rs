@@ -127,7 +127,7 @@ async fn a_filter_beside_a_path_of_the_same_name_and_types_that_disagree() {
 }
 
 #[tokio::test]
-async fn what_v3_calls_otherwise_is_taken_under_v3() {
+async fn the_argument_names_of_v3_are_accepted_under_v3() {
     let businesses = |given: Value| Row {
         tool: "contacts_get-contacts-by-businessId",
         given: json!({"businessId": "b", "startAfter": given}),

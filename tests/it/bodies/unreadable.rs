@@ -7,7 +7,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn what_parsers_refuse_hides_nothing_of_an_answer() {
+async fn values_that_parsers_refuse_hide_nothing_of_an_answer() {
     let rows: [(&[u8], &str); 6] = [
         (br#""hi \ud83d""#, "hi \u{fffd}"),
         (br#""\ude00\ud83d\ude00""#, "\u{fffd}\u{1f600}"),
@@ -67,7 +67,7 @@ async fn what_parsers_refuse_hides_nothing_of_an_answer() {
 }
 
 #[tokio::test]
-async fn what_parsers_refuse_is_read_in_refusals_and_writes() {
+async fn unusual_json_is_read_in_refusals_and_writes() {
     let refusal = b"{\"message\":\"Tag \xff hi \\ud83d\nis taken\",\"n\":1e400}";
     let (server, _highlevel) = before(400, None, &refusal[..]).await;
     let (text, is_error) = server.call(READ, arguments(READ)).await;

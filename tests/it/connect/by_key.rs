@@ -53,7 +53,7 @@ impl Settings {
 }
 
 #[tokio::test]
-async fn what_is_printed_for_claude_desktop_runs_by_the_key() {
+async fn the_configuration_for_claude_desktop_works_with_the_key() {
     let highlevel = Recording::always(200, r#"{"contact":{"id":"c1"}}"#).await;
     let mut settings = Settings::new(&highlevel.url);
     let mut server = settings.program(&["serve", "--listen", "127.0.0.1:0"]);

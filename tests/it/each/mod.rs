@@ -205,7 +205,7 @@ async fn a_confirm_belongs_to_its_caller_tool_and_connection() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_write_for_rows_is_refused_before_anything_is_sent() {
+async fn impossible_writes_for_rows_are_refused_before_anything_is_sent() {
     let mut all = contacts(3);
     all[0]["amount"] = json!(5);
     all.iter_mut()
@@ -328,7 +328,7 @@ async fn as_many_rows_are_taken_as_are_asked_for_and_may_be() {
 }
 
 #[tokio::test]
-async fn who_asked_not_to_be_disturbed_gets_no_message() {
+async fn contacts_with_do_not_disturb_get_no_message() {
     let mut all = contacts(4);
     all[0]["dnd"] = json!(true);
     all[1]["dndSettings"] = json!({"SMS": {"status": "active"}});
@@ -351,7 +351,7 @@ async fn who_asked_not_to_be_disturbed_gets_no_message() {
 }
 
 #[tokio::test]
-async fn what_is_gone_is_skipped_and_equal_failures_are_told_once() {
+async fn missing_records_are_skipped_and_equal_failures_are_reported_once() {
     let write = |request: &RecordedRequest| match request.path() {
         "/contacts/c2/tags" => Some((404, r#"{"message":"Contact not found","statusCode":404}"#)),
         "/contacts/c3/tags" | "/contacts/c4/tags" => {

@@ -94,7 +94,7 @@ fn jwt(claims: &Value) -> String {
 }
 
 #[tokio::test]
-async fn what_a_token_says_or_proved_is_enough() {
+async fn a_location_that_a_token_names_or_proved_is_enough() {
     let highlevel = Recording::start(|request| match request.path() {
         "/locations/search" => reply(
             401,

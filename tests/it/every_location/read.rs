@@ -175,7 +175,7 @@ async fn an_answer_that_is_full_says_which_locations_are_left() {
 }
 
 #[tokio::test]
-async fn what_is_no_read_of_many_locations_is_refused_in_words() {
+async fn wrong_reads_of_many_locations_are_refused_in_words() {
     let mut agency = Agency::start(2, "").await;
     let with = |locations: Value, further: Value| {
         let mut asked = contacts(locations);

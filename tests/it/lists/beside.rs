@@ -59,7 +59,7 @@ async fn members_beside_every_list_are_shown_in_every_form() {
 }
 
 #[tokio::test]
-async fn what_only_leads_from_page_to_page_is_not_repeated() {
+async fn paging_fields_are_not_repeated() {
     let (_highlevel, server) = serve(&[], |_| {
         let meta =
             json!({"total": 2, "startAfter": 1, "startAfterId": "a", "nextPageUrl": "https://x"});

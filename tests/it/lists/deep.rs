@@ -77,7 +77,7 @@ async fn all_rows_are_read_across_ten_thousand() {
 
 /// Call after call, each with the `next` of the one before.
 #[tokio::test]
-async fn what_is_said_to_come_next_leads_across_ten_thousand() {
+async fn next_leads_beyond_ten_thousand_rows() {
     for tool in searches() {
         let (_highlevel, server) = serve(&[], move |request| {
             json(200, LIST.page(tool, request).to_string())

@@ -45,7 +45,7 @@ async fn csv_is_that_of_the_rfc() {
 }
 
 #[tokio::test]
-async fn what_is_said_beside_csv_is_a_block_of_its_own() {
+async fn notes_on_csv_are_a_block_of_their_own() {
     let (_highlevel, server) = serve(&[], |_| {
         json(
             200,

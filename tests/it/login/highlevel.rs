@@ -267,7 +267,7 @@ async fn all_processes_renew_once() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_to_this_sign_in_stores_nothing() {
+async fn answers_to_other_sign_ins_store_nothing() {
     let used = {
         let desk = Desk::new(options()).await;
         let state = |fields: &[(String, String)]| {
@@ -349,7 +349,7 @@ async fn what_is_no_answer_to_this_sign_in_stores_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said_before_anything_is_opened() {
+async fn missing_settings_are_reported_before_a_page_opens() {
     let desk = Desk::new(options()).await;
     let no_app = [("HIGHLEVEL_MCP_MARKETPLACE", "{}")];
     let no_secret = [(

@@ -67,7 +67,7 @@ impl Drop for Process {
 
 /// The server ends before the store is back: what its clients were told is all that anybody knows.
 #[test]
-fn what_could_not_be_written_down_is_said_and_unknown_afterwards() {
+fn unrecorded_results_are_reported_and_unknown_afterwards() {
     let Some(outage) = Outage::start() else {
         return;
     };

@@ -299,7 +299,7 @@ fn a_field_is_held_by_the_name_of_either_version() {
 }
 
 #[test]
-fn what_is_wrong_is_said_and_cut() {
+fn wrong_values_are_shown_and_cut() {
     let text = "[server]\narguments = [{ tools = [\"effect:send\"], argument = \"message\", one_of = [1, true, \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\", \"j\", \"k\", \"l\"] }]";
     let policy = parse(text).expect("rules");
     let tool = tool(SEND);

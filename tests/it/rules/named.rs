@@ -11,7 +11,7 @@ const fn built_in(rules: BuiltInRules) -> NamedRules {
 }
 
 #[test]
-fn what_is_chosen_lets_through_what_it_says() {
+fn chosen_rules_allow_exactly_what_they_describe() {
     let policy = Policy::default();
     for tool in TOOLS {
         let alone = policy.over(None, None);
@@ -97,7 +97,7 @@ fn a_chosen_cap_stands_beside_the_usual_one() {
 
 /// The person who connected the caller may decide only what nothing but the caller's own rules asks about.
 #[test]
-fn what_the_operator_asks_about_is_told_from_what_the_caller_chose() {
+fn confirmations_of_the_operator_are_told_from_those_of_chosen_rules() {
     let ask_first = built_in(BuiltInRules::AskFirst);
     let rows = [
         ("[server]\nconfirm.read = \"off\"", DELETE, false),

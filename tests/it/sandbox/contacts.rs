@@ -8,7 +8,7 @@ use super::{Sandbox, list, ok, text};
 const SUMMIT: &str = "locSummitFitness0001";
 
 #[tokio::test]
-async fn what_is_no_contact_is_refused() {
+async fn invalid_contacts_are_refused() {
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let nobody = "Contacts without email, phone, firstName and lastName are not allowed.";
     let unknown = "Pass at least one of number, email query parameter";

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Stack, list, text};
 
 #[tokio::test]
-async fn what_no_operation_does_is_told_by_every_search() {
+async fn every_search_reports_requests_without_an_operation() {
     let mut stack = Stack::start().await;
     stack.server.path = "/mcp/orchestrator";
     let found = stack

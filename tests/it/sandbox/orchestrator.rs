@@ -112,7 +112,7 @@ async fn a_dry_run_shows_the_request_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_undone_is_asked_for_first() {
+async fn irreversible_calls_need_a_confirmation_first() {
     let stack = start_at("/mcp/orchestrator").await;
     let id = contact(&stack).await;
     let call = |confirm: Option<&str>, id: &str| json!({"operation": "contacts_delete-contact", "arguments": {"contactId": id}, "confirm": confirm});

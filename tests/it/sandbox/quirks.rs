@@ -250,7 +250,7 @@ async fn values_that_a_picklist_does_not_offer_are_dropped_in_silence() {
 }
 
 #[tokio::test]
-async fn who_does_not_want_to_be_texted_is_not() {
+async fn contacts_with_do_not_disturb_get_no_text() {
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let settings = json!({"SMS": {"status": "active"}});
     let person = json!({"locationId": LOCATION, "phone": "+15557000002", "email": "q@example.org", "dndSettings": settings});

@@ -132,7 +132,7 @@ async fn times_follow_the_hours_of_the_calendar() {
 }
 
 #[tokio::test]
-async fn what_is_booked_is_not_free() {
+async fn booked_slots_are_not_free() {
     let (sandbox, calendar) = start().await;
     let contacts = ok(
         &sandbox,

@@ -125,7 +125,7 @@ async fn a_client_that_opens_pages_is_given_one_and_comes_back_for_the_outcome()
 
 /// A state that a client made up, or that belongs to another client, has no effect.
 #[tokio::test]
-async fn what_a_client_makes_up_approves_nothing() {
+async fn invented_handles_approve_nothing() {
     let (connections, connection, contact) = asking().await;
     let abilities = json!({"url": {}});
     let call = (&abilities, &json!({"contactId": contact}));

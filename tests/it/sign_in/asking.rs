@@ -42,7 +42,7 @@ async fn a_name_cannot_pretend() {
 }
 
 #[tokio::test]
-async fn whoever_is_nobody_says_first_who_they_are() {
+async fn unknown_visitors_first_show_who_they_are() {
     let agency = house(2).await;
     let server = &agency.server;
     let known = client(server, "Known", &[REDIRECT]).await;

@@ -74,7 +74,7 @@ async fn a_blocked_client_is_out_until_it_is_let_in_again() {
 }
 
 #[tokio::test]
-async fn who_vouches_for_a_client_stands_beside_its_name() {
+async fn the_source_of_a_clients_name_stands_beside_it() {
     let connections = Connections::start(1, "").await;
     let server = &connections.agency.server;
     let (olga, eve) = (Browser::new(server), Browser::new(server));

@@ -151,7 +151,7 @@ async fn everybody_sees_the_calls_that_are_theirs_and_operators_all() {
 
 /// A decided call shows the name of the person who decided.
 #[tokio::test]
-async fn who_approved_a_call_stands_in_it() {
+async fn the_approver_is_named_in_the_call() {
     let mut connections = Connections::start(1, "").await;
     let key = connections.agency.key("all", None, None);
     let contact = crate::agency::contact(&mut connections.agency, &key, "b01").await;

@@ -83,7 +83,7 @@ async fn rows(server: &TestServer) -> Vec<(String, i64)> {
 }
 
 #[tokio::test]
-async fn where_no_answer_could_go_there_is_a_page() {
+async fn requests_without_a_usable_redirect_get_a_page() {
     let agency = house(2).await;
     let server = &agency.server;
     let known = client(server, "Known", &[REDIRECT]).await;
@@ -119,7 +119,7 @@ async fn where_no_answer_could_go_there_is_a_page() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_request_its_client_is_told() {
+async fn faults_of_a_request_go_back_to_its_client() {
     let agency = house(1).await;
     let server = &agency.server;
     let known = client(server, "Known", &[REDIRECT]).await;
@@ -265,7 +265,7 @@ async fn a_person_lets_a_client_in() {
 }
 
 #[tokio::test]
-async fn what_was_not_offered_cannot_be_chosen() {
+async fn only_offered_choices_are_accepted() {
     let agency = house(2).await;
     let server = &agency.server;
     let known = client(server, "Known", &[REDIRECT]).await;

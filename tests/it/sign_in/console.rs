@@ -79,7 +79,7 @@ async fn connect(server: &TestServer, name: &str, client_name: &str) -> GrantRec
 }
 
 #[tokio::test]
-async fn whoever_made_a_connection_ends_it_and_an_operator_ends_any() {
+async fn people_end_their_own_connections_and_operators_end_any() {
     let agency = house(2).await;
     let server = &agency.server;
     let [olga, ada, bob] = [(); 3].map(|()| Browser::new(server));
@@ -239,7 +239,7 @@ async fn a_call_waits_for_those_who_may_decide_there() {
 }
 
 #[tokio::test]
-async fn who_says_no_is_heard_with_a_word() {
+async fn a_denial_reaches_the_client_with_its_note() {
     let mut agency = Agency::start_with(2, RULES, &SIGN_IN).await;
     let (handle, _) = ask(&mut agency, "b02").await;
     let server = &agency.server;

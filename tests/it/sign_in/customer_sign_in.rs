@@ -84,7 +84,7 @@ async fn exchanges(builder: &Builder) -> usize {
 }
 
 #[tokio::test]
-async fn what_a_customer_chooses_is_the_links() {
+async fn the_chosen_location_belongs_to_the_link() {
     let builder = builder(MarketplaceOptions::default()).await;
     let link = builder.make("customer-7", "everyday").await;
     let browser = Browser::new(&builder.server);
@@ -254,7 +254,7 @@ async fn a_link_that_is_over_meanwhile_connects_nothing() {
 }
 
 #[tokio::test]
-async fn who_chooses_not_what_the_link_is_for_may_choose_again() {
+async fn a_customer_who_made_a_wrong_choice_may_choose_again() {
     let bulk = MarketplaceOptions {
         is_always_bulk: true,
         ..MarketplaceOptions::default()
@@ -387,7 +387,7 @@ async fn without_a_state_the_customer_has_to_say_so() {
 }
 
 #[tokio::test]
-async fn what_highlevel_does_not_take_uses_no_link_up() {
+async fn a_code_that_highlevel_refuses_uses_up_no_link() {
     let builder = builder(MarketplaceOptions::default()).await;
     let link = builder.make("customer-7", "read-only").await;
     let browser = Browser::new(&builder.server);

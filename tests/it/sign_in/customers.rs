@@ -343,7 +343,7 @@ async fn there_are_no_links_where_nobody_signs_in() {
 }
 
 #[tokio::test]
-async fn where_nobody_may_paste_tokens_no_link_is_made() {
+async fn without_pasted_tokens_no_customer_link_is_made() {
     let builder = Builder::start_with(&[("HIGHLEVEL_MCP_OAUTH_VAULT", "false")]).await;
     let body = json!({"ref": "customer-7", "return_url": RETURN});
     let (status, answer) = builder.ask("POST /connect/links", Some(body)).await;

@@ -66,7 +66,7 @@ async fn state(server: &TestServer, handle: &str) -> ApprovalState {
 }
 
 #[tokio::test]
-async fn whoever_decides_reads_names_and_labels() {
+async fn the_page_of_a_request_shows_names_and_labels() {
     let mut agency = Agency::start_with(2, RULES, &SIGN_IN).await;
     let (handle, id) = ask_to_delete(&mut agency, OPERATOR, 0).await;
     let browser = decider(&agency.server, "Ada", "b01").await;
@@ -202,7 +202,7 @@ async fn a_page_that_is_left_open_keeps_up() {
 }
 
 #[tokio::test]
-async fn who_comes_second_is_told_what_happened() {
+async fn a_second_decision_is_told_the_first() {
     let mut agency = Agency::start_with(2, RULES, &SIGN_IN).await;
     let (handle, _) = ask_to_delete(&mut agency, OPERATOR, 0).await;
     let ada = decider(&agency.server, "Ada", "b01").await;
@@ -293,7 +293,7 @@ async fn an_operator_denies_and_revokes_the_key_that_asks() {
 }
 
 #[tokio::test]
-async fn whoever_holds_a_connection_denies_and_ends_it() {
+async fn the_holder_of_a_connection_denies_and_ends_it() {
     let wait = [("HIGHLEVEL_MCP_APPROVALS_WAIT_MS", "0")];
     let mut connections = Connections::start_with(1, RULES, &wait).await;
     let key = connections.agency.key("all", None, None);

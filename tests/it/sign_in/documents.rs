@@ -154,7 +154,7 @@ async fn a_document_is_asked_for_plainly_and_kept_as_long_as_it_says() {
 }
 
 #[tokio::test]
-async fn what_a_site_may_not_answer() {
+async fn wrong_answers_of_a_site_are_refused() {
     struct Row {
         answer: fn(&str) -> Vec<u8>,
         problem: DocumentProblem,
@@ -237,7 +237,7 @@ async fn a_site_that_says_nothing_is_given_up() {
 
 /// Claude's built-in documents replace those that cannot be fetched, but not a faulty one, and not other clients'.
 #[tokio::test]
-async fn what_is_built_in_stands_in_for_what_cannot_be_fetched() {
+async fn built_in_documents_replace_those_that_cannot_be_fetched() {
     let site = Site::start(|_| Vec::new()).await;
     // Nobody listens at the usual port of this computer's address, or nobody speaks TLS for claude.ai there.
     for (id, name) in [

@@ -355,7 +355,7 @@ async fn signed_in(world: &MarketplaceFixture, may_vault: Option<bool>) -> (Brow
 }
 
 #[tokio::test]
-async fn who_may_connect_says_the_server() {
+async fn the_setting_who_decides_who_may_connect() {
     // Nobody is signed in, and nobody was invited.
     let world = MarketplaceFixture::start("invited", MarketplaceOptions::default()).await;
     let stranger = Browser::new(&world.server);
@@ -384,7 +384,7 @@ async fn who_may_connect_says_the_server() {
 }
 
 #[tokio::test]
-async fn what_does_not_work_connects_nothing() {
+async fn failed_sign_ins_connect_nothing() {
     let world = MarketplaceFixture::start("anyone", MarketplaceOptions::default()).await;
     let browser = Browser::new(&world.server);
     browser.get("/connect/crm").await;

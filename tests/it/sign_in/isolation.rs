@@ -179,7 +179,7 @@ async fn a_grant_for_one_location_never_acts_in_another() {
 /// A location that a person connected is only in that person's grants: not in another person's, not in those of a key
 /// or the settings' key, and not in "all".
 #[tokio::test]
-async fn what_a_person_connected_is_nobody_elses() {
+async fn a_connected_location_belongs_to_its_person_only() {
     // The third is a HighLevel location that the settings do not have.
     let connections = Connections::start(3, "").await;
     connections.agency.reload("", &[1, 2]);

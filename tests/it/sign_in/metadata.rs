@@ -213,7 +213,7 @@ async fn a_401_says_where_to_sign_in_before_anything_else() {
 }
 
 #[tokio::test]
-async fn what_a_request_says_of_hosts_changes_nothing() {
+async fn host_headers_change_nothing_in_the_metadata() {
     let server = server(&[("HIGHLEVEL_MCP_SERVER_TLS", "proxy")]).await;
     let paths = [
         "/.well-known/oauth-authorization-server",

@@ -63,7 +63,7 @@ async fn listed(server: &TestServer, connection: &Connection) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_taken_away_is_gone_in_every_process_and_stays_away() {
+async fn reduced_rights_apply_in_every_process_for_good() {
     let mut connections = Connections::start(1, RULES).await;
     let key = connections.agency.key("all", Some(&["b01"]), None);
     let contact = contact(&mut connections.agency, &key, "b01").await;
@@ -272,7 +272,7 @@ async fn all_of_an_assistant_or_of_a_person_end_together() {
 
 /// A preview under other rules is not confirmed under these.
 #[tokio::test]
-async fn what_was_shown_before_is_not_sent_by_its_confirm() {
+async fn earlier_previews_cannot_be_confirmed_after_a_reduction() {
     let mut connections = Connections::start(1, RULES).await;
     let key = connections.agency.key("all", Some(&["b01"]), None);
     let contact = contact(&mut connections.agency, &key, "b01").await;
@@ -293,7 +293,7 @@ async fn what_was_shown_before_is_not_sent_by_its_confirm() {
 
 /// A batch that began before stops. Sent again, it is checked by the present rights of its connection.
 #[tokio::test]
-async fn what_is_under_way_stops_when_rights_are_taken_away() {
+async fn calls_under_way_stop_when_rights_are_reduced() {
     const MANY: usize = 100;
     let mut connections = Connections::start(1, RULES).await;
     let key = connections.agency.key("all", Some(&["b01"]), None);

@@ -115,7 +115,7 @@ mod built_in {
     }
 
     #[tokio::test]
-    async fn what_proves_nobody_signs_nobody_in() {
+    async fn invalid_passkey_answers_sign_nobody_in() {
         let (agency, owner, mut device) = with_device().await;
         let server = &agency.server;
         let browser = Browser::new(server);
@@ -186,7 +186,7 @@ mod built_in {
 
     /// A person who joins by a link is offered a passkey at once. Without it the next sign-in needs another link.
     #[tokio::test]
-    async fn who_joins_is_offered_a_passkey() {
+    async fn a_new_person_is_offered_a_passkey() {
         let agency = house(1).await;
         let browser = Browser::new(&agency.server);
         let link = link(&agency.server, Offer::First).await;

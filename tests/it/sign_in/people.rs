@@ -287,7 +287,7 @@ async fn an_invitation_and_a_person_end() {
 }
 
 #[tokio::test]
-async fn who_may_approve_is_chosen_for_each_sub_account() {
+async fn approval_rights_are_chosen_for_each_sub_account() {
     let connections = Connections::start(3, RULES).await;
     let server = &connections.agency.server;
     let olga = Browser::new(server);

@@ -114,7 +114,7 @@ async fn clients_register_all_their_redirects() {
 }
 
 #[tokio::test]
-async fn what_is_no_registration_is_refused() {
+async fn wrong_registrations_are_refused() {
     let server = start(&[]).await;
     let long = format!("https://client.example/{}", "a".repeat(16 << 10));
     let many: Vec<String> = (0..11)
@@ -225,7 +225,7 @@ async fn as_many_clients_register_as_may_be() {
 }
 
 #[tokio::test]
-async fn where_nobody_registers_nothing_says_so() {
+async fn without_registration_the_path_and_the_metadata_offer_none() {
     for register_by in ["documents", "static"] {
         let server = start(&[("HIGHLEVEL_MCP_OAUTH_REGISTER", register_by)]).await;
         let reply = register(&server, &json!({"redirect_uris": ["https://a.example/cb"]})).await;

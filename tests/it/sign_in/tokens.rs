@@ -227,7 +227,7 @@ async fn a_client_shows_who_it_is_by_header_or_form() {
 }
 
 #[tokio::test]
-async fn what_is_no_form_is_refused() {
+async fn requests_that_are_not_forms_are_refused() {
     let server = start(&[]).await;
     let (id, _) = register(&server, "none").await;
     let long = format!(

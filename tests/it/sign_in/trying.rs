@@ -164,7 +164,7 @@ async fn a_read_is_found_filled_in_and_sent_as_its_person() {
 }
 
 #[tokio::test]
-async fn what_is_filled_in_wrongly_comes_back_to_the_form() {
+async fn wrong_values_come_back_to_the_form() {
     let office = Office::open(UNCONFIRMED).await;
     let olga = office.operator().await;
     let rows: [(&str, &[(&str, &str)], &str); 6] = [
@@ -390,7 +390,7 @@ async fn the_rules_of_a_person_hold_whatever_is_chosen_on_the_page() {
 }
 
 #[tokio::test]
-async fn what_a_person_must_approve_is_done_when_somebody_did() {
+async fn a_try_that_needs_an_approval_runs_after_it() {
     let office = Office::open(UNCONFIRMED).await;
     let olga = office.operator().await;
     let fields = [

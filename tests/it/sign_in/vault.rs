@@ -265,7 +265,7 @@ async fn check_row(row: Row) {
 }
 
 #[tokio::test]
-async fn what_highlevel_answers_says_what_a_token_is() {
+async fn the_answers_of_highlevel_tell_the_kind_of_a_token() {
     join_all(rows().into_iter().map(check_row)).await;
 }
 
@@ -346,7 +346,7 @@ async fn the_sixth_bad_token_of_an_address_is_not_tried() {
 }
 
 #[test]
-fn what_is_wrong_is_told_in_the_brands_words_and_without_the_token() {
+fn problems_use_the_brands_name_and_never_show_the_token() {
     let problems = [
         TokenProblem::Form,
         TokenProblem::Location,

@@ -62,7 +62,7 @@ async fn with_company() -> (MarketplaceFixture, usize) {
 }
 
 #[tokio::test]
-async fn what_is_not_highlevels_changes_nothing() {
+async fn webhooks_without_highlevels_signature_change_nothing() {
     let (world, count) = with_company().await;
     let uninstall = |more: Value| {
         let mut order = json!({"type": "UNINSTALL", "locationId": SUMMIT});

@@ -82,7 +82,7 @@ async fn a_preview_says_how_it_is_confirmed_and_another_process_confirms_it() {
 }
 
 #[tokio::test]
-async fn what_waits_for_a_person_says_how_it_is_approved() {
+async fn a_waiting_call_names_the_command_that_approves_it() {
     let machine = Machine::new(200, CONTACT).await;
     let rules = machine.state.path().join("rules.toml");
     std::fs::write(&rules, "[server]\nconfirm = { destructive = \"human\" }\n").expect("written");

@@ -131,7 +131,7 @@ async fn a_dry_run_needs_no_account_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_arguments_leads_on() {
+async fn wrong_arguments_give_a_hint() {
     let machine = Machine::new(200, "{}").await;
     let wrong = machine
         .run(&["call", "contacts_get-contacts", "limt=5"])

@@ -50,7 +50,7 @@ async fn calls_go_on_by_equal_parts_while_it_is_dead_and_together_when_it_is_bac
 /// After a loss of data, HighLevel's next answers give it the counts again. Until then each instance's own window
 /// holds.
 #[tokio::test]
-async fn what_it_forgets_is_learned_again() {
+async fn figures_that_the_valkey_lost_are_learned_again() {
     let Some(valkey) = TestService::start(ServiceKind::Valkey) else {
         return;
     };

@@ -19,7 +19,7 @@ async fn three_instances_never_send_more_than_the_window_takes() {
 /// If only one instance sends, it gets more than its share. If a busy machine answers late, it gets that a moment
 /// later.
 #[tokio::test]
-async fn what_the_others_leave_is_for_whoever_calls() {
+async fn an_instance_may_use_all_that_the_others_leave() {
     let Some(valkey) = TestService::start(ServiceKind::Valkey) else {
         return;
     };

@@ -110,7 +110,7 @@ fn a_good_request_is_read() {
 }
 
 #[test]
-fn what_is_wrong_goes_back_to_the_client() {
+fn errors_go_back_to_the_client() {
     fn check(changes: &[(&str, &str)], error: &str, part: &str) {
         let problem = request(changes).expect_err(error);
         assert_eq!(problem.error, error, "{changes:?}");

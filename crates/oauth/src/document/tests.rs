@@ -186,7 +186,7 @@ fn published_documents_are_understood() {
 }
 
 #[test]
-fn what_a_document_may_not_say() {
+fn wrong_documents_are_refused() {
     fn check(changes: Value, expected: DocumentProblem) {
         let mut document =
             json!({"client_id": URL, "redirect_uris": ["https://client.example/cb"]});

@@ -229,7 +229,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn what_is_taken_is_what_was_named_up_to_a_port_of_this_computer(
+    fn a_redirect_must_be_registered_except_for_a_port_of_this_computer(
         known in address(),
         asked in address(),
         port in any::<u16>(),
@@ -244,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_taken_goes_where_a_browser_goes(text in address()) {
+    fn accepted_redirects_lead_browsers_to_the_same_place(text in address()) {
         let Ok(redirect) = RedirectUri::parse(&text) else { return Ok(()) };
         let url = Url::parse(&text).expect("an address");
         let host = url.host_str().unwrap_or_default().to_owned();

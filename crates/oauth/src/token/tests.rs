@@ -98,7 +98,7 @@ fn clients_show_who_they_are() {
 }
 
 #[test]
-fn what_is_redeemed_is_read() {
+fn valid_token_requests_are_read() {
     let read = |body: &str| TokenRequest::parse(Some(FORM), None, body.as_bytes());
     let code = read(&format!(
         "{CODE}&client_id=c1&redirect_uri=http%3A%2F%2Flocalhost%3A4000%2Fcb&resource=https%3A%2F%2Fmcp.example.com%2Fmcp"
@@ -151,7 +151,7 @@ fn what_is_redeemed_is_read() {
 }
 
 #[test]
-fn what_is_wrong_is_said() {
+fn wrong_token_requests_get_their_error() {
     fn check(
         content_type: Option<&str>,
         authorization: Option<&str>,
@@ -299,7 +299,7 @@ fn secrets_are_not_shown() {
 
 proptest! {
     #[test]
-    fn what_basic_encodes_is_decoded(id in ".{1,40}", secret in ".{0,40}") {
+    fn basic_credentials_are_decoded(id in ".{1,40}", secret in ".{0,40}") {
         let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let header = header(&format!("{}:{}", encode(&id), encode(&secret)));
         let request = TokenRequest::parse(Some(FORM), Some(&header), CODE.as_bytes()).expect("a request");

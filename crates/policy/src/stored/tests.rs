@@ -42,7 +42,7 @@ fn each_problem_stands_at_its_line() {
 }
 
 #[test]
-fn what_an_assistant_gives_itself_is_no_confirmation_here() {
+fn stored_sections_accept_no_confirmation_that_an_assistant_gives_itself() {
     for text in [
         "confirm = { send = \"token\" }",
         "confirm = { send = \"elicit or token\" }",

@@ -138,7 +138,7 @@ fn one_process_renews_at_a_time() {
 }
 
 #[on_both]
-fn what_becomes_of_a_renewal_says_whether_another_asks() {
+fn the_result_of_a_renewal_decides_whether_another_process_asks() {
     let folder = folder();
     let tokens = installed(&folder);
     let renewal = begin(&tokens).expect("free");
@@ -177,7 +177,7 @@ fn the_lease_of_a_dead_process_ends() {
 }
 
 #[on_both]
-fn who_lives_keeps_the_lease_and_a_clock_that_was_ahead_does_not() {
+fn a_live_process_keeps_the_lease_and_a_clock_that_was_ahead_does_not() {
     let folder = folder();
     let (slow, other) = (installed(&folder), process(&folder));
     let renewal = begin(&slow).expect("free");
@@ -199,7 +199,7 @@ fn who_lives_keeps_the_lease_and_a_clock_that_was_ahead_does_not() {
 }
 
 #[on_both]
-fn who_lost_the_lease_puts_nothing_over_a_newer_pair() {
+fn a_process_without_the_lease_does_not_replace_a_newer_pair() {
     let folder = folder();
     let (slow, other) = (installed(&folder), process(&folder));
     let late = || {
@@ -266,7 +266,7 @@ fn no_file_holds_a_token_in_clear() {
 }
 
 #[on_sqlite("a store in memory")]
-fn what_would_be_gone_with_the_process_is_not_renewed() {
+fn tokens_are_not_renewed_without_a_store_that_outlives_the_process() {
     let store = for_tests::store();
     let tokens = AgencyTokens::new(&store, COMPANY);
     let taken = tokens.import(import("first", &["first"], false)).wait();
@@ -330,7 +330,7 @@ fn a_pair_that_the_store_could_not_take_is_there_when_it_is_opened_again() {
 }
 
 #[on_both]
-fn what_is_kept_in_a_file_stands_for_one_pair_of_one_company() {
+fn a_file_holds_one_pair_of_one_company() {
     let folder = folder();
     let tokens = installed(&folder);
     assert_eq!(spilled_text(&tokens), None);

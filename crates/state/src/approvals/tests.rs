@@ -255,7 +255,7 @@ fn old_approvals_go_when_another_is_asked_for() {
 
 /// A client that timed out repeats its request while its call runs: that is not a second question.
 #[on_both]
-fn what_runs_is_not_asked_for_again_while_its_process_lives() {
+fn a_running_call_is_not_asked_for_again_while_its_process_lives() {
     let (folder, approvals) = opened();
     let handle = request(&approvals, "d", "w", HOUR).handle;
     approvals
@@ -289,7 +289,7 @@ fn a_clock_that_is_put_back_revives_nothing_that_was_seen_to_expire() {
 }
 
 #[on_both]
-fn what_did_nothing_may_be_claimed_once_more() {
+fn a_call_that_did_nothing_may_be_claimed_once_more() {
     let (_folder, approvals) = opened();
     for_tests::on_one_thread(async {
         let ask = || approvals.request(new("d", "w", HOUR));

@@ -269,7 +269,7 @@ fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
 
 /// As if the process ended right after there was room again.
 #[on_both]
-fn what_is_owed_is_written_at_the_end_of_the_process() {
+fn owed_lines_are_written_at_the_end_of_the_process() {
     let (folder, audit) = audit(false);
     let arguments = Map::new();
     let open = for_tests::on_one_thread(begin(&audit, &entry("a", &arguments))).expect("begun");

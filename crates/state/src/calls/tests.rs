@@ -322,7 +322,7 @@ fn time_ends_what_is_known() {
 
 /// A sweep deletes only what is over.
 #[on_both]
-fn what_is_over_is_forgotten_and_nothing_else() {
+fn only_expired_rows_are_removed() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     end(opened(&store, under(key(1))), made(Some("a")));
@@ -429,7 +429,7 @@ fn answers_of_one_principal_have_so_much_room() {
 
 /// The writing thread counts them now and then.
 #[on_both]
-fn where_all_keys_are_used_up_marks_of_confirm_tokens_are_not() {
+fn confirm_tokens_work_when_all_idempotency_keys_are_used_up() {
     let store = for_tests::store();
     end(opened(&store, under(key(1))), made(Some("a")));
     let ring = store.ring();

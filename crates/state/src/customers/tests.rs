@@ -199,7 +199,7 @@ fn a_new_key_of_the_builder_takes_over() {
 }
 
 #[on_both]
-fn what_was_connected_ends_with_its_link() {
+fn a_connection_ends_with_its_link() {
     let opened = opened();
     let (first, key) = opened.connected("cus-1", "L1");
     let (second, second_key) = opened.connected("cus-2", "L2");
@@ -242,7 +242,7 @@ fn a_location_of_two_links_stays_until_both_end() {
 }
 
 #[on_both]
-fn what_a_link_that_is_over_brought_is_forgotten_but_not_anothers() {
+fn an_ended_link_removes_only_its_own_location() {
     let opened = opened();
     let (_, text) = opened.make("cus-1");
     let location = opened.put("L1", "pit-1").id;
@@ -301,7 +301,7 @@ fn keys_end_with_their_location_and_do_not_come_back_with_it() {
 }
 
 #[on_both]
-fn what_makes_no_sense_is_not_made() {
+fn senseless_links_are_refused() {
     fn check(change: impl Fn(&mut NewConnectLink), part: &str) {
         let opened = opened();
         let mut link = new("cus-7");

@@ -48,7 +48,7 @@ fn every_process_reads_the_newest_first() {
 }
 
 #[test]
-fn what_is_written_has_a_length() {
+fn event_texts_have_a_largest_length() {
     for (detail, length) in [
         ("a".repeat(500), 500),
         ("a".repeat(501), 503),

@@ -98,7 +98,7 @@ fn flows_are_bounded_and_swept() {
 }
 
 #[on_both]
-fn what_was_asked_for_is_sealed_in_its_row() {
+fn the_request_is_sealed_in_its_row() {
     let folder = folder();
     let store = open(&folder);
     let flows = Flows::new(&store);

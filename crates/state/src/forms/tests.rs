@@ -38,7 +38,7 @@ fn a_form_opens_in_its_browser_in_every_process_until_it_expires() {
 }
 
 #[on_both]
-fn what_was_changed_or_sealed_elsewhere_does_not_open() {
+fn changed_and_foreign_forms_do_not_open() {
     let store = for_tests::store();
     let forms = SealedForms::new(&store).expect("a key");
     let sealed = forms.seal(TEXT, b"browser", HOUR).expect("sealed");

@@ -80,7 +80,7 @@ fn a_key_is_known_by_its_whole_text_until_its_end() {
 }
 
 #[on_both]
-fn what_makes_no_sense_is_not_made() {
+fn senseless_keys_are_refused() {
     let (_folder, keys) = opened();
     let (record, _) = create(&keys, "taken");
     let past = Some(now() - 1.second());
@@ -156,7 +156,7 @@ fn a_change_is_seen_by_a_process_that_reads_without_a_pause() {
 }
 
 #[on_both]
-fn what_this_process_changed_it_knows_at_once() {
+fn own_changes_apply_at_once() {
     let (_folder, keys) = opened();
     let again = keys.clone();
     for number in 0..50 {

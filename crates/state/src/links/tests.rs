@@ -235,7 +235,7 @@ fn the_first_operators_link_is_good_until_there_is_one() {
 
 /// A wrong name leaves the link unchanged.
 #[on_both]
-fn who_gives_a_wrong_name_may_try_again() {
+fn a_wrong_name_does_not_use_up_the_link() {
     let doors = opened();
     let (_, text) = doors.make(Offer::Invite(invitation("Anna")), 1);
     let joined = doors.links.join(&text, Some("a\u{202e}b".to_owned()));
@@ -245,7 +245,7 @@ fn who_gives_a_wrong_name_may_try_again() {
 }
 
 #[on_both]
-fn what_makes_no_sense_is_not_made() {
+fn senseless_links_are_refused() {
     let doors = opened();
     let invite = || Offer::Invite(invitation("Anna"));
     let of_nothing = Offer::Invite(Invitation {

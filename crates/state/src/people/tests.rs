@@ -62,7 +62,7 @@ fn a_person_is_known_to_every_process_until_the_end() {
 }
 
 #[test]
-fn who_reaches_what_and_who_approves_it() {
+fn reach_and_approval_rights_of_each_person() {
     let named = |may_approve| {
         let alias = "acme".to_owned();
         let mut person = new("a", PersonRole::Member);
@@ -183,7 +183,7 @@ fn nobody_but_the_command_line_ends_the_last_operator() {
 }
 
 #[on_both]
-fn who_may_approve_changes_for_every_process() {
+fn approval_rights_change_for_every_process() {
     let (folder, store, people) = opened();
     let elsewhere = People::new(&for_tests::open(&folder));
     let mut anna = new("Anna", PersonRole::Member);
@@ -305,7 +305,7 @@ fn people_who_cannot_be_read_are_nobody_until_they_can() {
 }
 
 #[on_both]
-fn who_was_ended_long_ago_is_forgotten() {
+fn people_whose_access_ended_long_ago_are_removed() {
     let (folder, store, people) = opened();
     let [old, recent] = ["old", "recent"].map(|name| {
         let mut person = new(name, PersonRole::Member);

@@ -76,7 +76,7 @@ fn a_section_is_written_removed_and_restored() {
 }
 
 #[on_both]
-fn who_did_not_see_the_last_version_writes_none() {
+fn a_writer_who_did_not_see_the_last_version_is_refused() {
     let sections = RuleSections::new(&for_tests::store());
     assert_eq!(put(&sections, "desk", Some("a"), None), Ok(1));
     for replaces in [None, Some(0), Some(2)] {

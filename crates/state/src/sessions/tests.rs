@@ -168,7 +168,7 @@ fn one_more_than_fifty_ends_the_oldest_of_that_person() {
 }
 
 #[on_both]
-fn what_is_over_is_forgotten_and_no_text_is_in_a_row() {
+fn expired_sessions_are_removed_and_no_secret_is_in_a_row() {
     let (folder, sessions, people) = opened();
     let anna = make(&people, "Anna");
     let gone = begin(&sessions, &anna, now() - 12.hours());

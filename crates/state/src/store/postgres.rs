@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_transaction_is_told_is_what_is_written_here() {
+    fn the_statement_timeout_is_the_longest_wait_for_a_lock() {
         for begin in [BEGIN, BEGIN_TO_READ] {
             assert!(begin.contains(&format!("statement_timeout = {LONGEST_LOCK_MS}")));
         }

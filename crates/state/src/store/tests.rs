@@ -339,7 +339,7 @@ fn tables_of_a_later_version_are_used_where_they_may_be() {
 }
 
 #[on_sqlite("a broken file")]
-fn what_is_no_database_is_not_written_over() {
+fn a_file_that_is_not_a_database_is_not_overwritten() {
     for broken in ["no database ".repeat(10), "and a longer one ".repeat(1_000)] {
         let folder = for_tests::folder();
         fs::write(for_tests::file(&folder), &broken).expect("written");

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_is_not_taken_again() {
+    fn counts_are_taken_once() {
         let mut tally = DayTally::default();
         for id in ["a", "a", "b"] {
             tally.count(1, &entry(id, "L1"));

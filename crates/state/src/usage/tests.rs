@@ -63,7 +63,7 @@ fn several_processes_add_up_and_the_end_of_each_writes_its_rest() {
 }
 
 #[on_sqlite("a file that cannot grow")]
-fn what_could_not_be_written_is_added_the_next_time() {
+fn counts_that_could_not_be_written_are_added_the_next_time() {
     let folder = folder();
     let store = open(&folder);
     let usage = Usage::new(&store, 400).expect("counted");
@@ -107,7 +107,7 @@ fn a_part_whose_end_nobody_heard_of_is_added_once() {
 }
 
 #[on_both]
-fn what_is_gone_with_the_process_is_not_counted() {
+fn without_a_store_that_outlives_the_process_nothing_is_counted() {
     let memory = Store::in_memory().expect("a store");
     assert!(Usage::new(&memory, 400).is_none());
     let folder = folder();

@@ -98,7 +98,7 @@ fn several_calls_are_one_message_that_leads_to_the_list() {
 }
 
 #[test]
-fn where_nobody_signs_in_a_command_stands_for_the_page() {
+fn without_sign_in_the_message_names_a_command_instead_of_a_page() {
     let message = ApprovalMessage::new(vec![call("Delete contact", "n8n")], 0, None);
     assert_eq!(message.plain_body()["calls"][0]["url"], Value::Null);
     let command = "Decide with: highlevel-mcp approvals approve apr_AAAAAAAAAAAAAAAAAAAA";

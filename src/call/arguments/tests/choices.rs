@@ -101,7 +101,7 @@ fn a_window_of_events_is_of_somebody() {
 
 /// The check enforces what the texts say of exclusive arguments.
 #[test]
-fn what_texts_call_exclusive_is() {
+fn arguments_that_the_texts_call_exclusive_are_checked() {
     let mut held = 0;
     for tool in TOOLS.iter().flat_map(Tool::variants) {
         let shown: Map<String, Value> = serde_json::from_str(tool.advertised_schema).expect("JSON");

@@ -117,7 +117,7 @@ fn a_null_that_may_be_meant_to_empty_is_told_of() {
 }
 
 #[test]
-fn what_clear_names_is_emptied() {
+fn the_fields_in_clear_are_emptied() {
     updates(json!({"clear": ["email"]}), json!({"email": null}));
     updates(
         json!({"clear": "[\"email\", \"lastName\", \"email\"]", "city": "Rome"}),

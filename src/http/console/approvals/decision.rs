@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_presses_twice_is_not_told_of_being_late() {
+    fn a_repeated_decision_is_not_reported_as_late() {
         use ApprovalState::{Approved, Denied, Done, Expired, Running};
         for state in [Approved, Denied, Done, Expired, Running] {
             let is_yes = matches!(state, Approved | Done | Running);

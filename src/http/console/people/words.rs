@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_person_may_do_is_described_in_words() {
+    fn the_rights_of_a_person_are_described_in_words() {
         fn check(change: impl FnOnce(&mut PersonTerms), expected: &str) {
             let aliases = ["acme", "globex"].map(str::to_owned);
             let mut terms = PersonTerms {

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_tries_much_has_a_few_at_once_and_the_latest_kept() {
+    fn tries_are_limited_at_once_and_only_the_latest_are_kept() {
         let tries = ToolTries::default();
         for number in 0..MOST_UNDER_WAY {
             assert!(tries.begin("a", &call(&number.to_string())).is_ok());

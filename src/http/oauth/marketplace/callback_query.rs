@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_back_twice_is_refused() {
+    fn repeated_parameters_are_refused() {
         let read = |query: &str| {
             let callback = CallbackQuery::parse(query).ok()?;
             let text = |one: Option<SecretString>| one.map(|one| one.expose_secret().to_owned());

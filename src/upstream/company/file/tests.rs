@@ -125,7 +125,7 @@ fn while_an_older_version_renews_nothing_is_taken_over() {
 }
 
 #[test]
-fn what_cannot_be_read_beside_the_pair_is_named() {
+fn unreadable_files_beside_the_pair_are_named() {
     for ending in ["new", "lock"] {
         let (folder, file) = folder(None);
         let path = beside(file.path(), ending);

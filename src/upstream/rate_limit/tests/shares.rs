@@ -57,7 +57,7 @@ async fn the_part_follows_the_number_of_instances_at_once() {
 }
 
 #[test]
-fn what_highlevel_says_is_left_is_for_all() {
+fn the_remaining_calls_in_a_header_are_shared_by_all_instances() {
     let rate = Rate {
         calls: 100,
         interval: INTERVAL,

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use super::Office;
 
 #[tokio::test]
-async fn who_is_invited_joins_and_is_listed_until_the_end() {
+async fn an_invited_person_joins_and_is_listed_until_the_end() {
     let office = Office::new();
     let invite = [
         "invite",
@@ -117,7 +117,7 @@ async fn an_invitation_gives_what_its_options_say() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_with_a_sentence() {
+async fn impossible_requests_are_refused_with_a_sentence() {
     let office = Office::new();
     office.run(&["invite", "Anna", "--operator"], 0).await;
     let rows = [

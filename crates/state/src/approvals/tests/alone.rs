@@ -42,7 +42,7 @@ fn is_any(approvals: &Approvals) -> bool {
 }
 
 #[on_both]
-fn what_is_approved_is_taken_once_with_its_request() {
+fn an_approved_call_is_taken_once_with_its_request() {
     let (folder, approvals) = opened();
     let others = opened_in(&folder);
     // Requests that are not stored, or not approved.
@@ -104,7 +104,7 @@ fn many_that_are_approved_are_all_taken_each_once() {
 
 /// By its client, or by the server: by whichever comes first.
 #[on_both]
-fn what_a_client_has_claimed_is_not_taken() {
+fn a_call_that_its_client_claimed_is_not_taken() {
     let (_folder, approvals) = opened();
     let handle = approved(&approvals, with_request("d", REQUEST)).handle;
     assert_eq!(claimed(&approvals, &handle, "d"), Ok(Claim::Run));

@@ -44,7 +44,7 @@ fn a_client_cannot_bury_a_person_in_questions() {
 }
 
 #[on_both]
-fn what_nobody_waits_for_makes_room() {
+fn decided_approvals_make_room_and_running_ones_stay() {
     let (folder, approvals) = opened();
     let first = request(&approvals, "first", "w", HOUR).handle;
     let running = all(&["state = 'running'", &ago("created_at", 3)]);
@@ -61,7 +61,7 @@ fn what_nobody_waits_for_makes_room() {
 
 /// A repeat of a finished call gets its result, whatever others request.
 #[on_both]
-fn what_was_done_is_pushed_out_by_nobody() {
+fn done_approvals_are_never_pushed_out() {
     let (folder, approvals) = opened();
     let first = request(&approvals, "first", "w", HOUR).handle;
     change(&folder, &first, "state = 'done'");

@@ -55,7 +55,7 @@ fn parts_follow_on_each_other_and_each_call_has_its_end() {
 }
 
 #[on_both]
-fn what_is_asked_for_narrows_every_part() {
+fn conditions_apply_to_every_part() {
     let (_folder, audit) = audit(false);
     many(&audit, 40);
     let query = |change: &dyn Fn(&mut AuditQuery)| {
@@ -119,7 +119,7 @@ fn what_is_asked_for_narrows_every_part() {
 }
 
 #[on_both]
-fn who_does_not_run_the_server_sees_own_calls_and_locations() {
+fn members_see_only_their_own_calls_and_locations() {
     let (_folder, audit) = audit(false);
     let of_ada = arguments(json!({}));
     let grant = GrantEntry {

@@ -113,7 +113,7 @@ fn a_call_that_is_known_takes_no_place() {
 }
 
 #[on_both]
-fn what_did_nothing_gives_its_places_back() {
+fn calls_that_did_nothing_give_their_places_back() {
     let store = for_tests::store();
     let start = || with(vec![place("a", HOUR, 1), place("b", 0, 1)]);
     for _ in 0..3 {

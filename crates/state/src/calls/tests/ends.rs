@@ -124,7 +124,7 @@ fn a_caller_that_leaves_at_any_moment_leaves_nothing_open() {
 
 /// Where the store is stuck, a call is refused, and its end is owed: whoever waits for it hears nothing before it is written.
 #[on_both]
-fn what_cannot_be_written_refuses_and_owes_ends() {
+fn a_store_that_cannot_be_written_refuses_calls_and_owes_ends() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let (first, second) = (opened(&store, whole(1)), opened(&store, whole(2)));
@@ -158,7 +158,7 @@ fn what_cannot_be_written_refuses_and_owes_ends() {
 
 /// Without a next call, too, and though nobody waits for it.
 #[on_both]
-fn what_is_owed_is_written_after_some_seconds() {
+fn owed_ends_are_written_after_some_seconds() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let open = opened(&store, whole(1));
@@ -172,7 +172,7 @@ fn what_is_owed_is_written_after_some_seconds() {
 
 /// Nobody is told that it was written where it could not be.
 #[on_both]
-fn what_is_owed_when_the_store_is_closed_is_said_not_to_be_written() {
+fn owed_ends_are_reported_as_not_written_when_the_store_closes() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let open = opened(&store, whole(1));
@@ -231,7 +231,7 @@ fn a_beginning_is_one_transaction_and_so_is_an_end() {
 
 /// Waiting ones share one transaction.
 #[on_sqlite("transactions are counted in SQLite's log")]
-fn what_waits_is_written_together() {
+fn waiting_ends_are_written_together() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let open: Vec<OpenCall> = (0..100).map(|id| opened(&store, whole(id))).collect();

@@ -224,7 +224,7 @@ fn a_revoked_key_ends_its_grants() {
 }
 
 #[on_both]
-fn what_is_over_is_forgotten() {
+fn ended_grants_are_removed() {
     let (folder, grants) = opened();
     let (unused, _) = allow(&grants, new_grant(GrantHolder::Key(key(&grants))));
     let [idle, old, good] = [(); 3].map(|()| {

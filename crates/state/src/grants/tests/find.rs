@@ -124,7 +124,7 @@ fn the_last_use_is_known_to_some_minutes() {
 }
 
 #[on_sqlite("the file is moved away")]
-fn where_grants_cannot_be_read_nobody_is_let_in_and_nothing_is_used_up() {
+fn unreadable_grants_let_nobody_in_and_use_nothing_up() {
     let (folder, grants) = opened();
     let tokens = connected(&grants);
     let (_, code) = allow(&grants, new_grant(GrantHolder::Key(key(&grants))));

@@ -38,7 +38,7 @@ fn rules_are_added_and_known_to_every_process() {
 }
 
 #[on_both]
-fn what_cannot_be_added_changes_nothing() {
+fn a_refused_narrowing_changes_nothing() {
     let (folder, grants) = opened();
     let tokens = connected(&grants);
     let narrow = |rules: &str| grants.narrow(&tokens.grant, rules, "per_ada").wait();

@@ -11,7 +11,7 @@ fn place() -> Option<(TestDatabase, TestPlace)> {
 }
 
 #[test]
-fn what_is_kept_is_read_again() {
+fn stored_rows_are_read_again() {
     let Some((_database, place)) = place() else {
         return;
     };

@@ -23,7 +23,7 @@ fn run(child: &mut Command) {
 }
 
 #[on_sqlite("a file that cannot grow")]
-fn what_a_full_database_does_not_take_is_owed() {
+fn ends_that_a_full_database_refuses_are_owed() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let open = begin_once(&store, 1).expect("begun");
@@ -175,9 +175,8 @@ fn a_folder_or_file_that_may_not_be_written_says_so() {
 
 /// However often it happens. The log of a child is that of all its threads.
 #[on_sqlite("the file is moved away")]
-fn what_goes_wrong_is_logged_once_and_so_is_its_end() {
-    const NAME: &str =
-        "store::tests::disk::what_goes_wrong_is_logged_once_and_so_is_its_end::sqlite";
+fn a_fault_and_its_end_are_logged_once_each() {
+    const NAME: &str = "store::tests::disk::a_fault_and_its_end_are_logged_once_each::sqlite";
     let Some((_, place)) = for_tests::role() else {
         let folder = for_tests::folder();
         run(&mut for_tests::child(NAME, "log", &folder));

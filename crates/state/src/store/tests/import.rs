@@ -193,7 +193,7 @@ fn check_taken(store: &Store) {
 }
 
 #[on_sqlite("files of an earlier version are taken over into a file")]
-fn what_an_earlier_version_kept_is_taken_over_once() {
+fn the_files_of_an_earlier_version_are_imported_once() {
     let folder = old_folder();
     let before = held(&folder);
     let store = open(&folder).expect("open");
@@ -237,7 +237,7 @@ fn what_an_earlier_version_kept_is_taken_over_once() {
 
 /// Lines of files are not written as new ones, and an answer stored in plain text is now sealed.
 #[on_sqlite("files of an earlier version are taken over into a file")]
-fn what_is_taken_over_is_written_nowhere_else() {
+fn imported_lines_are_not_written_to_the_audit_file_and_answers_are_sealed() {
     let folder = old_folder();
     let lines = folder.path().join("lines");
     let store = Store::open(&StoreOptions {
@@ -330,7 +330,7 @@ fn an_older_program_that_was_started_afterwards_is_noticed() {
 
 /// The rows are on the disk, but the files still have their old names.
 #[on_sqlite("files of an earlier version are taken over into a file")]
-fn what_a_process_that_died_did_not_rename_the_next_one_does() {
+fn the_next_process_renames_the_files_of_one_that_died() {
     let names = [
         KEYS,
         PAUSES,

@@ -174,7 +174,7 @@ fn change_for_ever(store: &Store) {
 }
 
 #[on_both]
-fn what_was_acknowledged_is_there_when_its_process_was_killed() {
+fn acknowledged_writes_survive_a_killed_process() {
     for after in [3, 40, 100] {
         let folder = for_tests::folder();
         let mut child = start(&folder, "change");

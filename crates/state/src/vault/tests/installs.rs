@@ -126,7 +126,7 @@ fn a_company_keeps_one_pair_and_its_locations_are_its_owners() {
 }
 
 #[on_both]
-fn what_an_owner_removed_or_connected_otherwise_stays_so() {
+fn locations_that_their_owner_removed_or_reconnected_stay_so() {
     let folder = folder();
     let vault = Vault::new(&open(&folder));
     let token = put(&vault, None, "acme", "pit-a");

@@ -92,7 +92,7 @@ fn a_request_is_read_field_by_field() {
 }
 
 #[test]
-fn what_stands_in_the_address_is_a_field_and_the_location_is_none() {
+fn values_in_the_address_are_fields_except_the_location() {
     let mut reader = FieldReader::new(tool("contacts_delete-contact"), &[], TimeZone::UTC);
     let call = json!({"method": "DELETE", "url": "/contacts/c%2F1", "body": null});
     let fields: Vec<String> = reader.item(&call).fields.iter().map(flat).collect();

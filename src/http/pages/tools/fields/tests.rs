@@ -55,7 +55,7 @@ fn every_tool_has_a_short_form_whose_fields_are_told_apart() {
 }
 
 #[test]
-fn what_is_filled_in_becomes_arguments_of_their_types() {
+fn form_values_become_arguments_of_their_types() {
     #[track_caller]
     fn check(name: &str, given: &[(&str, &str)], expected: &Value) {
         let mut fields = tool_fields(tool(name), "BrightCRM");
@@ -109,7 +109,7 @@ fn a_secret_is_taken_and_shown_to_nobody() {
 }
 
 #[test]
-fn what_is_wrong_stands_beside_its_field() {
+fn each_problem_stands_beside_its_field() {
     #[track_caller]
     fn check(name: &str, given: &[(&str, &str)], expected: &str) {
         let mut fields = tool_fields(tool(name), "BrightCRM");
@@ -140,7 +140,7 @@ fn what_is_wrong_stands_beside_its_field() {
 }
 
 #[test]
-fn what_the_server_finds_is_put_beside_the_field_it_is_about() {
+fn problems_that_the_server_finds_stand_beside_their_fields() {
     let mut fields = tool_fields(tool("contacts_get-contacts"), "BrightCRM");
     let sentence =
         "Nothing was sent: limit must be at most 100, it is 500; the call has no field x.";
