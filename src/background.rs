@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_ends_with_whoever_waits() {
+    async fn work_ends_with_its_waiter() {
         let (told, ended) = oneshot::channel::<()>();
         let background = Background::default();
         let waiting = background.run(async move {

@@ -110,7 +110,7 @@ mod tests {
     use crate::config::Flags;
 
     #[test]
-    fn without_the_feature_a_collector_says_what_to_do() {
+    fn without_the_feature_a_collector_is_refused_with_a_remedy() {
         let collector = ("HIGHLEVEL_MCP_TRACES_ENDPOINT", "http://127.0.0.1:4318");
         let variables = [(collector.0.into(), collector.1.into())];
         let config = Config::from_sources(&Flags::default(), variables).expect("settings");

@@ -46,7 +46,7 @@ fn drafts(described: &DescribedDocuments, document: &str, ids: &[&str], file: &s
 }
 
 #[test]
-fn a_table_says_what_the_document_tells_and_what_is_to_be_filled_in() {
+fn a_table_has_the_facts_of_the_document_and_open_todos() {
     let (_, described) = without_tables();
     let check = |document: &str, id: &str| {
         let text = drafts(&described, document, &[id], HEAD);
@@ -63,7 +63,7 @@ fn a_table_says_what_the_document_tells_and_what_is_to_be_filled_in() {
 }
 
 #[test]
-fn a_table_stands_behind_that_of_the_operation_before_it() {
+fn a_table_follows_the_table_of_the_previous_operation() {
     let (_, described) = without_tables();
     let table = |id: &str| format!("[{id}]\ntitle = \"T\"\n\n[{id}.arguments.a]\ntext = \"a\"\n");
     let check = |present: &[&str], new: &str, expected: &[&str]| {
@@ -105,7 +105,7 @@ fn a_table_stands_behind_that_of_the_operation_before_it() {
 }
 
 #[test]
-fn an_operation_that_has_its_table_is_told_what_is_missing() {
+fn an_operation_with_a_table_gets_a_list_of_what_is_missing() {
     let check = |tool: &str, told: &str| {
         let mut program = Command::new(env!("CARGO_BIN_EXE_codegen"));
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

@@ -297,7 +297,7 @@ fn a_review_that_contradicts_itself_fails_by_name() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn all_faults_are_reported_at_once() {
     let mut sources = sources();
     rewrite(&mut sources, "contacts", "[get-task]", "[get-task-gone]");
     let overlay = overlay_of_a_gone_target("docs#1");

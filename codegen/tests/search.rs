@@ -135,7 +135,7 @@ fn search_finds_what_people_ask_for() {
 }
 
 #[test]
-fn search_says_where_no_operation_does_it() {
+fn search_reports_requests_without_an_operation() {
     let sources = load(Path::new(&folder("../openapi"))).expect("sources");
     let generation = generate(&sources).expect("a generation");
     let lost = sources.lacking.problems(&generation.operations);

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_trial_is_an_operation_and_proves_what_it_is_for() {
+    fn every_trial_is_an_operation_and_proves_its_location() {
         for path in ACCEPTING.iter().chain(&PROVING) {
             assert!(catalog::get(path).is_some(), "{path} is not an operation");
         }

@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_called_by_what_it_has() {
+    fn a_record_is_named_by_its_own_fields() {
         #[track_caller]
         fn check(record: Value, name: Option<&str>) {
             assert_eq!(name_in(inner(&record)).as_deref(), name, "{record}");

@@ -318,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_read_is_an_operation_and_what_binds_proves() {
+    fn every_read_is_an_operation_and_those_that_bind_prove_the_location() {
         let mut binding = Vec::new();
         for (path, _) in READS {
             let tool = catalog::get(path).expect(path);

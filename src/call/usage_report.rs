@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_what_spreadsheets_read_and_nothing_that_they_run() {
+    fn spreadsheets_read_the_file_and_run_nothing_in_it() {
         let line = UsageLine {
             day: Some("2026-11-29".to_owned()),
             who: "key:a1".to_owned(),

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_counted_and_not_what_strings_hold() {
+    fn values_are_counted_and_brackets_in_strings_are_not() {
         fn check(item: &str, times: usize, expected: usize) {
             let list = format!("[{}]", vec![item; times].join(","));
             assert_eq!(is_too_much(list.as_bytes()), expected > MOST_VALUES);

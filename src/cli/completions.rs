@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_says_where_settings_and_store_are() {
+    fn the_command_line_decides_settings_and_store() {
         fn check(line: &str, config: Option<&str>, state: Option<&str>) {
             let line: Vec<String> = line.split(' ').map(str::to_owned).collect();
             let flags = flags_of(&line);

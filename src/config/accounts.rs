@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_the_feature_an_entry_of_the_keyring_says_what_to_do() {
+    fn without_the_feature_a_keyring_entry_is_refused_with_a_remedy() {
         let entry = SecretSource::Keyring("acme".to_owned());
         let read = entry.read(&Variables::default()).map(|_| ());
         for refused in [read, entry.keep(&SecretString::from("pit-x"))] {

@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_refused_with_what_they_have_to_be() {
+    fn wrong_addresses_are_refused_with_the_right_form() {
         for (url, header_host, part) in [
             ("https://mcp.example.com", "", None),
             ("https://mcp.example.com", "keys.example.com", None),

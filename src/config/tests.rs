@@ -199,7 +199,7 @@ fn metrics_that_could_listen_nowhere_are_refused() {
 
 /// The author of a folder must not send this user's token to an address of their choice.
 #[test]
-fn a_file_that_nobody_named_does_not_say_where_tokens_go() {
+fn a_found_file_may_not_set_the_address_for_tokens() {
     fn check(is_of_folder: bool, address: &str, is_taken: bool) {
         let (kept, flags) = file(&format!("[upstream]\nbase_url = \"{address}\"\n"));
         let path = kept.path().to_owned();

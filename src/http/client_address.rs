@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_hop_that_is_no_proxy_is_the_client() {
+    fn the_last_hop_that_is_not_a_proxy_is_the_client() {
         fn from(value: &str, expected: Option<&str>) {
             check(BEHIND, "10.1.2.3", &[("x-forwarded-for", value)], expected);
         }

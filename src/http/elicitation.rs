@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_question_that_nobody_answers_is_taken_back_after_two_minutes() {
+    async fn an_unanswered_question_is_withdrawn_after_two_minutes() {
         let store = Store::in_memory().expect("a store");
         let (frames, mut asked) = mpsc::channel(2);
         let question = PersonQuestion {

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn instructions_name_only_what_the_endpoint_has() {
+    fn instructions_name_only_tools_of_the_endpoint() {
         for endpoint in endpoints() {
             for is_simulated in [true, false] {
                 let text = instructions(&endpoint, is_simulated);
@@ -142,7 +142,7 @@ mod tests {
 
     /// If a list is not complete, the instructions name every tool that leads to the rest.
     #[test]
-    fn tools_that_stand_for_many_are_told() {
+    fn instructions_explain_the_tools_that_call_many_operations() {
         for endpoint in endpoints() {
             let text = instructions(&endpoint, false);
             for listing in endpoint.list() {

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn titles_stand_for_whole_names_alone() {
+    fn titles_replace_only_whole_names() {
         #[track_caller]
         fn check(text: &str, expected: &str) {
             let stranger = Toolset::find("contacts_get-contact").expect("a tool");

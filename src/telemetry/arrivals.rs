@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_arrival_of_those_who_count_is_told() {
+    fn the_last_arrival_of_the_selected_callers_is_found() {
         let arrivals = Arrivals::default();
         let note = |who: &str, client, tool, second| {
             arrivals.note_at(who.to_owned(), client, tool, time(second));

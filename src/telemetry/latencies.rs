@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_is_told_within_a_quarter() {
+    fn percentiles_are_exact_to_a_quarter() {
         for millis in [1_u64, 2, 3, 5, 7, 10, 40, 123, 999, 5_000, 30_000, 60_000] {
             let took = Duration::from_millis(millis);
             let mut latencies = Latencies::default();

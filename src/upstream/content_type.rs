@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_media_type_says_what_is_in_an_answer() {
+    fn the_media_type_decides_how_an_answer_is_read() {
         fn check(header: &str, documented: Option<&str>, named: &str, kind: ContentKind) {
             let found = media_type(Some(header), documented);
             assert_eq!(found, named, "{header}");

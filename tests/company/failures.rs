@@ -185,7 +185,7 @@ async fn a_silent_highlevel_is_given_ten_seconds() {
 }
 
 #[tokio::test]
-async fn nothing_is_open_where_nothing_was_sent() {
+async fn nothing_stays_open_if_nothing_was_sent() {
     let fixture = Fixture::ending_in(-5).await;
     let company = company_at("http://127.0.0.1:9", &fixture.path());
     let failure = token_text(company.token().await).expect_err("nobody there");

@@ -63,7 +63,7 @@ async fn check(change: Change, token: &str, renewals: usize, name: &str) {
 }
 
 #[tokio::test]
-async fn a_pair_is_taken_over_where_it_is_new() {
+async fn only_a_new_pair_is_imported() {
     let later = || json!({"expires_at": now() + 10_000});
     let second = "company.2.access";
     let wrong = |members: Value| Installed(with(later(), &members));
@@ -128,7 +128,7 @@ async fn an_older_version_is_not_disturbed_while_it_renews() {
 }
 
 #[tokio::test]
-async fn a_running_server_takes_a_new_install_over_where_the_old_one_is_dead() {
+async fn a_running_server_imports_a_new_install_when_the_old_one_is_dead() {
     let fixture = Fixture::ending_in(-5).await;
     let dead = r#"{"error": "invalid_grant"}"#;
     fixture

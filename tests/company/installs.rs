@@ -62,7 +62,7 @@ impl InstallFixture {
 }
 
 #[tokio::test]
-async fn a_locations_pair_is_renewed_as_what_it_is() {
+async fn a_locations_pair_is_renewed_as_a_locations() {
     let installed = InstallFixture::start().await;
     let pair_file = installed.folder.path().join("pair.json");
     let install = install_at(installed.highlevel.url(), &pair_file, &installed.credential);
@@ -84,7 +84,7 @@ async fn a_locations_pair_is_renewed_as_what_it_is() {
 }
 
 #[tokio::test]
-async fn people_are_told_of_a_pair_that_is_lost_and_of_one_that_works_again() {
+async fn the_status_shows_a_lost_pair_and_one_that_works_again() {
     let installed = InstallFixture::start().await;
     let url = installed.highlevel.url().to_owned();
     let installs = installs(&url, &installed.vault);
@@ -177,7 +177,7 @@ async fn exchange(members: Value) -> (Result<(String, Option<String>, usize), St
 }
 
 #[tokio::test]
-async fn a_code_is_exchanged_for_what_the_app_was_installed_for() {
+async fn a_code_is_exchanged_for_the_installs_location_or_company() {
     let user = || Some("user-0".to_owned());
     let of_location = format!("location {ALONE}");
     let of_company = format!("company {COMPANY}");
@@ -261,7 +261,7 @@ async fn a_companys_tokens_for_one_location_are_exchanged_for_its_own() {
 }
 
 #[tokio::test]
-async fn a_refused_code_is_told_without_it() {
+async fn a_refused_code_is_not_in_the_message() {
     let body = json!({"error": "UnAuthorized!", "error_description": "Authorization code not found: the-code"});
     let highlevel = Recording::start(move |_| answer(401, body.to_string())).await;
     let folder = tempfile::tempdir().expect("a folder");

@@ -61,7 +61,7 @@ async fn a_location_token_is_minted_once_and_kept_in_memory_only() {
 }
 
 #[tokio::test]
-async fn the_companys_token_is_renewed_first_where_it_must_be() {
+async fn an_expired_token_of_the_company_is_renewed_first() {
     let fixture = Fixture::ending_in(-5).await;
     assert_eq!(
         token(&fixture, LOCATIONS[0]).await.as_deref(),
@@ -102,7 +102,7 @@ async fn the_companys_token_is_renewed_first_where_it_must_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_ask_together_get_one_token() {
+async fn simultaneous_requests_get_one_token() {
     let fixture = Fixture::ending_in(-5).await;
     fixture.highlevel.delay(Duration::from_millis(50));
     let asking: Vec<_> = (0..200)
@@ -152,7 +152,7 @@ async fn check(
 }
 
 #[tokio::test]
-async fn refusals_name_the_location_and_what_to_do() {
+async fn refusals_name_the_location_and_the_remedy() {
     let say = |status, what: &str| {
         let body = json!({"statusCode": status, "message": what, "echo": "company.1.access"});
         Some(Script::Say(status, &[], body.to_string()))

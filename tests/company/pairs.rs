@@ -171,7 +171,7 @@ async fn a_missing_file_may_be_written_later() {
 }
 
 #[tokio::test]
-async fn a_renewed_pair_keeps_what_else_came_with_it_and_the_file_stays_as_it_is() {
+async fn a_renewed_pair_keeps_its_other_fields_and_the_file_is_unchanged() {
     let members = json!({"note": {"by": "hand"}, "planId": "p", "expires_at": 5, "scope": "old"});
     let fixture = Fixture::with(&members).await;
     fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o444)).expect("a mode");

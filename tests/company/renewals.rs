@@ -57,7 +57,7 @@ async fn failed_renewals_are_five_seconds_apart() {
 }
 
 #[tokio::test]
-async fn a_longer_pause_is_kept_where_highlevel_asks_for_one() {
+async fn a_longer_pause_that_highlevel_asks_for_is_kept() {
     let rows: [(&'static [(&str, &str)], u64); 3] = [
         (&[("retry-after", "1")], 5),
         (&[("retry-after", "20")], 20),
@@ -141,7 +141,7 @@ async fn a_refused_token_is_not_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_ask_together_renew_once() {
+async fn simultaneous_requests_renew_once() {
     let fixture = Fixture::ending_in(-5).await;
     fixture.highlevel.delay(Duration::from_millis(100));
     let other = fixture.another();
@@ -181,7 +181,7 @@ async fn a_caller_that_leaves_does_not_stop_a_renewal() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_is_fetched_again_though_nobody_asks() {
+async fn a_lost_answer_is_fetched_again_without_a_caller() {
     let fixture = Fixture::ending_in(200).await;
     fixture.highlevel.next(Script::Garble(502, "<html>"));
     assert_eq!(fixture.token().await.as_deref(), Ok(fixture.first()));

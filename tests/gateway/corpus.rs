@@ -109,7 +109,7 @@ fn a_redirect_is_one_that_was_named() {
 }
 
 #[test]
-fn clients_are_what_they_say() {
+fn invariants_of_client_inputs() {
     check("clients", sign_in::clients);
 }
 

@@ -313,7 +313,7 @@ async fn a_stale_connection_costs_no_call() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_ends_the_call_before_the_token_leaves() {
+async fn an_untrusted_certificate_ends_the_call_before_the_token_is_sent() {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let _ = rustls::crypto::ring::default_provider().install_default();
     let private =

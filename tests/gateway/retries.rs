@@ -59,7 +59,7 @@ async fn check(name: &str, first: Vec<Step>, repeated: Repeated) {
 }
 
 #[tokio::test]
-async fn reads_are_repeated_and_writes_only_where_nothing_happened() {
+async fn reads_are_repeated_and_writes_only_if_nothing_happened() {
     use Repeated::{Everything, Nothing, Reads};
     let answer = |status: &str, headers: &str| vec![whole(status, headers, "{}")];
     let unavailable = |headers: &str| answer("503 Service Unavailable", headers);

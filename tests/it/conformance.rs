@@ -67,7 +67,7 @@ async fn pages_of_the_server_itself_are_served_and_others_are_not() {
 }
 
 #[tokio::test]
-async fn a_request_that_stands_for_itself_has_no_handshake() {
+async fn a_stateless_request_has_no_handshake() {
     let highlevel = Recording::always(200, "{}").await;
     let server = TestServer::start(&highlevel.url).await;
     let mut whole = handshake();

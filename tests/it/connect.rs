@@ -105,7 +105,7 @@ async fn an_address_is_made_whole_or_refused_with_a_sentence() {
 }
 
 #[tokio::test]
-async fn the_settings_say_where_the_server_is() {
+async fn the_settings_decide_the_address_of_the_server() {
     for (listen, url) in [
         ("127.0.0.1:8520", "http://127.0.0.1:8520/mcp"),
         ("0.0.0.0:8520", "http://127.0.0.1:8520/mcp"),
@@ -119,7 +119,7 @@ async fn the_settings_say_where_the_server_is() {
 }
 
 #[tokio::test]
-async fn a_client_that_signs_in_is_told_the_address_alone() {
+async fn a_client_that_signs_in_gets_only_the_address() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("settings.toml");
     let settings =

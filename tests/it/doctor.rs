@@ -28,7 +28,7 @@ fn check(done: &Output, code: i32, lines: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_healthy_account_is_told_so_and_nothing_is_written() {
+async fn a_healthy_account_has_no_fault_and_nothing_is_written() {
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let account = [
         ("HIGHLEVEL_TOKEN", TOKEN),
@@ -62,7 +62,7 @@ async fn a_healthy_account_is_told_so_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn each_fault_is_named_with_what_to_do() {
+async fn each_fault_is_named_with_its_remedy() {
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let url = &sandbox.url;
     let here = ("HIGHLEVEL_LOCATION_ID", LOCATION);
@@ -138,7 +138,7 @@ async fn each_fault_is_named_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn one_cause_is_told_once() {
+async fn one_cause_is_reported_once() {
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let account = [
         ("HIGHLEVEL_TOKEN", "pit-sandbox-summit"),
@@ -163,7 +163,7 @@ async fn one_cause_is_told_once() {
 
 /// A server without an account of its own, for several locations.
 #[tokio::test]
-async fn the_set_up_of_an_agency_is_looked_at_and_what_cannot_be_opened_ends_nothing() {
+async fn the_set_up_of_an_agency_is_checked_beyond_a_store_that_cannot_be_opened() {
     let branches = SandboxOptions {
         branches: 7,
         ..SandboxOptions::default()

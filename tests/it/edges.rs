@@ -242,7 +242,7 @@ fn written_rows() -> BTreeSet<String> {
 }
 
 #[test]
-fn modules_use_what_the_table_says_and_no_more() {
+fn modules_use_only_the_modules_of_the_table() {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let server = Crate::read(&root().join("src"));
     for (from, targets) in server.edges() {

@@ -64,7 +64,7 @@ async fn start(state: &str, further: &[&str]) -> (tokio::process::Child, Pid, St
 }
 
 #[tokio::test]
-async fn a_server_behind_a_load_balancer_goes_on_until_that_knows() {
+async fn a_stopping_server_continues_until_the_load_balancer_knows() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().to_str().expect("UTF-8");
     let (mut child, pid, address) = start(state, &["--tls", "proxy"]).await;

@@ -22,7 +22,7 @@ fn ping() -> Value {
 }
 
 #[tokio::test]
-async fn every_refusal_has_a_status_and_says_what_to_do() {
+async fn every_refusal_has_a_status_and_a_remedy() {
     let server = server().await;
     struct Row {
         path: &'static str,

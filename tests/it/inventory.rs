@@ -182,7 +182,7 @@ fn twins_name_each_other_and_do_the_same() {
 
 /// The agent alone never confirms a change of a login, an account or a consent.
 #[test]
-fn a_person_is_asked_where_access_is_given_away() {
+fn operations_that_give_access_away_need_a_person() {
     let asking = TOOLS.iter().filter(|tool| tool.asks_person);
     let names: Vec<&str> = asking.map(|tool| tool.name).collect();
     assert_eq!(

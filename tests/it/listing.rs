@@ -223,7 +223,7 @@ fn walk(schema: &Value, tool: &str) {
 
 /// The hints as a client reads them, with the specification's defaults: read-only, destructive, idempotent, open world.
 #[test]
-fn hints_say_what_the_effect_is() {
+fn hints_match_the_effect() {
     let hint = |tool: &Value, name: &str, default: bool| {
         tool["annotations"][name].as_bool().unwrap_or(default)
     };
@@ -256,7 +256,7 @@ fn hints_say_what_the_effect_is() {
 
 /// Clients disagree on the meaning of an absent hint, so short lists give every hint.
 #[test]
-fn short_lists_say_every_hint_and_what_most_arguments_mean() {
+fn short_lists_have_every_hint_and_most_argument_texts() {
     for tool in listed("") {
         let hints = &tool["annotations"];
         let mut wanted = vec!["readOnlyHint", "openWorldHint"];

@@ -128,7 +128,7 @@ async fn the_holder_of_the_link_signs_in_and_no_oauth_path_exists() {
 }
 
 #[tokio::test]
-async fn it_is_there_where_only_this_machine_comes_and_something_is_kept() {
+async fn the_console_exists_on_loopback_with_a_store() {
     for (variables, path, status) in [
         (&[][..], "/console", 401),
         (
@@ -165,7 +165,7 @@ async fn it_is_there_where_only_this_machine_comes_and_something_is_kept() {
 }
 
 #[tokio::test]
-async fn browsers_get_pages_where_programs_get_what_they_always_got() {
+async fn browsers_get_pages_and_programs_get_json_at_the_same_address() {
     let server = TestServer::start(NOBODY).await;
     for (path, status, part) in [
         ("/", 200, "/?client=claude-code"),
@@ -263,7 +263,7 @@ async fn opens(server: &TestServer, proof: Proof) -> bool {
 
 /// The steps for a client say what its programs have to show: that is enough, and less is not.
 #[tokio::test]
-async fn the_steps_tell_what_opens_the_server() {
+async fn the_steps_name_the_credential_that_opens_the_server() {
     let highlevel = Recording::always(200, r#"{"contact":{"id":"c1"}}"#).await;
     let account = [
         ("HIGHLEVEL_TOKEN", "pit-own"),

@@ -221,7 +221,7 @@ async fn a_login_is_by_pkce_and_for_this_server_alone() {
 }
 
 #[tokio::test]
-async fn the_code_is_bound_to_what_only_the_program_knows() {
+async fn the_code_is_bound_to_a_secret_of_the_program() {
     let state = tempfile::tempdir().expect("a folder");
     let (server, _) = Elsewhere {
         lasts: 86_400,
@@ -298,7 +298,7 @@ async fn answers_to_other_sign_ins_store_nothing() {
 }
 
 #[tokio::test]
-async fn servers_at_which_nobody_can_sign_in_are_told_apart() {
+async fn servers_without_a_usable_sign_in_are_refused_with_their_reason() {
     let (foreign, _) = Elsewhere {
         other_issuer: true,
         ..Elsewhere::default()
@@ -435,7 +435,7 @@ async fn a_token_near_its_end_is_renewed_before_it_is_used() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_ended_says_what_to_do() {
+async fn an_ended_connection_is_reported_with_a_remedy() {
     let state = tempfile::tempdir().expect("a folder");
     let (server, elsewhere) = Elsewhere {
         lasts: 86_400,

@@ -270,7 +270,7 @@ async fn an_interrupt_ends_it_at_once() {
 }
 
 #[tokio::test]
-async fn a_taken_port_says_who_has_it() {
+async fn a_used_port_is_reported_with_its_program() {
     let mut server = OnTerminal::start(&["serve", "--listen", "127.0.0.1:0"], &[]);
     let url = server.url();
     let address = url.trim_start_matches("http://").trim_end_matches("/mcp");
@@ -311,7 +311,7 @@ async fn a_sandbox_that_cannot_start_says_nothing_else() {
 }
 
 #[test]
-fn a_server_without_an_account_says_what_it_serves_and_what_to_do() {
+fn a_server_without_an_account_names_its_endpoints_and_the_remedy() {
     let mut server = OnTerminal::start(&["serve", "--listen", "127.0.0.1:0"], &[]);
     let text = server.until("made-up records");
     assert_fits(&text);

@@ -92,7 +92,7 @@ async fn the_audit_of_one_upstream_is_not_anothers() {
 }
 
 #[tokio::test]
-async fn a_store_is_looked_at_copied_and_sealed_anew() {
+async fn a_store_is_shown_copied_and_sealed_again() {
     let desk = Desk::new(&[]);
     let create = ["keys", "create", "--name", "n8n", "--all-locations"];
     desk.run(&create, 0, "Bearer hlk_").await;
@@ -167,7 +167,7 @@ async fn a_store_is_looked_at_copied_and_sealed_anew() {
 
 /// Changes beside the old file never get into the copy.
 #[tokio::test]
-async fn a_copy_takes_the_place_of_a_store_that_nobody_uses() {
+async fn a_copy_replaces_an_unused_store() {
     let desk = Desk::new(&[]);
     let create = ["keys", "create", "--name", "first", "--all-locations"];
     desk.run(&create, 0, "Bearer hlk_").await;

@@ -175,7 +175,7 @@ async fn single_records_batches_and_files_are_fenced_too() {
 }
 
 #[tokio::test]
-async fn tables_spell_out_what_nobody_sees() {
+async fn tables_spell_out_invisible_characters() {
     let (_highlevel, server) = start(&[]).await;
     for format in ["csv", "table"] {
         let output = json!({"format": format, "fields": ["id", "body"]});

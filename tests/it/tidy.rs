@@ -53,7 +53,7 @@ fn offenders(broken: impl Fn(&Path, &str) -> bool) -> Vec<String> {
 }
 
 #[test]
-fn every_file_opens_with_what_it_is_for() {
+fn every_file_opens_with_its_purpose() {
     let none: Vec<String> = Vec::new();
     assert_eq!(offenders(|_, text| !text.starts_with("//! ")), none);
 }
@@ -324,7 +324,7 @@ fn no_type_is_a_participle() {
 
 /// Names of functions that do not describe them.
 #[test]
-fn every_function_says_what_it_does() {
+fn no_function_has_a_vague_name() {
     const VAGUE: [&str; 7] = ["of", "at", "said", "told", "written", "plain", "named"];
     let none: Vec<String> = Vec::new();
     let is_vague = |_: &Path, text: &str| {

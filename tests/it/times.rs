@@ -157,7 +157,7 @@ async fn without_the_zone_a_write_is_refused_and_a_read_says_that_it_took_utc() 
 }
 
 #[tokio::test]
-async fn garbage_and_a_reversed_window_ask_nobody() {
+async fn invalid_times_and_a_reversed_window_need_no_request() {
     let highlevel = in_los_angeles().await;
     let server = server(&highlevel, "/mcp/x/all").await;
     let slots =
@@ -272,7 +272,7 @@ async fn the_forms_of_highlevels_own_servers_take_utc() {
 }
 
 #[tokio::test]
-async fn a_zone_in_the_settings_asks_nobody() {
+async fn a_zone_in_the_settings_needs_no_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = folder.path().join("settings.toml");
     let text = "[locations.acme]\nlocation_id = \"L0\"\ntoken = { env = \"ACME\" }\ntimezone = \"Asia/Tokyo\"\n";

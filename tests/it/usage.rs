@@ -64,7 +64,7 @@ async fn call(agency: &mut Agency, key: &str, tool: &str, arguments: Value, work
 }
 
 #[tokio::test]
-async fn calls_are_counted_for_whom_and_where_and_nothing_that_was_not_sent_is() {
+async fn sent_calls_are_counted_by_caller_and_location_and_others_are_not() {
     let mut agency = Agency::start(2, RULES).await;
     let one = agency.key("one", Some(&["b01"]), None);
     let other = agency.key("other", None, None);

@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_operation_that_there_is_not_is_no_miss() {
+    fn a_request_without_an_operation_is_not_a_miss() {
         let request = |id: &str| EvaluationRequest {
             query: "q".to_owned(),
             agent_query: "q".to_owned(),

@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_examples_contradict_is_marked_where_it_stands() {
+    fn declarations_that_examples_contradict_are_marked_in_place() {
         #[track_caller]
         fn check(schema: Value, pointer: &str, expected: Value) {
             let mut document = json!({"components": {"schemas": {

@@ -143,7 +143,7 @@ fn references_into_other_files_are_bundled() {
 }
 
 #[test]
-fn scopes_come_from_the_table_where_the_document_names_none() {
+fn scopes_come_from_the_table_if_the_document_names_none() {
     let table = "method\tpath\tscope\taccess\nGET\t/a/:id\ta.readonly\tSub-Account, Agency\n";
     let scoped = json!({"security": [{"bearer": ["own"]}]});
     for (operation, expected) in [(json!({}), json!(["a.readonly"])), (scoped, Value::Null)] {

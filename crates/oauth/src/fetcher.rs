@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_what_is_no_document_is_refused_by_the_files_name() {
+    fn a_folder_with_a_wrong_document_is_refused_with_the_files_name() {
         let other = r#"{"client_id": "http://client.example/x", "redirect_uris": ["https://client.example/cb"]}"#;
         let redirect = r#"{"client_id": "https://client.example/x", "redirect_uris": []}"#;
         for (text, part) in [

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_says_what_clients_look_for() {
+    fn the_metadata_has_the_fields_that_clients_need() {
         for (register, endpoint, takes_documents) in [
             (
                 Registering::Open,

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_look_up_keeps_what_is_public_each_time_anew() {
+    async fn every_look_up_keeps_only_public_addresses() {
         let answers = Mutex::new(vec![
             vec!["1.1.1.1", "10.0.0.1", "2606:4700::1"],
             vec!["127.0.0.1", "::1"],
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn look_ups_without_end_are_no_more_than_some() {
+    async fn endless_look_ups_have_a_largest_number() {
         let (end, wait) = std::sync::mpsc::channel::<()>();
         let wait = Mutex::new(wait);
         let lookup = move |_: &str| {

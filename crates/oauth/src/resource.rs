@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_at_its_resource_and_below() {
+    fn a_token_is_valid_at_its_resource_and_below() {
         let issuer = Issuer::parse("https://mcp.example.com").expect("an origin");
         for (resource, path, expected) in [
             ("", "/", true),

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_let_in_what_fits() {
+    fn windows_accept_calls_up_to_their_limit() {
         check(
             CountingWindow::Fixed,
             &[9_000, 9_500, 9_900, 10_000, 10_001, 10_002],

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[on_both]
-    fn one_process_renews_and_the_others_find_what_it_got() {
+    fn one_process_renews_and_the_others_use_its_tokens() {
         let logins = Logins::new(&for_tests::store());
         assert_eq!(text(logins.find(SERVER).wait().expect("read")), None);
         logins.put(SERVER, "one".into()).wait().expect("put");

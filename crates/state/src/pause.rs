@@ -229,7 +229,7 @@ mod tests {
     type PauseAction = fn(&Pauses);
 
     #[on_both]
-    fn a_pause_holds_where_it_says_until_it_is_ended() {
+    fn a_pause_applies_to_its_location_until_it_ends() {
         let rows: [(PauseAction, [bool; 3]); 6] = [
             (|_| {}, [false; 3]),
             (

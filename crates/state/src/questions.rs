@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[on_both]
-    async fn only_whoever_was_asked_answers_and_once_through_any_process() {
+    async fn only_the_asked_caller_answers_once_through_any_process() {
         let folder = for_tests::folder();
         let [asking, other] = [(); 2].map(|()| Questions::new(&for_tests::open(&folder)));
         let question = open(&asking, ADA).await.expect("room");

@@ -50,7 +50,7 @@ mod tests {
     };
 
     #[test]
-    fn a_field_is_meant_wherever_its_names_stand_together() {
+    fn a_field_applies_wherever_its_names_follow_each_other() {
         for (path, expected) in [
             ("notes.body", Some(StrangerWords::Text)),
             ("contacts.notes.body", Some(StrangerWords::Text)),

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_say_what_they_hold() {
+    fn names_of_arguments_show_their_content() {
         #[track_caller]
         fn check(names: &[&str], expected: Meaning) {
             for name in names {

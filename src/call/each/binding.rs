@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_taken_from_where_it_surely_stands() {
+    fn an_id_is_bound_only_from_a_certain_field() {
         const TAG: &str = "contacts_add-tags";
         const CONTACTS: &str = "contacts_search-contacts-advanced";
         const DEALS: &str = "opportunities_search-opportunity";

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_failures_are_told_once_with_their_rows() {
+    fn equal_failures_are_reported_once_with_their_rows() {
         let rows: Vec<SelectedRow> = (0..12).map(row).collect();
         let mut tally = RowTally::new(&rows, "t");
         for index in 0..12 {
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_fails_where_nothing_was_done() {
+    fn a_run_without_a_done_row_fails() {
         for (class, has_failed) in [
             (FailureClass::Dnd, true),
             (FailureClass::UnknownOutcome, true),

@@ -85,7 +85,7 @@ fn sentences_of_other_people_are_fenced_and_nothing_else() {
 }
 
 #[test]
-fn nothing_is_marked_where_nobody_else_writes() {
+fn answers_without_other_peoples_words_have_no_marks() {
     for name in ["users_get-user-by-location", "contacts_create-note"] {
         assert!(fields(tool(name)).is_none(), "{name}");
     }

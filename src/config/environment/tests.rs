@@ -117,7 +117,7 @@ fn every_setting_is_given_by_the_environment() {
 }
 
 #[test]
-fn a_value_of_another_type_is_named_with_what_is_taken() {
+fn a_value_of_a_wrong_type_is_named_with_the_accepted_type() {
     for (name, variable, default) in settings() {
         let (value, takes) = match default {
             Value::Integer(_) => ("many", "a whole number"),

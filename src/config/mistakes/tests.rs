@@ -23,7 +23,7 @@ fn check(text: &str, expected: &str) {
 }
 
 #[test]
-fn a_misspelt_name_is_named_with_its_line_and_what_was_meant() {
+fn a_misspelt_name_is_reported_with_its_line_and_the_nearest_name() {
     check(
         "[server]\n\nlisen = \"127.0.0.1:1\"\n",
         "FILE, line 3: [server] lisen is not a setting; did you mean listen?",

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_known_by_what_they_add() {
+    fn proxies_are_recognised_by_their_headers() {
         for name in [
             "forwarded",
             "x-forwarded-for",

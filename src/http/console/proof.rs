@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_goes_on_within_the_console_alone() {
+    fn the_next_page_is_within_the_console() {
         for (given, expected) in [
             ("/console/people/per_abc", "/console/people/per_abc"),
             ("/console/keys", "/console/keys"),

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_others_call_what_reads_no_cookie() {
+    fn foreign_pages_may_call_only_paths_that_read_no_cookie() {
         let open = host("https://mcp.example.com", "").expect("an address");
         let local = host("http://localhost:8100", "").expect("an address");
         for (path, at_open, at_local) in [

@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sign_in_goes_on_at_pages_of_ours_alone() {
+    fn a_sign_in_continues_only_at_own_pages() {
         for (query, expected) in [
             ("", CONSOLE),
             (

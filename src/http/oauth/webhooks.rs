@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_notice_is_good_for_five_minutes() {
+    fn a_notice_is_valid_for_five_minutes() {
         let now: Timestamp = "2026-11-29T12:00:00Z".parse().expect("a time");
         for (at, expected) in [
             (Some("2026-11-29T12:00:00.123Z"), true),

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_keeps_what_its_pages_are_bound_to() {
+    fn a_browser_keeps_the_cookies_of_its_pages() {
         let known = browser(&["hl_flow=abc"], false);
         let flow = known.flow_or_new().expect("a value");
         assert_eq!(flow.expose_secret(), "abc");

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_one_short_line_of_what_is_seen() {
+    fn a_name_is_one_short_line_of_visible_characters() {
         for (given, expected) in [
             ("Claude Code", "Claude Code"),
             ("  two\n\n lines\t", "two lines"),

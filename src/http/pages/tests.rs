@@ -426,7 +426,7 @@ fn every_page_is_short_names_its_brand_and_holds_no_script_or_style() {
 }
 
 #[test]
-fn the_consent_says_who_asks_and_where_the_answer_goes() {
+fn the_consent_page_names_the_client_and_its_redirect() {
     fn check(client: &ClientView, parts: &[&str], absent: &str) {
         let html = consent(client, &[location("acme")]);
         for part in parts {

@@ -118,7 +118,7 @@ fn paths(tool: &Tool) -> Vec<String> {
 
 /// The error of a wrong path leads to a right one, and a level shows the names of deeper fields.
 #[test]
-fn a_path_shows_what_is_inside() {
+fn a_path_shows_the_fields_inside() {
     #[track_caller]
     fn check(operation: &str, path: &str, part: &str) {
         let asked = Search {
@@ -198,7 +198,7 @@ fn retired_operations_are_marked_in_every_detail() {
 
 /// The line has the arguments that people change, and always the required ones.
 #[test]
-fn signatures_show_what_people_change() {
+fn signatures_show_the_fields_that_people_change() {
     #[track_caller]
     fn check(operation: &str, names: &[&str]) {
         let tool = TOOLS

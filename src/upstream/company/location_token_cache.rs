@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_ask_together_get_one_token() {
+    async fn simultaneous_requests_get_one_token() {
         let mint = Arc::new(Mint::new(10));
         let asking = (0..200).map(|number| {
             let mint = Arc::clone(&mint);

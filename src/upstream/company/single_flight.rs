@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn work_goes_on_when_nobody_waits() {
+    async fn work_continues_without_waiters() {
         let done = Arc::new(AtomicU32::new(0));
         let counter = Arc::clone(&done);
         let flight = SingleFlight::start(async move {

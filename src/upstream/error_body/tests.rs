@@ -19,7 +19,7 @@ fn check(body: &Value, message: &str, code: Option<&str>, meta: &Value) {
 }
 
 #[test]
-fn sentences_stand_in_many_places() {
+fn the_sentence_of_an_error_is_found_in_many_places() {
     let none = &Value::Null;
     check(&json!("Unauthorized"), "Unauthorized", None, none);
     check(&json!(["a", "b"]), "a; b", None, none);

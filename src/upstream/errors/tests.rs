@@ -284,7 +284,7 @@ fn a_limit_says_how_long_to_wait() {
 }
 
 #[test]
-fn a_token_is_accepted_by_all_but_what_calls_it_unknown() {
+fn every_answer_but_an_unknown_token_accepts_the_token() {
     use TokenVerdict::{Accepted, Doubtful, Silent, Unknown};
     let tools = crate::catalog::TOOLS;
     let tool = tools.iter().find(|one| one.name == READ).expect("a tool");

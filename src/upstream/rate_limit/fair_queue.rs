@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_line_makes_room_for_who_waits_less() {
+    fn a_full_queue_makes_room_for_a_caller_with_fewer_waiting_calls() {
         let mut line = FairQueue::new(3);
         let a: Vec<QueueTicket> = (0..3).filter_map(|_| line.join(A)).collect();
         assert_eq!(line.join(A), None);

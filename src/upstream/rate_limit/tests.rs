@@ -192,7 +192,7 @@ async fn a_call_that_never_left_takes_no_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_in_line_take_turns_and_who_leaves_frees_a_place() {
+async fn waiting_calls_take_turns_and_leaving_frees_a_slot() {
     let gate = gate();
     for _ in 0..95 {
         drop(admitted(&gate, 1).await.expect("a place"));

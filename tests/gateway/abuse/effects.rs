@@ -174,7 +174,7 @@ async fn a_person_is_asked_for_the_gravest_by_default() {
 }
 
 #[tokio::test]
-async fn quiet_hours_hold_back_what_reaches_people_under_another_effect() {
+async fn quiet_hours_hold_back_messages_of_other_effects() {
     let rules = "[server]\nquiet = { from = \"20:00\", to = \"08:00\", zone = \"UTC\" }\n";
     let names = [
         "social-media-posting_saveEditSession",

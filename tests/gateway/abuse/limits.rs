@@ -130,7 +130,7 @@ async fn behind_trusted_proxies_an_address_is_the_hop_before_them() {
 }
 
 #[tokio::test]
-async fn an_address_made_up_in_a_header_is_believed_by_nobody() {
+async fn a_forged_address_in_a_header_is_ignored() {
     let highlevel = highlevel().await;
     for arguments in [&[][..], &["--tls", "proxy", "--allowed-host", "localhost"]] {
         let program = Setup::new()

@@ -259,7 +259,7 @@ async fn a16_a_command_confirms_what_a_command_asked() {
 
 /// A repeated call returns what was sent, and nothing is sent again.
 #[tokio::test]
-async fn a_batch_whose_client_leaves_says_what_came_of_it() {
+async fn a_batch_whose_client_leaves_keeps_its_result() {
     let highlevel = slow(Duration::from_millis(400)).await;
     let setup = branches(1);
     let program = setup.serve(&highlevel.url).await;

@@ -70,7 +70,7 @@ async fn a_day_of_forty_workflows_meets_no_refusal() {
 
 /// The same with a stranger who tries more tokens than an address may. Accepted callers are not affected.
 #[tokio::test]
-async fn beside_a_stranger_who_is_held_back_the_accepted_are_served() {
+async fn accepted_callers_are_served_beside_a_throttled_stranger() {
     let highlevel = highlevel().await;
     let program = Setup::new().serve(&highlevel.url).await;
     let workflows: Vec<(String, String)> = (0..40)

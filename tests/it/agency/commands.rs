@@ -441,7 +441,7 @@ async fn a_running_server_reads_settings_again_and_a_person_approves() {
 }
 
 #[tokio::test]
-async fn stdio_acts_in_the_location_that_it_is_told() {
+async fn stdio_acts_in_the_given_location() {
     let desk = Desk::new().await;
     std::fs::write(desk.path("settings.toml"), "").expect("written");
     desk.add(1).await;

@@ -328,7 +328,7 @@ async fn modern(agency: &Agency, arguments: &Value, rest: Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_client_asks_its_user_where_it_can() {
+async fn a_client_that_can_asks_its_user() {
     let rules = "[server]\nconfirm = { destructive = \"elicit\" }\n";
     let mut agency = Agency::start(1, rules).await;
     let id = contact(&mut agency, OPERATOR, "b01").await;

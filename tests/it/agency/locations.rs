@@ -58,7 +58,7 @@ async fn an_operation_of_the_agency_asks_for_no_location() {
 }
 
 #[tokio::test]
-async fn a_call_acts_where_its_connection_says() {
+async fn a_call_acts_in_the_location_of_its_connection() {
     let mut agency = Agency::start(3, "").await;
     let one = agency.key("one", Some(&["b01"]), None);
     let two = agency.key("two", Some(&["b01", "b02"]), None);
@@ -130,7 +130,7 @@ async fn a_call_acts_where_its_connection_says() {
 
 /// The rules for such a location are unknown, whatever token a call brings. The others go on.
 #[tokio::test]
-async fn a_location_that_the_settings_have_twice_is_nobodys() {
+async fn a_location_that_the_settings_have_twice_is_refused() {
     let twin =
         json!({"twin": {"location_id": branch(1), "token": {"env": "NOT_HERE"}}}).to_string();
     let further = [("HIGHLEVEL_MCP_LOCATIONS", twin.as_str())];

@@ -118,7 +118,7 @@ async fn calls_of_the_sandbox_are_marked() {
 }
 
 #[tokio::test]
-async fn rules_that_name_unknown_locations_are_told() {
+async fn rules_for_unknown_locations_are_reported() {
     let desk = desk().await;
     let send = "conversations_send-a-new-message";
     let explain = |location| ["policy", "explain", send, "--location", location];

@@ -64,7 +64,7 @@ async fn revenue_is_added_up_by_the_months_of_the_location() {
 }
 
 #[tokio::test]
-async fn a_zone_that_is_not_known_is_told() {
+async fn an_unknown_zone_is_reported() {
     let (_highlevel, server) = serve(&[], |request| {
         if request.target.starts_with("/locations/") {
             return json(403, r#"{"message": "no"}"#);

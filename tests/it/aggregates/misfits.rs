@@ -139,7 +139,7 @@ async fn a_field_of_any_row_is_a_field() {
 }
 
 #[tokio::test]
-async fn rows_that_are_no_objects_have_one_field() {
+async fn rows_that_are_not_objects_have_one_field() {
     let (error, _) = fault(CONTACTS, json!(["a"]), &filter("id", "=", json!("a"))).await;
     assert!(
         error.to_string().contains("Name the field value."),

@@ -67,7 +67,7 @@ async fn a_null_empties_nothing_and_clear_does() {
 }
 
 #[tokio::test]
-async fn a_null_is_told_of_beside_the_answer() {
+async fn a_null_gets_a_warning_beside_the_answer() {
     let (_highlevel, server) = stack().await;
     let given = json!({"contactId": "c", "city": "Rome", "email": null});
     let warning =

@@ -134,7 +134,7 @@ fn is_plain(text: &str) {
 }
 
 #[tokio::test]
-async fn a_wrong_type_is_told_by_the_name_of_the_argument() {
+async fn a_wrong_type_is_reported_with_the_name_of_the_argument() {
     let (highlevel, mut server) = stack().await;
     for OwnTool {
         path,
@@ -159,7 +159,7 @@ async fn a_wrong_type_is_told_by_the_name_of_the_argument() {
 }
 
 #[tokio::test]
-async fn a_null_is_as_good_as_nothing() {
+async fn a_null_means_absent() {
     let (highlevel, mut server) = stack().await;
     for OwnTool {
         path,
@@ -186,7 +186,7 @@ async fn a_null_is_as_good_as_nothing() {
 }
 
 #[tokio::test]
-async fn an_unknown_name_is_told_with_the_one_that_was_meant() {
+async fn an_unknown_name_is_reported_with_the_nearest_one() {
     let (highlevel, mut server) = stack().await;
     let rows = [
         (

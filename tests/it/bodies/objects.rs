@@ -12,7 +12,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn nothing_is_an_answer_where_the_document_or_the_status_says_so() {
+async fn an_empty_answer_is_valid_if_the_document_or_the_status_says_so() {
     let located = |status: u16| format!("{{\"status\":{status},\"_location\":{{\"id\":\"L0\"}}}}");
     for (tool, status, body, expected) in [
         (EMPTY_READ, 200, "", Some("{\"status\":200}".to_owned())),

@@ -158,7 +158,7 @@ async fn a_key_is_made_for_several_locations_and_a_slip_names_the_nearest() {
 
 /// The holder of a key has no account of its own.
 #[tokio::test]
-async fn stdio_alone_says_where_a_key_goes() {
+async fn stdio_without_an_address_explains_where_a_key_belongs() {
     let key = [("HIGHLEVEL_TOKEN", "hlk_a_canary")];
     for (arguments, part) in [
         (

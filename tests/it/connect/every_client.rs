@@ -244,7 +244,7 @@ const CLIENTS: [ClientRow; 17] = [
 
 /// The output for every client and every credential has what the client needs, and no secret from the environment.
 #[tokio::test]
-async fn every_client_is_told_what_it_needs_by_every_way_in() {
+async fn every_client_gets_its_configuration_for_every_credential() {
     let key = [("HIGHLEVEL_TOKEN", KEY), ACCOUNT[1]];
     for row in CLIENTS {
         let ways: [(&str, &[&str], &[(&str, &str)], &[&str]); 4] = [

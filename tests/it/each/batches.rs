@@ -66,7 +66,7 @@ async fn a_request_that_is_too_long_to_keep_is_sent_again() {
 }
 
 #[tokio::test]
-async fn equal_errors_of_a_batch_are_told_once() {
+async fn equal_errors_of_a_batch_are_reported_once() {
     let write = |request: &RecordedRequest| {
         let path = request.path();
         (path != "/contacts/c1/tags")

@@ -44,7 +44,7 @@ fn wrapped(operation: &str, arguments: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_preview_names_what_it_is_about() {
+async fn a_preview_names_its_records() {
     let (highlevel, server) = serve(true).await;
     let maria = json!({"contactId": "c1", "name": "Maria Lopez", "doNotDisturb": true});
     let mut with_deals = maria.clone();

@@ -64,7 +64,7 @@ fn each_once() -> BTreeMap<String, usize> {
 }
 
 #[tokio::test]
-async fn another_server_on_the_store_goes_on_where_one_was_lost() {
+async fn another_server_on_the_store_continues_a_lost_run() {
     let folder = tempfile::tempdir().expect("a folder");
     let gate = Arc::new(Semaphore::new(0));
     let highlevel = slow("/c3/", Arc::clone(&gate)).await;

@@ -114,7 +114,7 @@ async fn recorded_clients_ask_their_users() {
 
 /// The result of an answer, in words.
 #[tokio::test]
-async fn an_answer_that_is_no_yes_sends_nothing_and_says_why() {
+async fn an_answer_other_than_yes_sends_nothing_and_gives_the_reason() {
     let asked = Asked::start(ELICIT).await;
     let client = asked.client().greeted().await;
     let rows = [

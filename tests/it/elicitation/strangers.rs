@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Asked, ELICIT, Events, HttpClient, text};
 
 #[tokio::test]
-async fn only_whoever_was_asked_answers_and_once() {
+async fn only_the_asked_client_answers_and_only_once() {
     let asked = Asked::start(ELICIT).await;
     let client = asked.client().greeted().await;
     let mut other = asked.client();
@@ -90,7 +90,7 @@ async fn a_session_that_is_not_ones_own_is_none() {
 
 /// Sessions are for clients whose users can be asked. Those clients stay stateless all the same.
 #[tokio::test]
-async fn a_session_is_handed_out_where_it_says_something() {
+async fn only_clients_that_can_ask_get_a_session() {
     let asked = Asked::start(ELICIT).await;
     let client = asked.client();
     let rows = [

@@ -38,7 +38,7 @@ async fn a_companys_oauth_token_reads_every_location_by_tokens_that_it_is_exchan
 }
 
 #[tokio::test]
-async fn an_agencys_private_integration_is_told_what_a_person_has_to_do() {
+async fn an_agencys_private_integration_gets_a_remedy_for_a_person() {
     let mut visitors = Visitors::start().await;
     let answer = visitors
         .call("/mcp", AGENCY, "call_read", deals(json!(["*"])))

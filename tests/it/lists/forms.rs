@@ -93,7 +93,7 @@ async fn notes_on_csv_are_a_block_of_their_own() {
 
 /// Rows that are texts, numbers or lists are shown as they are, by every list.
 #[tokio::test]
-async fn rows_that_are_no_objects_are_values() {
+async fn rows_that_are_not_objects_are_values() {
     let mut faults = Vec::new();
     let rows = json!(["a", 5, ["x", "y"]]);
     let sent = rows.clone();

@@ -88,7 +88,7 @@ async fn next_leaves_no_row_out() {
 }
 
 #[tokio::test]
-async fn every_cap_says_what_it_is() {
+async fn every_cap_names_itself() {
     async fn check(output: Value, (shown, pages): (usize, usize), why: &str, how: &str) {
         let list = LongList {
             rows: 5_000,
@@ -164,7 +164,7 @@ async fn every_cap_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_page_that_fails_is_told_in_highlevels_words() {
+async fn a_failed_page_is_reported_in_highlevels_words() {
     let name = "contacts_search-contacts-advanced";
     let list = LongList {
         rows: 5_000,

@@ -42,7 +42,7 @@ fn shows(tool: &Tool, field: &str) -> bool {
 }
 
 #[test]
-fn every_list_shows_what_tells_its_rows_apart() {
+fn every_list_shows_fields_that_distinguish_its_rows() {
     let mut faults = Vec::new();
     for tool in lists().filter(|tool| !tool.answers.is_empty()) {
         for group in ANY {

@@ -67,7 +67,7 @@ fn every_key_of_every_section_is_read() {
 }
 
 #[test]
-fn all_faults_are_told_at_once_with_their_places() {
+fn all_faults_are_reported_at_once_with_their_places() {
     let text = r#"
         [servers]
         [locations.acme]

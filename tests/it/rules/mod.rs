@@ -107,7 +107,7 @@ fn check_confirmed(rules: &str, name: &str, mode: Mode, rule: &str) {
 
 /// Each kind of client gets the strictest mode that any section has for it.
 #[test]
-fn a_client_that_cannot_ask_is_held_to_what_the_rules_have_for_it() {
+fn a_client_that_cannot_ask_gets_its_own_confirmation() {
     let rows = [
         ("elicit", "off", Mode::Elicit, Mode::Elicit),
         ("elicit or token", "off", Mode::Elicit, Mode::Token),
@@ -269,7 +269,7 @@ fn check_defaults(rules: &str, defaults: [u32; 2], caps: &[&str], preview_above:
 }
 
 #[test]
-fn settings_hold_where_the_rules_say_nothing() {
+fn settings_apply_if_the_rules_say_nothing() {
     let none = "[policies.front-desk]\n";
     let by_setting = ["the setting policy.sends_per_hour = 100"];
     check_defaults(none, [100, 5], &by_setting, Some(5));
@@ -347,7 +347,7 @@ fn a_person_agrees_to_a_new_login() {
 }
 
 #[test]
-fn a_refusal_can_be_told_without_a_name() {
+fn a_refusal_can_be_worded_without_a_name() {
     let rules = "[locations.acme]\ndeny = [\"effect:send\"]\n[policies.front-desk]";
     let policy = parse(rules).expect("rules");
     let denied = policy.over(Some("acme"), None).shows(tool(SEND));
@@ -390,7 +390,7 @@ fn a_file_without_a_rule_is_an_error() {
 }
 
 #[test]
-fn an_explanation_says_what_holds_and_why() {
+fn an_explanation_names_the_rules_that_apply() {
     let rules = r#"
         [server]
         confirm = { send = "token" }

@@ -80,7 +80,7 @@ fn all_that_are_named_hold_and_too_many_let_nothing_through() {
 
 /// A caller's choice loosens none of the settings' defaults, and counts its own calls alone.
 #[test]
-fn a_chosen_cap_stands_beside_the_usual_one() {
+fn a_chosen_cap_applies_in_addition_to_the_usual_one() {
     let policy = Policy::default().with_defaults(PolicyDefaults {
         sends_per_hour: 30,
         preview_above: 5,

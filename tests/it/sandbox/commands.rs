@@ -84,7 +84,7 @@ async fn serve_on_the_sandbox_needs_no_credential() {
 }
 
 #[tokio::test]
-async fn the_sandbox_alone_answers_where_it_says() {
+async fn the_sandbox_answers_at_its_printed_address() {
     let mut child = program(
         &["sandbox", "--listen", "127.0.0.1:0", "--fail", "503=1"],
         &[],

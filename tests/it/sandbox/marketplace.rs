@@ -228,7 +228,7 @@ async fn the_browser_returns_with_the_state_or_without() {
 }
 
 #[tokio::test]
-async fn a_code_is_good_for_what_was_chosen() {
+async fn a_code_is_valid_for_the_choice() {
     async fn check(always_bulk: bool, chosen: &[(&str, &str)], expected: Value) {
         let sandbox = start(MarketplaceOptions {
             is_always_bulk: always_bulk,

@@ -436,7 +436,7 @@ async fn the_later_server_of_highlevel_is_answered_for() {
 }
 
 #[tokio::test]
-async fn a_value_that_highlevel_drops_is_told() {
+async fn a_value_that_highlevel_drops_is_reported() {
     let stack = start_at("/mcp").await;
     let field = json!({"id": "nosuchfield000000001", "value": "x"});
     let contact =

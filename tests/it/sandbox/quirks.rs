@@ -273,7 +273,7 @@ async fn contacts_with_do_not_disturb_get_no_text() {
 }
 
 #[tokio::test]
-async fn rate_limits_are_told_and_kept() {
+async fn rate_limits_are_announced_and_enforced() {
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
     // Maple Realty is one of HighLevel's own sandbox accounts: 25 calls in ten seconds.
     let request = "GET /locations/locMapleRealty000001/tags";

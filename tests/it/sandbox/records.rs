@@ -136,7 +136,7 @@ async fn appointments_take_free_times_only() {
 }
 
 #[tokio::test]
-async fn faults_come_as_often_as_told_and_a_reset_forgets() {
+async fn faults_have_the_given_rate_and_end_with_a_reset() {
     let options = SandboxOptions {
         faults: vec![(503, 1.0)],
         latency: Duration::from_millis(30),

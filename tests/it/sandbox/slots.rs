@@ -59,7 +59,7 @@ fn hours(days: &[u8], open: u8, close: u8) -> Value {
 }
 
 #[tokio::test]
-async fn times_are_told_in_the_zone_that_is_asked_for() {
+async fn times_are_in_the_requested_zone() {
     let (sandbox, calendar) = start().await;
     let own = slots(&sandbox, &calendar, WEEK, "").await;
     assert_eq!(own.len(), 5);

@@ -7,7 +7,7 @@ use super::connections::{Connections, Terms};
 
 /// The credential at each host: the status, and a part of the message.
 #[tokio::test]
-async fn each_address_takes_what_is_meant_for_it() {
+async fn each_address_accepts_its_own_credentials() {
     let connections = Connections::start(1, "").await;
     let accepting =
         Connections::start_with(1, "", &[("HIGHLEVEL_MCP_OAUTH_HIGHLEVEL_TOKENS", "accept")]).await;
@@ -134,7 +134,7 @@ async fn each_address_takes_what_is_meant_for_it() {
 
 /// On loopback too, a client must learn that it can sign in.
 #[tokio::test]
-async fn the_own_account_is_nobodys_where_people_sign_in() {
+async fn with_sign_in_nobody_uses_the_own_account() {
     let own = [
         ("HIGHLEVEL_TOKEN", "pit-sandbox-branch-01"),
         ("HIGHLEVEL_MCP_OAUTH_URL", "http://localhost:8100"),

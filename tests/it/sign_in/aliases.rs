@@ -26,7 +26,7 @@ async fn reached_by(
 /// The settings may take an alias for another location that one had which was connected before: what was said of that one
 /// is not said of the other.
 #[tokio::test]
-async fn an_alias_that_the_settings_take_later_opens_nothing_to_those_who_had_it() {
+async fn an_alias_taken_by_the_settings_opens_nothing_to_its_previous_users() {
     for is_adas in [true, false] {
         // The third is connected as `b02`, and the settings take that later for the second.
         let connections = Connections::start(3, "").await;

@@ -56,7 +56,7 @@ async fn ask(agency: &mut Agency, number: usize) -> (String, String) {
 }
 
 #[tokio::test]
-async fn each_receiver_is_told_once_in_its_own_shape_and_nothing_of_the_arguments() {
+async fn each_receiver_gets_one_message_in_its_shape_without_arguments() {
     let [plain, slack, teams] = [
         Recording::always(204, "").await,
         Recording::always(200, "ok").await,
@@ -134,7 +134,7 @@ async fn each_receiver_is_told_once_in_its_own_shape_and_nothing_of_the_argument
 }
 
 #[tokio::test]
-async fn a_connection_is_told_by_the_names_of_its_client_and_person() {
+async fn a_connection_is_named_by_its_client_and_person() {
     let receiver = Recording::always(200, "ok").await;
     let webhooks = json!([{"url": receiver.url, "shape": "slack"}]).to_string();
     let variables = [
@@ -168,7 +168,7 @@ async fn a_connection_is_told_by_the_names_of_its_client_and_person() {
 }
 
 #[tokio::test]
-async fn a_receiver_in_trouble_is_tried_again_and_follows_nobody() {
+async fn a_failing_receiver_is_tried_again_and_no_redirect_is_followed() {
     let elsewhere = Recording::always(200, "{}").await;
     let address = elsewhere.url.clone();
     let moved = Recording::start(move |_| {
@@ -227,7 +227,7 @@ async fn many_requests_are_few_messages() {
 }
 
 #[tokio::test]
-async fn a_sample_goes_to_each_and_says_what_came_of_it() {
+async fn a_sample_goes_to_each_receiver_and_the_results_are_shown() {
     let good = Recording::always(200, "ok").await;
     let bad = Recording::always(404, "no such hook").await;
     let webhooks =

@@ -210,7 +210,7 @@ async fn a_persons_own_rules_hold_for_every_connection_of_theirs() {
 /// A client that asked for read-only access may ask for more. A client that was given read-only access is told so by
 /// the tool.
 #[tokio::test]
-async fn a_client_that_asked_to_read_alone_is_told_that_it_can_ask_for_more() {
+async fn a_read_only_client_learns_that_it_can_ask_for_more() {
     let connections = Connections::start(1, "").await;
     let ada = connections.member("Ada", &["b01"]).await;
     let tag = json!({"contactId": "c1", "tags": ["vip"]});

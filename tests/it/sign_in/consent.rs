@@ -302,7 +302,7 @@ async fn only_offered_choices_are_accepted() {
 }
 
 #[tokio::test]
-async fn a_form_is_good_for_its_own_browser_and_page_alone() {
+async fn a_form_is_valid_only_for_its_own_browser_and_page() {
     let agency = house(1).await;
     let server = &agency.server;
     let known = client(server, "Known", &[REDIRECT]).await;
@@ -360,7 +360,7 @@ async fn two_clicks_are_one_answer() {
 }
 
 #[tokio::test]
-async fn any_process_goes_on_with_a_page() {
+async fn any_process_accepts_the_form_of_a_page() {
     let agency = house(1).await;
     let known = client(&agency.server, "Known", &[REDIRECT]).await;
     let browser = Browser::new(&agency.server);
@@ -374,7 +374,7 @@ async fn any_process_goes_on_with_a_page() {
 }
 
 #[tokio::test]
-async fn an_answer_brings_back_what_the_client_sent() {
+async fn an_answer_returns_the_state_of_the_client() {
     let agency = house(1).await;
     let server = &agency.server;
     let known = client(server, "Known", &[REDIRECT]).await;

@@ -175,7 +175,7 @@ async fn invite_decider(server: &TestServer, browser: &Browser, name: &str, loca
 }
 
 #[tokio::test]
-async fn a_call_waits_for_those_who_may_decide_there() {
+async fn a_call_waits_for_people_who_may_decide_in_its_location() {
     let mut agency = Agency::start_with(2, RULES, &SIGN_IN).await;
     let (handle, id) = ask(&mut agency, "b01").await;
     let server = &agency.server;

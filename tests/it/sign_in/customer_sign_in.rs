@@ -152,7 +152,7 @@ async fn the_chosen_location_belongs_to_the_link() {
 }
 
 #[tokio::test]
-async fn a_way_back_is_good_once_and_in_its_browser_alone() {
+async fn a_way_back_is_valid_once_and_only_in_its_browser() {
     let builder = builder(MarketplaceOptions::default()).await;
     let (link, other_link) = (
         builder.make("customer-7", "read-only").await,
@@ -418,7 +418,7 @@ async fn a_code_that_highlevel_refuses_uses_up_no_link() {
 }
 
 #[tokio::test]
-async fn customers_are_offered_what_the_settings_have() {
+async fn customers_are_offered_the_ways_of_the_settings() {
     // No app.
     let builder = Builder::start().await;
     let link = builder.make("customer-7", "read-only").await;

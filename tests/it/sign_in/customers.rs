@@ -202,7 +202,7 @@ async fn a_link_that_makes_no_sense_is_not_made() {
 }
 
 #[tokio::test]
-async fn a_code_is_good_once_and_for_its_builder() {
+async fn a_code_is_valid_once_and_only_for_its_builder() {
     let builder = Builder::start().await;
     let other = make_key(&builder.server, "other", &["https://other.example/back"]).await;
     let link = builder.make("customer-7", "read-only").await;
@@ -326,7 +326,7 @@ async fn a_location_of_the_operators_own_outlives_a_customers_link() {
 }
 
 #[tokio::test]
-async fn there_are_no_links_where_nobody_signs_in() {
+async fn without_sign_in_there_are_no_links() {
     let builder = Builder::start().await;
     for path in ["/connect", "/connect/links"] {
         let request = builder

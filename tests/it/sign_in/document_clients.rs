@@ -129,7 +129,7 @@ async fn a_document_that_cannot_be_had_leaves_its_last_copy_or_a_page() {
 
 /// A document that cannot be fetched leaves its copy for thirty days after the last fetch, and no longer.
 #[tokio::test]
-async fn a_copy_of_a_document_stands_in_for_thirty_days() {
+async fn a_copy_of_a_document_is_used_for_thirty_days() {
     let (server, _folder) = server(&[]).await;
     let redirect = "https://copy.example/callback";
     for (name, age, status, part) in [

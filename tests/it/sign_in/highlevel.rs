@@ -199,7 +199,7 @@ async fn a_companys_locations_appear_by_themselves() {
 }
 
 #[tokio::test]
-async fn a_state_is_good_once_and_in_its_browser_alone() {
+async fn a_state_is_valid_once_and_only_in_its_browser() {
     let world = MarketplaceFixture::start("anyone", MarketplaceOptions::default()).await;
     let (browser, other, bare) = (
         Browser::new(&world.server),

@@ -34,7 +34,7 @@ async fn keys(server: &TestServer) -> Vec<KeyRecord> {
 }
 
 #[tokio::test]
-async fn a_key_opens_what_its_form_says_until_it_is_revoked() {
+async fn a_key_has_the_rights_of_its_form_until_it_is_revoked() {
     let mut connections = Connections::start(2, RULES).await;
     let olga = Browser::new(&connections.agency.server);
     sign_in_as_operator(&connections.agency.server, &olga).await;
@@ -112,7 +112,7 @@ async fn a_key_opens_what_its_form_says_until_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_is_told_on_its_page_and_not_made() {
+async fn an_impossible_key_is_refused_on_its_page() {
     let connections = Connections::start(2, RULES).await;
     let server = &connections.agency.server;
     let olga = Browser::new(server);

@@ -41,7 +41,7 @@ async fn read(server: &TestServer, key: &str, contact: &str) -> bool {
 }
 
 #[tokio::test]
-async fn an_operator_sees_what_runs_and_what_ran() {
+async fn an_operator_sees_running_and_recent_calls() {
     let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let waits = (Arc::clone(&begun), Arc::clone(&go_on));
     let highlevel = Recording::start_async(move |request| {
@@ -145,7 +145,7 @@ async fn an_operator_sees_what_runs_and_what_ran() {
 }
 
 #[tokio::test]
-async fn a_window_that_is_shut_stands_first_with_its_reason() {
+async fn a_closed_window_is_listed_first_with_its_reason() {
     // Nobody listens there.
     let (server, key) = start("http://127.0.0.1:9").await;
     let olga = Browser::new(&server);

@@ -19,7 +19,7 @@ async fn get(server: &TestServer, path: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn the_authorization_server_says_what_it_can_do() {
+async fn the_metadata_lists_the_features_of_the_authorization_server() {
     const SETTING: &str = "HIGHLEVEL_MCP_OAUTH_REGISTER";
     for (register, endpoint, takes_documents) in [
         ("open", json!(format!("{URL}/register")), true),

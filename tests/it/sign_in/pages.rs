@@ -64,7 +64,7 @@ fn check_headers(path: &str, page: &Page) {
 }
 
 #[tokio::test]
-async fn every_page_stands_under_its_headers() {
+async fn every_page_has_its_headers() {
     let agency = house(2).await;
     let server = &agency.server;
     let browser = Browser::new(server);
@@ -141,7 +141,7 @@ async fn a_form_that_is_refused_shows_its_readers_menu_and_a_stranger_none() {
 }
 
 #[tokio::test]
-async fn pages_exist_where_people_sign_in_and_nowhere_else() {
+async fn pages_exist_only_with_sign_in() {
     let without = TestServer::start("http://127.0.0.1:9").await;
     let browser = Browser::new(&without);
     for path in OPEN.iter().chain(&OWN).chain(&["/authorize"]) {
@@ -155,7 +155,7 @@ async fn pages_exist_where_people_sign_in_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn files_of_pages_are_named_by_what_they_hold() {
+async fn files_of_pages_are_named_by_their_digest() {
     let agency = house(1).await;
     let browser = Browser::new(&agency.server);
     let page = browser.get("/console/join").await;

@@ -145,7 +145,7 @@ async fn an_invitation_makes_whom_it_says() {
 }
 
 #[tokio::test]
-async fn an_invitation_that_cannot_be_is_told_on_its_page_and_not_made() {
+async fn an_impossible_invitation_is_refused_on_its_page() {
     let connections = Connections::start(2, RULES).await;
     let server = &connections.agency.server;
     let olga = Browser::new(server);

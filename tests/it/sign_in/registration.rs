@@ -27,7 +27,7 @@ async fn register(server: &TestServer, body: &Value) -> Reply {
 }
 
 #[tokio::test]
-async fn a_client_is_told_what_it_is() {
+async fn a_registration_is_answered_with_the_clients_data() {
     let server = start(&[PROXY]).await;
     for (asked, method) in [
         (Value::Null, "none"),

@@ -94,7 +94,7 @@ async fn a_token_opens_its_resource_and_what_is_below() {
 
 /// Who makes tokens up waits; whoever comes from elsewhere does not, and neither does a token that is known here.
 #[tokio::test]
-async fn tokens_that_nobody_gave_are_looked_up_so_often_for_an_address() {
+async fn look_ups_of_unknown_tokens_are_limited_by_address() {
     let proxy = ("HIGHLEVEL_MCP_SERVER_TRUSTED_PROXIES", "127.0.0.1");
     let server = start(&[proxy]).await;
     let ping_from = async |address: &str, token: &str| {

@@ -118,7 +118,7 @@ async fn a_section_that_is_saved_holds_in_every_process() {
 }
 
 #[tokio::test]
-async fn nothing_is_saved_that_nobody_has_seen_the_effect_of() {
+async fn a_section_is_saved_only_after_its_changes_were_shown() {
     let agency = Agency::start_with(1, RULES, &SIGN_IN).await;
     let server = &agency.server;
     let olga = Browser::new(server);

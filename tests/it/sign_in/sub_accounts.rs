@@ -64,7 +64,7 @@ async fn only(server: &TestServer) -> VaultLocation {
 }
 
 #[tokio::test]
-async fn a_token_is_checked_again_and_replaced_by_whoever_looks_after_it() {
+async fn a_token_is_checked_and_replaced_by_its_manager() {
     let known = Arc::new(Mutex::new(vec![FIRST]));
     let highlevel = highlevel(&known).await;
     let server = TestServer::start_with(&highlevel.url, &SIGN_IN).await;

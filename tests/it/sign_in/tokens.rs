@@ -71,7 +71,7 @@ async fn a_code_gives_tokens_that_open_mcp() {
 /// The refusals of a faulty request with a code, and the right request after each. Only showing a code twice uses it
 /// up.
 #[tokio::test]
-async fn a_code_is_refused_by_what_is_wrong_with_it() {
+async fn a_refused_code_names_its_fault() {
     type Change = fn(Form) -> Form;
     let grant = (400, "invalid_grant");
     let request = (400, "invalid_request");
@@ -170,7 +170,7 @@ async fn of_twenty_that_show_a_code_at_once_one_has_tokens() {
 
 /// Names and secrets in the header are percent-encoded before base64, and public clients send an empty secret.
 #[tokio::test]
-async fn a_client_shows_who_it_is_by_header_or_form() {
+async fn a_client_authenticates_by_header_or_form() {
     let server = start(&[]).await;
     let (public, _) = register(&server, "none").await;
     let (basic, secret) = register(&server, "client_secret_basic").await;

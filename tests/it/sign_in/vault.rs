@@ -294,7 +294,7 @@ async fn reads_go_one_after_the_other_and_with_as_little_as_they_take() {
 }
 
 #[tokio::test]
-async fn a_location_may_be_named_by_a_page_and_what_is_no_token_costs_no_request() {
+async fn a_location_may_be_named_by_a_page_and_a_wrong_token_form_costs_no_request() {
     let highlevel = highlevel(|_| (200, "", 0)).await;
     let pipeline = pipeline(&highlevel.url);
     for text in [

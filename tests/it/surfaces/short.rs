@@ -30,7 +30,7 @@ fn short() -> Value {
 }
 
 #[tokio::test]
-async fn a_write_of_the_orchestrator_answers_what_changed() {
+async fn a_write_of_the_orchestrator_answers_with_the_changes() {
     let (highlevel, server) = stack("/mcp/orchestrator", &record()).await;
     let asked = json!({"operation": UPDATE, "arguments": arguments()});
     let (answer, _) = call(&server, "call_write", asked).await;
@@ -76,7 +76,7 @@ async fn the_other_surfaces_answer_highlevels_payload() {
 }
 
 #[tokio::test]
-async fn an_answer_of_another_form_is_told_as_far_as_it_is_known() {
+async fn an_answer_of_another_form_is_shown_as_far_as_it_is_known() {
     let long = "x".repeat(300);
     let note = json!({"body": long.clone() + "y", "id": "n1", "userId": "u", "dateAdded": "d", "contactId": "c1"});
     let told = format!("{long}… (301 characters)");

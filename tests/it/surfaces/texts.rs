@@ -44,7 +44,7 @@ fn names_its_own(endpoint: &Endpoint, text: &str, what: &str) {
 }
 
 #[test]
-fn descriptions_name_what_the_endpoint_has() {
+fn descriptions_name_only_tools_of_the_endpoint() {
     for (name, endpoint) in endpoints() {
         let list = serde_json::to_value(mcp::list(&endpoint).expect("a list")).expect("JSON");
         for tool in list["tools"].as_array().expect("tools") {
@@ -55,7 +55,7 @@ fn descriptions_name_what_the_endpoint_has() {
 }
 
 #[test]
-fn remedies_name_what_the_endpoint_has() {
+fn remedies_name_only_tools_of_the_endpoint() {
     for (name, endpoint) in endpoints() {
         for tool in TOOLS {
             let failure = json!({
@@ -223,7 +223,7 @@ async fn a_name_that_is_not_listed_leads_on() {
 
 /// The error of a call at an endpoint without the tool that would help.
 #[tokio::test]
-async fn a_remedy_speaks_of_what_there_is() {
+async fn a_remedy_names_only_existing_tools() {
     let duplicate = json!({
         "statusCode": 400, "message": "This location does not allow duplicated contacts.",
         "meta": {"contactId": "c1", "matchingField": "email"},

@@ -156,7 +156,7 @@ async fn a_wrong_name_is_answered_with_the_right_one_and_no_wall_of_names() {
 }
 
 #[tokio::test]
-async fn a_tool_is_shown_for_whoever_wants_to_call_it() {
+async fn a_tool_is_shown_with_everything_that_a_call_needs() {
     let shown = run(&["tools", "show", "contacts_create-contact"])
         .await
         .stdout;

@@ -78,7 +78,7 @@ async fn figures_that_the_valkey_lost_are_learned_again() {
 }
 
 #[tokio::test]
-async fn one_that_takes_its_time_is_as_good_as_none() {
+async fn a_slow_valkey_counts_as_absent() {
     let Some(valkey) = TestService::start(ServiceKind::Valkey) else {
         return;
     };

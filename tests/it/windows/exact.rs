@@ -36,7 +36,7 @@ async fn an_instance_may_use_all_that_the_others_leave() {
 }
 
 #[tokio::test]
-async fn a_pause_that_one_instance_is_told_holds_for_all() {
+async fn a_pause_that_one_instance_receives_applies_to_all() {
     let Some(valkey) = TestService::start(ServiceKind::Valkey) else {
         return;
     };
@@ -70,7 +70,7 @@ async fn a_pause_that_one_instance_is_told_holds_for_all() {
 }
 
 #[tokio::test]
-async fn a_day_is_one_for_all_where_highlevel_says_nothing() {
+async fn instances_count_one_day_without_highlevels_headers() {
     const OF_DAY: usize = 20;
     let Some(valkey) = TestService::start(ServiceKind::Valkey) else {
         return;

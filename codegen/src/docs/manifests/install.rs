@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_way_that_nobody_measured_says_so() {
+    fn an_unmeasured_way_is_marked() {
         let npm = Measurement {
             way: "npm".to_owned(),
             seconds: "1.9".to_owned(),

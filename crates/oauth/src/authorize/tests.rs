@@ -193,7 +193,7 @@ fn errors_go_back_to_the_client() {
 }
 
 #[test]
-fn an_error_has_a_state_only_where_there_is_one() {
+fn an_error_has_a_state_only_if_the_request_has_one() {
     let long = "s".repeat(LONGEST_STATE + 1);
     for (changes, expected) in [
         (&[][..], Some("s1")),
@@ -208,7 +208,7 @@ fn an_error_has_a_state_only_where_there_is_one() {
 }
 
 #[test]
-fn an_answer_keeps_what_the_redirect_had() {
+fn an_answer_keeps_the_query_of_the_redirect() {
     let answer = [("code", "hlc_x"), ("state", "a b+c&d=é\r\n")];
     let sent = "code=hlc_x&state=a%20b%2Bc%26d%3D%C3%A9%0D%0A&iss=https%3A%2F%2Fmcp.example.com";
     for (redirect, expected) in [

@@ -9,7 +9,7 @@ fn parse(text: &str) -> RedirectUri {
 }
 
 #[test]
-fn clients_redirects_are_taken_and_shown_for_what_they_are() {
+fn redirects_of_known_clients_are_accepted_and_shown() {
     fn check(text: &str, expected: Destination) {
         let redirect = parse(text);
         assert_eq!(redirect.goes_to(), expected, "{text}");

@@ -23,7 +23,7 @@ fn shown(client: &ClientAuthentication) -> Shown {
 }
 
 #[test]
-fn clients_show_who_they_are() {
+fn clients_authenticate_by_header_or_form() {
     fn check(
         authorization: Option<&str>,
         form: &str,

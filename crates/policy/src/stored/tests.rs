@@ -55,7 +55,7 @@ fn stored_sections_accept_no_confirmation_that_an_assistant_gives_itself() {
 }
 
 #[test]
-fn the_files_own_section_comes_first_and_what_cannot_be_read_opens_nothing() {
+fn the_files_own_section_comes_first_and_unreadable_ones_allow_nothing() {
     let stored = |text: &str| StoredSection::parse("desk", text, &[]).ok();
     let file =
         Policy::parse("[policies.desk]\nread_only = true\n", "rules.toml", &[]).expect("rules");

@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn phones_are_brought_to_e164_where_they_can_be() {
+    fn phone_numbers_are_converted_to_e164_if_possible() {
         fn check(phone: &str, country: &str, expected: &str) {
             assert_eq!(e164(phone, country), expected, "{phone} in {country}");
         }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn emails_are_told_from_what_is_none() {
+    fn invalid_emails_are_recognised() {
         for email in ["a@b.co", "a.b+c@mail.example.com", "o'neil@x.example"] {
             assert!(is_email(email), "{email}");
         }

@@ -77,7 +77,7 @@ fn all(changes: &[&str]) -> String {
 }
 
 #[on_both]
-fn a_claim_says_how_the_call_stands() {
+fn a_claim_returns_the_state_of_the_call() {
     let decided = |approve, note| {
         move |approvals: &Approvals, _: &TestPlace, handle: &str| {
             let decided = approvals.decide(handle, approve, "Ada", note).wait();
@@ -173,7 +173,7 @@ fn a_handle_names_one_approval_and_nothing_else() {
 }
 
 #[on_both]
-fn only_what_is_pending_can_be_decided_and_only_what_runs_finished() {
+fn only_pending_calls_can_be_decided_and_only_running_ones_finished() {
     let rows = [
         (ago("expires_at", 1), "its client must ask again"),
         (

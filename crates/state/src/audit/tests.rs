@@ -146,7 +146,7 @@ fn check_written(full_arguments: bool, act: impl AsyncFn(&Audit, AuditEntry), ex
 }
 
 #[on_both]
-fn a_line_stands_before_a_call_and_one_after() {
+fn one_line_is_written_before_a_call_and_one_after() {
     let begun = json!({"state": "begun"});
     check_written(
         false,
@@ -317,7 +317,7 @@ fn a_store_that_is_stuck_stops_nobody_else() {
 
 /// Dropping the last handle waits for pending lines, as at the end of a command.
 #[on_both]
-fn nothing_is_lost_where_the_process_ends_in_order() {
+fn an_orderly_end_of_the_process_loses_nothing() {
     let (folder, audit) = audit(false);
     let arguments = Map::new();
     for_tests::on_one_thread(async {
@@ -395,7 +395,7 @@ fn lines_of_many_writers_stay_whole() {
 
 /// By the writing thread, some seconds after the start of a process.
 #[on_both]
-fn old_days_go_by_themselves_and_only_where_an_audit_is_written() {
+fn old_days_are_removed_only_by_a_process_that_writes_the_audit() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     for_tests::sql(

@@ -283,7 +283,7 @@ fn pass(folder: &TestPlace, seconds: i64) {
 }
 
 #[on_both]
-fn time_ends_what_is_known() {
+fn keys_become_unknown_and_expire_with_time() {
     let alive = i64::try_from(ALIVE.as_secs()).expect("short");
     let rows: &[(&str, Option<CallOutcome>, i64, &str)] = &[
         ("while it may be under way", None, alive - 5, "under way"),

@@ -84,7 +84,7 @@ fn connect(store: &Store, client: &str, redirect: &str) -> String {
 }
 
 #[on_both]
-fn a_client_is_what_it_registered_as() {
+fn a_client_keeps_its_registration() {
     let (folder, _store, clients) = opened();
     for (method, has_secret) in [
         (ClientMethod::None, false),

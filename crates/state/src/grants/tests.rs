@@ -128,7 +128,7 @@ fn events(folder: &TestPlace, kind: &str) -> i64 {
 }
 
 #[on_both]
-fn a_grant_is_what_was_allowed() {
+fn a_grant_has_the_allowed_rights() {
     let (folder, grants) = opened();
     let holder = GrantHolder::Key(key(&grants));
     let new = NewGrant {
@@ -180,7 +180,7 @@ fn a_form_that_is_sent_twice_gives_one_code() {
 }
 
 #[on_both]
-fn nobody_allows_what_they_may_not() {
+fn people_cannot_allow_more_than_they_have() {
     let (folder, grants) = opened();
     let revoked = key(&grants);
     Keys::new(&grants.store)

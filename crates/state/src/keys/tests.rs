@@ -168,7 +168,7 @@ fn own_changes_apply_at_once() {
 }
 
 #[on_both]
-fn a_key_is_good_until_it_expires_or_is_revoked() {
+fn a_key_is_valid_until_it_expires_or_is_revoked() {
     let (folder, keys) = opened();
     let later = now() + 24.hours();
     let made = keys.create("a", KeyLocations::All, None, Some(later));
@@ -192,7 +192,7 @@ fn a_key_is_good_until_it_expires_or_is_revoked() {
 }
 
 #[on_both]
-fn a_key_is_no_agencys_unless_it_says_so() {
+fn a_key_may_act_for_the_agency_only_if_it_says_so() {
     let (_folder, keys) = opened();
     let new = |name, agency| NewKey {
         name,

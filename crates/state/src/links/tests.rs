@@ -186,7 +186,7 @@ fn a_link_lets_in_as_many_as_it_is_for_and_no_longer_than_it_lasts() {
 }
 
 #[on_both]
-fn of_many_who_come_at_once_one_is_let_in() {
+fn a_link_admits_one_of_many_simultaneous_visitors() {
     let doors = opened();
     let elsewhere = Links::new(&for_tests::open(&doors.folder));
     let (_, text) = doors.make(Offer::Invite(invitation("Anna")), 1);
@@ -209,7 +209,7 @@ fn of_many_who_come_at_once_one_is_let_in() {
 }
 
 #[on_both]
-fn the_first_operators_link_is_good_until_there_is_one() {
+fn the_first_operators_link_is_valid_until_there_is_an_operator() {
     let doors = opened();
     let (_, one) = doors.make(Offer::First, 1);
     let (_, other) = doors.make(Offer::First, 1);
@@ -312,7 +312,7 @@ fn a_text_is_in_no_row_and_in_no_message() {
 
 /// A word that this version does not know may be a restriction.
 #[on_both]
-fn an_offer_that_is_not_understood_lets_nobody_in() {
+fn an_unknown_offer_admits_nobody() {
     let doors = opened();
     let (_, text) = doors.make(Offer::Invite(invitation("Anna")), 1);
     for offer in [

@@ -15,7 +15,7 @@ fn passkey(id: u8) -> NewPasskey {
 }
 
 #[on_both]
-fn a_person_has_some_and_nobody_has_anothers() {
+fn passkeys_have_a_limit_and_one_owner() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let (people, passkeys) = (People::new(&store), Passkeys::new(&store));
@@ -52,7 +52,7 @@ fn a_person_has_some_and_nobody_has_anothers() {
 }
 
 #[on_both]
-fn an_answer_is_good_once() {
+fn an_answer_is_accepted_once() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let (people, passkeys) = (People::new(&store), Passkeys::new(&store));

@@ -290,7 +290,7 @@ fn so_many_people_may_sign_in() {
 
 /// An unknown role may be a restriction.
 #[on_both]
-fn people_who_cannot_be_read_are_nobody_until_they_can() {
+fn unreadable_people_have_no_access_until_they_can_be_read() {
     let (folder, store, people) = opened();
     let anna = put(&store, new("Anna", PersonRole::Member));
     for_tests::sql(&folder, "UPDATE person SET role = 'auditor'");

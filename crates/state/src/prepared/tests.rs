@@ -71,7 +71,7 @@ fn the_first_confirmation_stays() {
 }
 
 #[on_both]
-fn a_principal_has_so_many_and_takes_nobody_elses() {
+fn previewed_requests_have_a_limit_and_one_owner() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let most = u8::try_from(MOST_OF_PRINCIPAL).expect("few");

@@ -122,7 +122,7 @@ fn its_use_is_written_down_once_a_minute() {
 }
 
 #[on_both]
-fn a_session_is_good_in_every_process_until_it_or_its_person_ends() {
+fn a_session_is_valid_in_every_process_until_it_or_its_person_ends() {
     let (folder, sessions, people) = opened();
     let elsewhere = Sessions::new(&for_tests::open(&folder));
     let anna = make(&people, "Anna");

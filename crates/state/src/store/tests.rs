@@ -189,7 +189,7 @@ fn a_link_in_place_of_the_file_is_not_followed() {
 }
 
 #[on_sqlite("bytes of the files")]
-fn no_secret_stands_in_clear_in_any_file() {
+fn no_secret_is_in_clear_text_in_any_file() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let secrets = fill(&store);
@@ -309,7 +309,7 @@ fn of_version(
 }
 
 #[on_both]
-fn tables_of_a_later_version_are_used_where_they_may_be() {
+fn tables_of_a_later_version_are_used_if_it_allows_that() {
     let ours = schema::newest();
     let rows = [
         (ours, Some(ours), true),

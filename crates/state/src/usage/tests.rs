@@ -86,7 +86,7 @@ fn counts_that_could_not_be_written_are_added_the_next_time() {
 }
 
 #[on_both]
-fn a_part_whose_end_nobody_heard_of_is_added_once() {
+fn a_part_with_a_lost_confirmation_is_added_once() {
     let folder = folder();
     let store = open(&folder);
     let usage = Usage::new(&store, 400).expect("counted");

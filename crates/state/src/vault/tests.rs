@@ -206,7 +206,7 @@ fn a_sealed_token_opens_in_its_row_and_generation_only() {
 }
 
 #[on_sqlite("bytes of the files, and a copy")]
-fn no_token_stands_in_clear_in_file_log_or_backup() {
+fn no_token_is_in_clear_text_in_file_log_or_backup() {
     let (folder, elsewhere) = (folder(), folder());
     let store = open(&folder);
     let vault = Vault::new(&store);

@@ -14,7 +14,7 @@ fn call(title: &str, who: &str) -> WaitingCall {
 const CONSOLE: Option<&str> = Some("https://mcp.example.test");
 
 #[test]
-fn one_call_is_told_to_each_kind_of_receiver() {
+fn the_message_about_a_call_for_each_kind_of_receiver() {
     let message = ApprovalMessage::new(
         vec![call("Delete contact", "<!channel>, for Ada")],
         0,

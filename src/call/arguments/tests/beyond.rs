@@ -153,7 +153,7 @@ fn check(location: Option<&str>, mut given: Value, expected: Result<Value, &str>
 }
 
 #[test]
-fn values_of_no_known_type_travel_as_text() {
+fn values_without_a_known_type_are_sent_as_text() {
     check(
         None,
         json!({"any": 20}),
@@ -264,7 +264,7 @@ fn a_pin_holds_inside_arguments_and_in_lists() {
 }
 
 #[test]
-fn a_body_that_is_no_object_is_one_argument() {
+fn a_body_that_is_not_an_object_is_one_argument() {
     check(
         None,
         json!({"body": [{"a": 1}]}),

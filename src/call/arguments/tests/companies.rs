@@ -44,7 +44,7 @@ fn refusing(caller: &Caller) -> (usize, usize) {
 }
 
 #[test]
-fn another_company_is_refused_wherever_it_stands() {
+fn another_company_is_refused_in_every_argument() {
     let id = |id| TenantId::parse(id).expect("an id");
     let caller = Caller {
         credential: Credential::parse("pit-1").expect("a token"),

@@ -86,7 +86,7 @@ fn filters_that_highlevel_documents_are_sent() {
 }
 
 #[test]
-fn a_filter_that_would_find_nothing_or_all_is_refused_with_what_is_taken() {
+fn a_filter_that_matches_nothing_or_everything_is_refused_with_the_right_form() {
     // Operators.
     filter(
         json!({"field": "dateAdded", "operator": "gt", "value": "2026-11-20"}),

@@ -59,7 +59,7 @@ fn refuses_update(given: Value, parts: &'static [&'static str]) {
 }
 
 #[test]
-fn a_null_is_absent_wherever_it_stands() {
+fn a_null_is_absent_at_every_place() {
     updates(
         json!({"city": "Rome", "email": null, "phone": null, "tags": null, "dnd": null}),
         json!({"city": "Rome"}),
@@ -90,7 +90,7 @@ fn a_null_is_absent_wherever_it_stands() {
 }
 
 #[test]
-fn a_null_that_may_be_meant_to_empty_is_told_of() {
+fn a_null_that_may_be_meant_to_empty_a_field_gets_a_warning() {
     fn check(given: Value, expected: &[&str]) {
         let tool = TOOLS
             .iter()
@@ -191,7 +191,7 @@ fn a_text_without_a_letter_is_absent_where_it_is_no_content() {
 }
 
 #[test]
-fn words_for_nothing_are_no_ids_emails_or_phones() {
+fn words_for_nothing_are_refused_as_ids_emails_and_phones() {
     refuses_update(
         json!({"phone": "null"}),
         &["phone must be a phone number, not the word \"null\""],
@@ -298,7 +298,7 @@ fn numbers_keep_their_digits_or_are_refused() {
 }
 
 #[test]
-fn either_is_taken_where_a_document_contradicts_itself() {
+fn both_types_are_accepted_if_a_document_contradicts_itself() {
     for sub_type in [json!({}), json!("Custom")] {
         check(Row {
             tool: "conversations_send-a-new-message",

@@ -391,7 +391,7 @@ fn the_location_is_filled_pinned_or_asked_for() {
 }
 
 #[test]
-fn nothing_but_an_id_stands_in_a_path() {
+fn a_path_accepts_only_ids() {
     let strings = [
         "",
         ".",

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_takes_something_away_is_offered() {
+    fn only_rules_that_restrict_are_offered() {
         for (held, expected) in [
             (
                 &["everything"][..],

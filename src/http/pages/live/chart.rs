@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_bar_is_told_in_words() {
+    fn the_highest_bar_is_described_in_words() {
         let mut values = [0; 60];
         values[59] = 7;
         values[0] = 1;

@@ -67,7 +67,7 @@ pub(in crate::http::pages) fn fullest() -> LiveFigures {
 }
 
 #[test]
-fn figures_are_told_in_words_too() {
+fn figures_are_shown_in_words_too() {
     let brand = &pages().brand;
     let text = fullest().fragment(brand).into_string();
     for part in [

@@ -78,7 +78,7 @@ fn files(folder: &TempDir) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn only_what_belongs_to_the_pair_is_taken_over_with_it() {
+fn only_files_of_the_pair_are_imported_with_it() {
     let answer = json(1, Some(0));
     check(None, 0, false);
     check(Some(&answer), 1, false);

@@ -9,7 +9,7 @@ fn class(status: u16, sentence: &str) -> Option<FailureClass> {
 }
 
 #[test]
-fn each_row_is_told_by_its_example() {
+fn each_row_recognises_its_example() {
     for known in KNOWN {
         let source = known.source;
         assert!(

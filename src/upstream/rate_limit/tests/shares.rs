@@ -82,7 +82,7 @@ fn the_remaining_calls_in_a_header_are_shared_by_all_instances() {
 }
 
 #[test]
-fn the_day_is_shared_and_what_highlevel_counted_is_everybodys() {
+fn the_daily_quota_is_shared_and_highlevels_count_is_for_all() {
     let now = Timestamp::from_millisecond(DAY_START).expect("a time");
     let more = |day: &mut DailyQuota, instances: u64| {
         let mut calls = 0;

@@ -51,7 +51,7 @@ pub(super) async fn connect(store: &Store, holder: &Person, client: &str, rules:
 }
 
 #[tokio::test]
-async fn connections_are_listed_and_ended_by_what_they_belong_to() {
+async fn connections_are_listed_and_ended_by_client_and_person() {
     let office = Office::new();
     office.run(&["invite", "Anna", "--operator"], 0).await;
     let store = office.store();

@@ -85,7 +85,7 @@ async fn an_invited_person_joins_and_is_listed_until_the_end() {
 
 /// Each option gives its own right, and no more.
 #[tokio::test]
-async fn an_invitation_gives_what_its_options_say() {
+async fn an_invitation_gives_the_rights_of_its_options() {
     let office = Office::new();
     // Options; role, reaches a location that was not named, approves there, may paste tokens.
     for (options, expected) in [

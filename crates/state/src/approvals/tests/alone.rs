@@ -112,7 +112,7 @@ fn a_call_that_its_client_claimed_is_not_taken() {
 }
 
 #[on_both]
-fn a_request_goes_when_it_is_of_no_use_any_more() {
+fn a_request_is_removed_when_it_is_no_longer_needed() {
     let ends: &[(&str, &dyn Fn(&TestPlace, &Approvals, &str))] = &[
         ("done", &|_, approvals, handle| {
             taken(approvals);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[on_both]
-fn only_what_nobody_has_decided_in_time_waits() {
+fn only_undecided_calls_that_have_not_expired_wait() {
     let (folder, approvals) = opened();
     let first = request(&approvals, "a", "key:x", HOUR);
     let denied = request(&approvals, "b", "key:x", HOUR);

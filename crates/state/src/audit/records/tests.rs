@@ -111,7 +111,7 @@ fn query(asked: &[(&str, &str)]) -> AuditQuery {
 }
 
 #[on_both]
-fn records_are_found_by_what_is_known_of_them() {
+fn records_are_found_by_each_known_field() {
     let rows: &[(&[(&str, &str)], &str)] = &[
         (&[], "a b c r d"),
         (&[("tool", "contacts_delete")], "b"),
@@ -159,7 +159,7 @@ fn a_record_holds_beginning_and_end() {
 }
 
 #[on_both]
-fn lines_that_are_none_are_told_and_hide_no_other() {
+fn broken_lines_are_reported_and_hide_no_others() {
     let whole = line("begun", "a", "24T10:00", &[]);
     let torn = whole[..40].to_owned();
     let later = whole.replace("begun", "forgotten");

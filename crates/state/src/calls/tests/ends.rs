@@ -24,7 +24,7 @@ fn outcomes(store: &Store) -> Vec<String> {
 }
 
 #[on_both]
-fn an_end_says_what_became_of_the_call() {
+fn an_end_records_the_result_of_the_call() {
     let rows: [(&str, fn(OpenCall), &str, [i64; 3], &str); 5] = [
         (
             "made",

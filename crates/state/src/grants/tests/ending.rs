@@ -44,7 +44,7 @@ fn check(name: &str, ended: fn(&[GrantRecord; 2]) -> EndedGrants, expected: [boo
 }
 
 #[on_both]
-fn an_end_is_of_what_it_names() {
+fn an_end_ends_exactly_the_named_grants() {
     let rows: &[(&str, fn(&[GrantRecord; 2]) -> EndedGrants, [bool; 2])] = &[
         (
             "one",

@@ -36,7 +36,7 @@ fn an_access_token_opens_its_grant_until_its_end() {
 
 /// The rights of a key do not outlive it for clients either.
 #[on_both]
-fn a_token_is_good_no_longer_than_the_key_behind_it() {
+fn a_token_is_valid_no_longer_than_its_key() {
     let (folder, grants) = opened();
     let tokens = connected(&grants);
     let soon = now() + 60_000;

@@ -25,7 +25,7 @@ fn check(
 
 /// Wrong attempts do not use the code up: somebody who has it without its verifier cannot take it from its client.
 #[on_both]
-fn a_code_is_good_for_its_client_alone() {
+fn a_code_is_valid_only_for_its_client() {
     use TokenRefusal::*;
     let over = "UPDATE code SET expires_at = expires_at - 60001";
     let rows: &[(&str, fn(&mut Redemption), &str, [Option<TokenRefusal>; 2])] = &[
@@ -134,7 +134,7 @@ fn a_code_is_good_for_its_client_alone() {
 }
 
 #[on_both]
-fn a_code_that_is_shown_twice_ends_what_it_was_good_for() {
+fn a_code_that_is_used_twice_ends_its_grant() {
     let (folder, grants) = opened();
     let (record, code) = allow(&grants, new_grant(GrantHolder::Key(key(&grants))));
     let tokens = redeem(&grants, redemption(&code)).expect("redeemed");

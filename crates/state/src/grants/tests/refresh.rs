@@ -30,7 +30,7 @@ fn check(
 }
 
 #[on_both]
-fn a_refresh_token_is_good_for_its_client_alone() {
+fn a_refresh_token_is_valid_only_for_its_client() {
     use TokenRefusal::*;
     let rows: &[(&str, fn(&mut RefreshRequest), &str, Option<TokenRefusal>)] = &[
         ("right", |_| {}, "", None),

@@ -67,7 +67,7 @@ fn a_store_opens_with_the_key_that_sealed_it() {
 
 /// Data that a key has sealed is never abandoned for a new one.
 #[on_sqlite("the folder's key")]
-fn a_key_that_is_lost_is_missed_and_not_made_anew() {
+fn a_lost_key_is_reported_and_not_replaced() {
     let folder = for_tests::folder();
     let (path, aside) = (folder.path().join(KEY_FILE), folder.path().join("aside"));
     fill(&for_tests::open(&folder));

@@ -61,7 +61,7 @@ pub(super) fn check_all(store: &Store) {
 }
 
 #[on_both]
-fn a_store_is_sealed_anew_under_another_key() {
+fn a_store_is_sealed_again_under_another_key() {
     let [old, new] = [(); 2].map(|()| SecretString::from(sealing::new_key().expect("a key")));
     let only = |key: &SecretString| vec![key.clone()];
     let folder = for_tests::folder();
@@ -134,7 +134,7 @@ fn a_copy_is_of_one_moment_and_opens_with_the_key() {
 }
 
 #[on_both]
-fn a_store_says_what_it_holds() {
+fn a_store_lists_its_content() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     fill_all(&store);

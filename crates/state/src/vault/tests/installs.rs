@@ -170,7 +170,7 @@ fn locations_that_their_owner_removed_or_reconnected_stay_so() {
 }
 
 #[on_both]
-fn an_uninstallation_ends_what_it_names_once_and_never_a_later_install() {
+fn an_uninstallation_ends_its_install_once_and_never_a_later_one() {
     let folder = folder();
     let vault = Vault::new(&open(&folder));
     let of_company = company(&vault, None, "pair");

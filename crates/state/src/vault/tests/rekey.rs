@@ -57,7 +57,7 @@ fn check(store: &Store) {
 }
 
 #[on_both]
-fn a_rekey_that_is_cut_off_at_any_row_loses_none_and_goes_on() {
+fn a_rekey_that_is_interrupted_at_any_row_loses_none_and_continues() {
     let folder = folder();
     let flow = fill(&folder);
     let [old, new] = keys();

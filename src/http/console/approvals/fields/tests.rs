@@ -111,7 +111,7 @@ fn values_in_the_address_are_fields_except_the_location() {
 }
 
 #[test]
-fn a_contact_that_is_deleted_says_what_goes_with_it() {
+fn a_deleted_contact_names_the_records_deleted_with_it() {
     let record = json!({"contactId": "c1", "name": "Ada", "deletesToo": {"opportunities": 2}});
     let mut reader = FieldReader::new(None, &[], TimeZone::UTC);
     let record = reader.record(&record).expect("a record");

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_in_words() {
+    fn names_of_fields_are_words() {
         for (key, expected) in [
             ("contactId", "Contact id"),
             ("first_name", "First name"),

@@ -30,7 +30,7 @@ fn answered<'a>(text: &'a str, marks: Option<(&'a str, &'a str)>) -> TryView<'a>
 }
 
 #[test]
-fn other_peoples_words_stand_on_another_ground_and_are_text() {
+fn other_peoples_words_have_another_background_and_are_escaped() {
     #[track_caller]
     fn check(text: &str, expected: &str) {
         let page = fullest(answered(text, Some(("<123456>", "</123456>"))), "{}");
@@ -63,7 +63,7 @@ fn the_page_asks_again_until_there_is_an_answer() {
 }
 
 #[test]
-fn a_text_is_cut_by_what_it_takes_on_the_page() {
+fn a_text_is_cut_by_its_escaped_length() {
     assert_eq!(beginning("abc", 3), "abc");
     assert_eq!(beginning("abcd", 3), "abc");
     assert_eq!(beginning("\"a", 6), "\"");
