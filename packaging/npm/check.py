@@ -1,5 +1,5 @@
-"""Whether the launcher of the npm package is one that nobody notices: exit codes, signals, streams, and what it says where the program
-is missing. A shell plays the program."""
+"""Tests that the launcher of the npm package is transparent: exit codes, signals, streams, and its message if the program is missing.
+A shell script replaces the program."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).parent
-# Counts what reaches it, and ends by the third line of its input or by the signal of its argument.
+# Exits or dies as its arguments say, echoes its input, or prints the names of the signals that reach it.
 PROGRAM = """#!/bin/bash
 case "$1" in
 exit) exit "$2" ;;

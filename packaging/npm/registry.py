@@ -1,6 +1,6 @@
-"""A registry of npm on this machine that holds archives of a folder alone: registry.py FOLDER. Prints its address.
+"""An npm registry on this machine with the archives of one folder: registry.py FOLDER. Prints its address.
 
-With it `npx` does what it does once the packages are published."""
+With it `npx` works as after the packages are published."""
 
 import base64
 import functools

@@ -22,7 +22,7 @@ import urllib.request
 HERE = pathlib.Path(__file__).resolve().parent
 WANTED = "contacts_get-contact"
 NAME = "ghl"
-# Clients whose id is the address of a document. They are pinned, for where these tests run there may be no internet.
+# Clients whose id is the address of a document. The documents are pinned, because the tests may run without internet.
 DOCUMENTS = {
     "https://claude.ai/oauth/claude-code-client-metadata": {
         "client_name": "Claude Code", "redirect_uris": ["http://localhost/callback", "http://127.0.0.1/callback"], "token_endpoint_auth_method": "none",
@@ -31,9 +31,9 @@ DOCUMENTS = {
         "client_name": "Codex", "redirect_uris": ["http://127.0.0.1/callback", "http://localhost/callback"], "token_endpoint_auth_method": "none",
     },
 }
-# What begins a secret of the server's own, and the token of its location; the first link is on stderr on purpose.
+# The beginnings of the server's own secrets, and the token of its location. The first link is on stderr on purpose.
 SECRET = re.compile(r"hl(?:a|r|c|s|cs|k)_[A-Za-z0-9_-]{16,}|pit-acme")
-# Under these nothing of the machine's own clients is read or changed.
+# With these variables the machine's own clients are neither read nor changed.
 PATHS = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -42,7 +42,7 @@ class Failure(Exception):
 
 
 def run(command, env, folder, lasts=150, **options):
-    """Its output; what it says on stderr stands in a failure."""
+    """Returns the output. A failure contains stderr."""
     done = subprocess.run(command, env=env, cwd=folder, timeout=lasts, text=True, capture_output=True, stdin=subprocess.DEVNULL, **options)
     if done.returncode:
         raise Failure(f"{command[0]} ended with {done.returncode}: {(done.stdout + done.stderr)[-1500:]}")
@@ -90,7 +90,7 @@ class Server:
                 time.sleep(0.1)
 
     def restart(self):
-        """Counts nobody's registrations any more: here all clients have one address, which may register five a minute."""
+        """Resets the count of registrations: here all clients have one address, which may register five times a minute."""
         self.stop()
         self.start()
 
@@ -98,7 +98,7 @@ class Server:
         return run([self.program, *arguments, "--config", self.settings], self.env, HERE)
 
     def rows(self, statement):
-        """The store as it is; whoever caches what it holds learns of a change by its revision."""
+        """Runs a statement in the store. A new revision tells every cache about a change."""
         with sqlite3.connect(next(self.state.glob("store*.db")), timeout=10) as store:
             rows = store.execute(statement).fetchall()
             if not statement.startswith("SELECT"):
@@ -109,7 +109,7 @@ class Server:
         return rows
 
     def check_log(self):
-        """Fails where the log shows a token, a code, a key or a one-time link."""
+        """Fails if the log shows a token, a code, a key or a one-time link."""
         shown = SECRET.search(self.log_path.read_text())
         if shown:
             raise Failure(f"the server's log shows a secret: {shown[0][:8]}…")
@@ -119,7 +119,7 @@ class Server:
         self.rows("UPDATE access SET expires_at = 1")
 
     def refreshes(self):
-        """How often any refresh token took the place of another."""
+        """Counts the replacements of refresh tokens."""
         return self.rows("SELECT COALESCE(SUM(seq), 0) FROM oauth_grant")[0][0]
 
     def end(self):
@@ -133,7 +133,7 @@ class Server:
 
 
 class Client:
-    """How a client is told to do what a person does. `use` lists and calls: the names of tools, and the text of the call."""
+    """A client, driven by commands in place of a person. `use` lists and calls: it returns the names of tools and the text of the call."""
 
     def __init__(self, name, world):
         self.world, self.folder = world, world.folder / name
@@ -145,10 +145,10 @@ class Client:
         }
 
     def sign_in(self):
-        """Where the client does not do so by itself."""
+        """Starts the sign-in, if the client does not do that by itself."""
 
     def age(self):
-        """Has the client see, too, that its access token's time is over; only where it looks at a clock of its own."""
+        """Makes the access token expire for the client, too, if the client uses its own clock."""
 
     def change(self, path, change):
         file = self.folder / path
@@ -158,7 +158,7 @@ class Client:
 
 
 class Library(Client):
-    """A program of ours on a client's library: signs in by itself."""
+    """One of our programs on a client's library. It signs in by itself."""
 
     def __init__(self, name, world, command):
         super().__init__(name, world)
@@ -184,10 +184,10 @@ class FastMcp(Library):
 
 
 class Agent(Client):
-    """An agent with a model of one sentence; its tools are what that model was shown."""
+    """An agent with a scripted model. Its tools are those that the model was shown."""
 
     def ask(self):
-        """Has the agent look up the contact: what it says in the end."""
+        """Lets the agent look up the contact, and returns its last text."""
         raise NotImplementedError
 
     def use(self):
@@ -355,7 +355,7 @@ class World:
         return child.stdout.readline().strip()
 
     def sign_ins(self):
-        """Of all clients so far; fails where a page led nowhere."""
+        """Counts the sign-ins of all clients so far. Fails if one failed."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines()]
         broken = [line for line in lines if line["error"]]
         if broken:
@@ -379,7 +379,7 @@ class World:
 
 
 def uses(client, sign_ins, what):
-    """It lists and calls, after so many sign-ins."""
+    """Lists and calls, after this number of sign-ins."""
     before = client.world.sign_ins()
     if sign_ins:
         client.sign_in()
@@ -430,7 +430,7 @@ def journey(client):
 
 
 def clients(program, installed):
-    """Each by its name with what is run of it, or None where that is not there, and how it is made."""
+    """Each client by its name, with the program to run (None if it is not installed) and its constructor."""
     node = installed / "npm" / "node_modules"
     found = lambda path: path if path.exists() else None
     python = lambda name: found(installed / name / "bin" / "python")
