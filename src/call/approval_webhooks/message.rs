@@ -77,8 +77,8 @@ impl WaitingCall {
 
     fn count(&self) -> String {
         match self.calls {
-            1 => "1 call".to_owned(),
-            many => format!("{many} calls"),
+            1 => "1 action".to_owned(),
+            many => format!("{many} actions"),
         }
     }
 
@@ -145,7 +145,7 @@ impl ApprovalMessage {
     fn title(&self) -> String {
         match self.calls.as_slice() {
             [one] if self.waiting == 1 => one.title.clone(),
-            _ => format!("{} calls wait for a decision", self.waiting),
+            _ => format!("{} requests wait for a decision", self.waiting),
         }
     }
 

@@ -33,12 +33,12 @@ fn the_message_about_a_call_for_each_kind_of_receiver() {
     assert_eq!(
         message.slack_body(),
         json!({
-            "text": "Delete contact: Delete contact (1 call) in acme, asked for by &lt;!channel&gt;, for Ada, waits until \
+            "text": "Delete contact: Delete contact (1 action) in acme, asked for by &lt;!channel&gt;, for Ada, waits until \
                      1970-01-01 00:00 UTC",
             "blocks": [
                 {"type": "header", "text": text("Delete contact")},
                 {"type": "section", "fields": [
-                    text("What it does\nDeletes or ends something (1 call)"),
+                    text("What it does\nDeletes or ends something (1 action)"),
                     text("Where\nacme"),
                     text("Asked for by\n<!channel>, for Ada"),
                     text("Waits until\n1970-01-01 00:00 UTC"),
@@ -68,7 +68,7 @@ fn the_message_about_a_call_for_each_kind_of_receiver() {
                     {"type": "RichTextBlock", "inlines": [
                         {"type": "TextRun", "text": "Delete contact", "weight": "bolder", "size": "large"},
                     ]},
-                    fact("What it does: ", "Deletes or ends something (1 call)"),
+                    fact("What it does: ", "Deletes or ends something (1 action)"),
                     fact("Where: ", "acme"),
                     fact("Asked for by: ", "<!channel>, for Ada"),
                     fact("Waits until: ", "1970-01-01 00:00 UTC"),
@@ -88,7 +88,7 @@ fn several_calls_are_one_message_that_leads_to_the_list() {
     let slack = message.slack_body();
     assert_eq!(
         slack["blocks"][0]["text"]["text"],
-        "9 calls wait for a decision"
+        "9 requests wait for a decision"
     );
     assert_eq!(slack["blocks"][3]["text"]["text"], "and 7 more");
     assert_eq!(slack["blocks"][4]["elements"][0]["url"], list);
