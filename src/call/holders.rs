@@ -99,7 +99,7 @@ impl Pipeline {
                     }
                     (
                         FailureClass::Location,
-                        "Nothing was sent: this connection does not reach the location any more.",
+                        "Nothing was sent: this connection no longer reaches the location.",
                         "Ask the person who connected it to check its locations.",
                     )
                 }

@@ -333,7 +333,7 @@ fn only<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Result<&'a Account
     match within.as_slice() {
         [one] => Ok(one),
         [] if matches!(scope, LocationScope::Grant(_)) => {
-            let what = "Nothing was sent: this connection reaches no location any more.";
+            let what = "Nothing was sent: this connection no longer reaches any location.";
             Err(Failure::new(FailureClass::Location, what).with_remedy(
                 "Ask the person who connected it to connect it again, with a location.",
             ))

@@ -213,7 +213,7 @@ fn by_status(
     match status.as_u16() {
         400 | 422 => Failure::new(
             FailureClass::Invalid,
-            "HighLevel does not take these arguments.",
+            "HighLevel does not accept these arguments.",
         )
         .with_remedy("Correct what the message names."),
         403 => Failure::new(
@@ -256,8 +256,11 @@ fn by_status(
             class => Failure::new(class, "HighLevel failed.")
                 .with_remedy("This call only reads, it may be repeated."),
         },
-        _ => Failure::new(FailureClass::Invalid, "HighLevel does not take this call.")
-            .with_remedy("See the message."),
+        _ => Failure::new(
+            FailureClass::Invalid,
+            "HighLevel does not accept this call.",
+        )
+        .with_remedy("See the message."),
     }
 }
 

@@ -252,7 +252,7 @@ impl NewGrant {
         }
         if !is_good(transaction, &id)? {
             return Err(StoreError::from(
-                "the client was blocked, or whoever allows it may not any more".to_owned(),
+                "the client was blocked, or the person may no longer allow it".to_owned(),
             ));
         }
         self.insert_code(transaction, &id, code)?;

@@ -375,8 +375,8 @@ fn read_key(path: &Path) -> Result<SecretString, StoreError> {
             Ok(text.into())
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::from(format!(
-            "{} is missing, and without it what the store has sealed cannot be opened; put it back from where you keep \
-             it, or name it in state.keys. Where it is lost: remove the store's file, and make keys, approvals and \
+            "{} is missing, and without it the secrets in the store cannot be opened; restore it from your copy, or \
+             name it in state.keys. Where it is lost: remove the store's file, and make keys, approvals and \
              installs anew",
             path.display()
         ))),
@@ -439,7 +439,7 @@ fn refuse_emptied(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     Err(StoreError::from(format!(
-        "{} is empty or gone, and {} holds changes of it; put the file back, restore a backup (`highlevel-mcp state \
+        "{} is empty or gone, but {} has changes of it; put the file back, restore a backup (`highlevel-mcp state \
          restore`), or remove both where nothing of it is wanted",
         path.display(),
         beside.display()

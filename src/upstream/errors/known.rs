@@ -67,7 +67,7 @@ pub(super) const KNOWN: &[KnownError] = known! {
     // First, because a property may have any name.
     {
         [400, 422] "property {} should not exist",
-        Invalid: "HighLevel does not take a property of this call.",
+        Invalid: "HighLevel does not accept a property of this call.",
         "Leave out the property that the message names.",
         source: "https://github.com/GoHighLevel/highlevel-api-docs/issues/262",
         example: "property additionalEmails should not exist",

@@ -184,8 +184,8 @@ fn explain_database(shown: &str, error: &sqlx::Error) -> StoreError {
         // tables.
         "55P03" | "57014" | "40001" | "40P01" | "0A000" => {
             return StoreError::busy(format!(
-                "{shown} has been held by another process for some seconds ({error}); try again, and where it stays so \
-                 look into pg_stat_activity for who holds it"
+                "{shown} has been locked by another process for some seconds ({error}); try again, and if this happens \
+                 again, find the process in pg_stat_activity"
             ));
         }
         "25006" => {

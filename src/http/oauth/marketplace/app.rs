@@ -50,7 +50,8 @@ impl MarketplaceApp {
         };
         let settings = config.marketplace.clone();
         let webhook_key = HighLevelKey::parse(&settings.webhook_key).ok_or(
-            "marketplace.webhook_key is no Ed25519 key as HighLevel publishes it: SubjectPublicKeyInfo in base64; leave it out",
+            "marketplace.webhook_key is not an Ed25519 key in HighLevel's form (SubjectPublicKeyInfo in base64). Leave \
+             the setting out",
         )?;
         Ok(Some(Self {
             settings,
