@@ -376,8 +376,8 @@ fn read_key(path: &Path) -> Result<SecretString, StoreError> {
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::from(format!(
             "{} is missing, and without it the secrets in the store cannot be opened; restore it from your copy, or \
-             name it in state.keys. Where it is lost: remove the store's file, and make keys, approvals and \
-             installs anew",
+             name it in state.keys. If it is lost, remove the store's file and create keys, approvals and \
+             installs again",
             path.display()
         ))),
         Err(error) => Err(StoreError::system(path, "read", error)),

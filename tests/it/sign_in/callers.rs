@@ -154,7 +154,7 @@ async fn a_grant_reaches_no_more_than_its_holder_does() {
     assert!(
         gone["error"]
             .as_str()
-            .is_some_and(|error| error.contains("reaches no location any more")),
+            .is_some_and(|error| error.contains("no longer reaches any location")),
         "{gone}"
     );
 }
