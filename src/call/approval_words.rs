@@ -17,10 +17,10 @@ pub(crate) fn operation_title(approval: &Approval) -> String {
 /// The effect of a call, in words: it sends something, costs money, deletes.
 pub(crate) fn describe_effect(effect: &str) -> &'static str {
     match effect {
-        "read" => "Reads",
+        "read" => "Looks something up",
         "write" => "Changes a record",
         "send" => "Sends something to people",
-        "money" => "Moves money, or commits to it",
+        "money" => "Moves money, or sets a price",
         "destructive" => "Deletes or ends something",
         _ => "Another kind of action",
     }

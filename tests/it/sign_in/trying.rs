@@ -113,7 +113,10 @@ async fn a_read_is_found_filled_in_and_sent_as_its_person() {
     let found = olga
         .get(&format!("{TOOLS}?q=look+up+a+contact+by+id"))
         .await;
-    check(&found, &[&format!("<a href=\"{READ}\">"), "Reads"]);
+    check(
+        &found,
+        &[&format!("<a href=\"{READ}\">"), "Looks something up"],
+    );
     let page = olga.get(READ).await;
     check(
         &page,

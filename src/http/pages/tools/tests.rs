@@ -13,7 +13,7 @@ pub(in crate::http::pages) fn every_page() -> Vec<(&'static str, Page)> {
     let row = || ToolRow {
         name: "calendars_get-calendar-free-slots",
         title: "Get the free slots of a calendar",
-        effect: "Reads",
+        effect: "Looks something up",
         line: "Lists the free slots of a calendar between two times.".to_owned(),
     };
     let search = SearchPage {
