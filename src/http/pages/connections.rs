@@ -113,8 +113,9 @@ impl ConnectionPage<'_> {
                 div class="buttons" {
                     button class="bad" name="which" value="one" { "End this connection" }
                     @if self.of_client > 1 {
-                        button class="bad" name="which" value="client" { "End all " (self.of_client) " connections of \
-                            this assistant" }
+                        button class="bad" name="which" value="client" {
+                            "End all " (self.of_client) " connections of this assistant"
+                        }
                     }
                     @if let Some((person, count)) = self.of_person {
                         button class="bad" name="which" value="person" { "End all " (count) " connections of "

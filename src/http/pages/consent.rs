@@ -89,8 +89,8 @@ impl ConsentPage<'_> {
             (self.client.introduction())
             (self.client.destination())
             p class="soft" {
-                "This server belongs to " strong { (brand.name) } ", not to " (brand.crm_name) ". What the assistant \
-                    reads in your account is sent to the company that provides the assistant."
+                "This server belongs to " strong { (brand.name) } ", not to " (brand.crm_name) ". What the assistant reads "
+                "in your account is sent to the company that provides the assistant."
             }
             form method="post" action="/authorize/decide" {
                 (token(self.sealed))
@@ -101,9 +101,11 @@ impl ConsentPage<'_> {
                     @for row in self.rules { (rules_choice(row)) }
                 }
                 p class="soft" {
-                    "You can end this connection at any time at " a href="/console/connections" target="_blank"
-                     rel="noopener" { (self.console) } ". It ends automatically after " (days(self.unused_for)) " \
-                         without use. After " (days(self.longest)) " you are asked again."
+                    "You can end this connection at any time at " a href="/console/connections" target="_blank" rel="noopener" {
+                        (self.console)
+                    }
+                    ". It ends automatically after " (days(self.unused_for)) " without use. After " (days(self.longest))
+                    " you are asked again."
                 }
                 div class="buttons" {
                     button class="main" name="decision" value="allow" { "Allow" }
@@ -145,8 +147,8 @@ impl ConsentPage<'_> {
                 @if self.unlisted > 0 {
                     label class="field" for="others" { "Other sub-accounts, by their short names" }
                     p id="others-hint" class="soft" {
-                        (self.unlisted) " more sub-accounts are not listed here. Separate their short names by commas: \
-                        acme, globex."
+                        (self.unlisted) " more sub-accounts are not listed here. Separate their short names by commas: "
+                        "acme, globex."
                     }
                     input type="text" id="others" name="others" autocomplete="off" autocapitalize="none" spellcheck="false"
                         aria-describedby="others-hint";
@@ -196,8 +198,8 @@ impl ClientView {
             }
             @if self.may_imitate {
                 p class="problem" {
-                    strong { "This name contains letters that look like other letters." } " The program may pretend to \
-                        be another one. Trust the address below, not the name."
+                    strong { "This name contains letters that look like other letters." }
+                    " The program may pretend to be another one. Trust the address below, not the name."
                 }
             }
         }

@@ -23,8 +23,8 @@ pub(in crate::http) const CONNECT_SIGN_IN: &str = "/connect/sign-in";
 pub(in crate::http) fn open_page(brand: &Brand, wrong: Option<&str>) -> Page {
     let body = html! {
         p {
-            "You were asked to connect your " (brand.crm_name) " account. The next page shows who asks for it, and \
-                what they want to do."
+            "You were asked to connect your " (brand.crm_name) " account. The next page shows who asks for it, and "
+            "what they want to do."
         }
         (problem(wrong))
         form method="post" action=(CONNECT) {
@@ -77,8 +77,7 @@ impl CustomerPage<'_> {
             @if self.may_sign_in {
                 form method="post" action=(CONNECT_SIGN_IN) {
                     (token(self.sealed))
-                    p { "Sign in at " (crm) " and choose " strong { "one" } " sub-account there. You then come back \
-                         here." }
+                    p { "Sign in at " (crm) " and choose " strong { "one" } " sub-account there. You then come back here." }
                     div class="buttons" { button class="main" { "Sign in at " (crm) } }
                 }
             }

@@ -37,8 +37,9 @@ impl FrontPage {
                                          assistant then sends you back here to allow it.",
                     StepsFor::OwnAccount => "In an assistant that runs on this computer, add a new MCP server with \
                                              this address.",
-                    StepsFor::Key | StepsFor::SettingsKey => "In your assistant, add a new MCP server with this \
-                        address, and an access key of this server or a token.",
+                    StepsFor::Key | StepsFor::SettingsKey => {
+                        "In your assistant, add a new MCP server with this address, and an access key of this server or a token."
+                    }
                     StepsFor::Token => "In your assistant, add a new MCP server with this address and a token.",
                 }
             }
@@ -53,8 +54,7 @@ impl FrontPage {
                 h2 { "Your pages" }
                 p { a href="/console" { "See what is connected, and approve or deny what waits for you" } }
                 @if self.steps_for != StepsFor::SignIn {
-                    p class="soft" { "To sign in there, run " code { "highlevel-mcp console" } " on this computer and \
-                        open the link that it prints." }
+                    p class="soft" { "To sign in there, run " code { "highlevel-mcp console" } " on this computer and open the link that it prints." }
                 }
             }
         };

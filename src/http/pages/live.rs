@@ -172,8 +172,7 @@ impl LiveFigures {
                 dt { "At a limit" } dd { (hour.limited) " got no slot in time" }
                 dt { "Failed" } dd { (hour.failed) }
                 dt { "Cancelled" } dd { (hour.cancelled) " by their clients" }
-                dt { "Requests" } dd { (grouped(self.requests)) " to " (crm) ", " (self.limited) " of them refused as \
-                    over the limit (429)" }
+                dt { "Requests" } dd { (grouped(self.requests)) " to " (crm) ", " (self.limited) " of them refused as over the limit (429)" }
             }
             (chart::bars(&self.minutes.iter().map(|minute| minute.requests).collect::<Vec<_>>(), &format!("Requests to {crm} in each minute of the last hour")))
         }
@@ -191,8 +190,10 @@ impl LiveFigures {
                         "Half of the calls of the last hour were answered within " (duration(median)) ", 95 of 100 within "
                         (duration(slow)) "."
                     }
-                    (chart::lines(&both, "The time within which half of the calls of each minute were answered, and, \
-                                          dashed, 95 of 100"))
+                    (chart::lines(
+                        &both,
+                        "The time within which half of the calls of each minute were answered, and, dashed, 95 of 100",
+                    ))
                     (self.table())
                 }
                 _ => { p { (crm) " answered no call in the last hour." } }
@@ -258,8 +259,9 @@ impl WindowRow {
                     br;
                     meter min="0" max=(gate.day_allowed) value=(gate.day_used) aria-label=(day) {} " " (day)
                 }
-                @if self.is_down { p class="problem" { "All recent calls failed. Calls are refused at once, except one \
-                                                        every five seconds as a test." } }
+                @if self.is_down {
+                    p class="problem" { "All recent calls failed. Calls are refused at once, except one every five seconds as a test." }
+                }
                 @if let Some(pause) = gate.pause { p class="note" { (crm) " asked to wait " (duration(pause)) " more." } }
                 @if gate.waiting > 0 { p { (gate.waiting) " calls wait for a slot." } }
                 @if gate.refused > 0 { p { (crm) " refused " (gate.refused) " requests as over the limit (429)." } }

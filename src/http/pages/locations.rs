@@ -54,8 +54,7 @@ impl LocationsPage<'_> {
                     ul class="cards" { @for row in self.rows { (row.card()) } }
                 }
                 @if self.unlisted > 0 {
-                    p { (self.unlisted) " more are not shown. On the server, `highlevel-mcp locations list` prints \
-                                         all." }
+                    p { (self.unlisted) " more are not shown. On the server, `highlevel-mcp locations list` prints all." }
                 }
             }
             @if let Some(address) = self.sign_in_at {
@@ -187,8 +186,10 @@ impl TokenReach {
                 dt { "It can read" } dd { (self.can.join(", ")) }
                 @if !self.cannot.is_empty() {
                     dt { "It cannot read" }
-                    dd { (self.cannot.join(", ")) ". To change that, tick more permissions of the integration. You \
-                                                   need not paste the token again." }
+                    dd {
+                        (self.cannot.join(", "))
+                        ". To change that, tick more permissions of the integration. You need not paste the token again."
+                    }
                 }
             }
         }

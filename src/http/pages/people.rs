@@ -62,8 +62,8 @@ impl PeoplePage<'_> {
                 }
                 @if self.unlisted_invitations > 0 {
                     p {
-                        (self.unlisted_invitations) " older ones are not shown. On the server, `highlevel-mcp people \
-                        list` prints all."
+                        (self.unlisted_invitations) " older ones are not shown. On the server, `highlevel-mcp people list` "
+                        "prints all."
                     }
                 }
             }

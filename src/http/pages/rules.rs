@@ -238,8 +238,7 @@ impl DifferenceView {
                     }
                 }
                 @if self.otherwise > 0 {
-                    p { (self.otherwise) " more change in their caps, arguments, quiet hours or the confirmation for \
-                    many records." }
+                    p { (self.otherwise) " more change in their caps, arguments, quiet hours or the confirmation for many records." }
                 }
                 p class="soft" { (self.unchanged) " operations stay as they are." }
             }

@@ -56,10 +56,8 @@ impl InvitePage<'_> {
                 }
                 fieldset {
                     legend { "Further permissions" }
-                    (self.choice("checkbox", "approve", "yes", "May approve actions", "In the sub-accounts chosen \
-                        above.", false))
-                    (self.choice("checkbox", "connect", "yes", "May connect sub-accounts", "With their own tokens.",
-                        false))
+                    (self.choice("checkbox", "approve", "yes", "May approve actions", "In the sub-accounts chosen above.", false))
+                    (self.choice("checkbox", "connect", "yes", "May connect sub-accounts", "With their own tokens.", false))
                 }
                 fieldset {
                     legend { "How long the invitation is valid" }
