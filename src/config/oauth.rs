@@ -264,9 +264,17 @@ mod tests {
             ("http://localhost:8100", "[::1]:8100", None),
             // Without a sign-in address it has no effect.
             ("", "https://x", None),
-            ("https://mcp.example.com/", "", Some("no bare address")),
-            ("https://mcp.example.com/mcp", "", Some("no bare address")),
-            ("mcp.example.com", "", Some("no bare address")),
+            (
+                "https://mcp.example.com/",
+                "",
+                Some("more than scheme and host"),
+            ),
+            (
+                "https://mcp.example.com/mcp",
+                "",
+                Some("more than scheme and host"),
+            ),
+            ("mcp.example.com", "", Some("more than scheme and host")),
             (
                 "http://mcp.example.com",
                 "",

@@ -113,8 +113,8 @@ impl SignIn {
         let controls = pipeline.controls();
         let (settings, store) = (&config.oauth, &controls.store);
         let issuer = Issuer::parse(&settings.url);
-        let issuer =
-            issuer.ok_or_else(|| format!("oauth.url {:?} is no bare address", settings.url))?;
+        let issuer = issuer
+            .ok_or_else(|| format!("oauth.url {:?} has more than scheme and host", settings.url))?;
         let pinned: Option<&Path> = Some(settings.pinned_documents.as_path());
         let pinned = pinned.filter(|folder| !folder.as_os_str().is_empty());
         let marketplace = MarketplaceApp::new(config, pipeline, &sign_in)?;

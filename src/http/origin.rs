@@ -231,8 +231,8 @@ mod tests {
             Err("--allowed-host localhost.evil.example "),
         );
         check("", None, Err("is not a host"));
-        check("me@127.0.0.1:8100", None, Err("a user's name"));
-        check("evil.example@localhost", None, Err("a user's name"));
+        check("me@127.0.0.1:8100", None, Err("a user name"));
+        check("evil.example@localhost", None, Err("a user name"));
         check("10.0.0.1", None, Err("--allowed-host 10.0.0.1 "));
         check("localhost", Some("https://app.example.com"), Ok(()));
         check("localhost", Some("https://App.example.com"), Ok(()));

@@ -408,7 +408,7 @@ async fn each_fault_of_a_proxy_is_found() {
             lines: &[
                 "fault resource (claude.ai)",
                 "fault sign-in (all clients)",
-                "without a slash at its end",
+                "without a slash at the end",
             ],
         },
         Case {

@@ -42,7 +42,7 @@ async fn every_refusal_has_a_status_and_a_remedy() {
         Row { path: "/mcp/x/contacts+nothing", headers: &[PIT], status: 404, says: "there is no toolset nothing; there are ad-manager, " },
         Row { path: "/mcp/x/all", headers: &[], status: 401, says: "Authorization: Bearer pit-" },
         Row { path: "/mcp", headers: &[], status: 401, says: "Authorization: Bearer pit-" },
-        Row { path: "/mcp/", headers: &[("authorization", "Bearer sk-1")], status: 401, says: "no HighLevel token" },
+        Row { path: "/mcp/", headers: &[("authorization", "Bearer sk-1")], status: 401, says: "not a HighLevel token" },
         Row { path: "/mcp", headers: &[PIT, ("locationid", "a b")], status: 400, says: "locationid header" },
         Row { path: "/mcp", headers: &[PIT, ("host", "evil.example")], status: 403, says: "--allowed-host evil.example" },
         Row { path: "/mcp", headers: &[PIT, ("origin", "https://evil.example")], status: 403, says: "--allowed-origin https://evil.example" },

@@ -73,7 +73,7 @@ async fn whatever_waits_ends_by_ctrl_c_with_code_130() {
             "waiting for HighLevel's answer",
         ),
         (&delete, &[], "Send it?"),
-        (&["init"], &[("HOME", state)], "What is"),
+        (&["init"], &[("HOME", state)], "What do you want"),
     ];
     for (arguments, variables, part) in rows {
         let mut program = OnTerminal::start(arguments, variables);

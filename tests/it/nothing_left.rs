@@ -108,7 +108,7 @@ const ROWS: [(&[(&str, &str)], &str, &str); 52] = [
     (
         NO_ACCOUNT,
         "login --url https://127.0.0.1:9",
-        "cannot sign in",
+        "not possible to sign in",
     ),
     (NO_ACCOUNT, "logout --url https://127.0.0.1:9", "no store"),
     (NO_ACCOUNT, "logs", "no store"),
@@ -127,7 +127,7 @@ const ROWS: [(&[(&str, &str)], &str, &str); 52] = [
         "serve --listen 192.0.2.1:80 --tls off",
         "cannot listen",
     ),
-    (NO_ACCOUNT, "serve --listen 0.0.0.0:0", "speaks no TLS"),
+    (NO_ACCOUNT, "serve --listen 0.0.0.0:0", "has no TLS"),
     (NO_ACCOUNT, "state restore copy.db", "copy.db"),
     (
         NO_ACCOUNT,

@@ -111,7 +111,7 @@ async fn a_store_is_shown_copied_and_sealed_again() {
     let copy = desk.path("copy.db");
     desk.run(&["state", "backup", &copy], 0, "holds a copy of")
         .await;
-    desk.run(&["state", "backup", &copy], 2, "is there already")
+    desk.run(&["state", "backup", &copy], 2, "exists already")
         .await;
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(&copy)

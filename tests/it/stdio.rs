@@ -123,7 +123,7 @@ async fn commands_print_and_exit_as_documented() {
     let rows: &[(&[&str], &[(&str, &str)], i32, &str, &str)] = &[
         (&call(url), &ACCOUNT, 0, "{\"contact\":{}}\n", ""),
         (&call(gone), &ACCOUNT, 1, "\"class\":\"not_found\"", ""),
-        (&call(url), &[], 2, "", "set HIGHLEVEL_TOKEN"),
+        (&call(url), &[], 2, "", "Set HIGHLEVEL_TOKEN"),
         (
             &call(url),
             &[("HIGHLEVEL_TOKEN", "secret")],
@@ -145,7 +145,7 @@ async fn commands_print_and_exit_as_documented() {
             "",
             "not a JSON object",
         ),
-        (&["stdio"], &[], 2, "", "set HIGHLEVEL_TOKEN"),
+        (&["stdio"], &[], 2, "", "Set HIGHLEVEL_TOKEN"),
         (
             &["stdio"],
             &[

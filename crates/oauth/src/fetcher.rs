@@ -261,7 +261,7 @@ mod tests {
             ("{", "EOF"),
             ("[]", "client_id"),
             (other, "client_id"),
-            (redirect, "no redirect address"),
+            (redirect, "no usable redirect address"),
         ] {
             let folder = tempfile::tempdir().expect("a folder");
             fs::write(folder.path().join("client.json"), text).expect("a file");

@@ -13,7 +13,7 @@ use state::approvals::Approval;
 const MOST_LOCATIONS: usize = 5;
 
 /// The name of a caller that is neither a key nor a connection of ours.
-const NOBODY: &str = "a program with a token or key of its own";
+const NOBODY: &str = "a program with its own token or key";
 
 /// The parts of a waiting call that a message shows.
 #[derive(Clone, Debug, PartialEq, Eq)]

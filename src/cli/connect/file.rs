@@ -272,10 +272,7 @@ mod tests {
         assert!(text.starts_with(given) && text.contains(added), "{text}");
         assert_eq!(in_toml(&text, &entry), Ok(None));
         assert_eq!(in_toml("", &entry), Ok(Some(added.to_owned())));
-        for (given, part) in [
-            ("= 1", "is not TOML"),
-            ("mcp_servers = 1", "something else"),
-        ] {
+        for (given, part) in [("= 1", "is not TOML"), ("mcp_servers = 1", "another value")] {
             let why = in_toml(given, &entry).expect_err("refused");
             assert!(why.contains(part), "{why}");
         }

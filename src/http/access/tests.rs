@@ -265,7 +265,7 @@ fn the_servers_account_is_for_this_machine_or_those_with_the_key() {
     check(
         empty,
         &[("x-access-key", "k3y")],
-        Err((401, "holds no HighLevel token")),
+        Err((401, "has no HighLevel token")),
     );
 }
 

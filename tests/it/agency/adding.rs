@@ -39,7 +39,7 @@ async fn locations_that_could_not_work_are_not_added() {
         (add("b02", &id, ["--token-file", &empty]), "empty is empty"),
         (
             add("b02", &id, ["--token-file", &word]),
-            "holds no HighLevel token",
+            "does not contain a HighLevel token",
         ),
         (
             add("b02", "", ["--token-file", &two]),

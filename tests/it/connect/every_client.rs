@@ -302,7 +302,7 @@ async fn a_key_that_is_given_is_in_what_is_printed_and_written() {
     let folder = tempfile::tempdir().expect("a folder");
     for row in CLIENTS {
         if row.key.is_empty() {
-            check(&[row.client, "--key", KEY], 2, &["signing in"]).await;
+            check(&[row.client, "--key", KEY], 2, &["signs in"]).await;
             continue;
         }
         let (status, stdout, stderr) = run(&[row.client, "--key", KEY], &[]).await;

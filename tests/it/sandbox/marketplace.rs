@@ -382,7 +382,7 @@ async fn highlevel_lets_no_app_return_to_such_addresses() {
     check(
         "https://localhost/back",
         false,
-        Some("no address of this machine"),
+        Some("not be an address of this machine"),
     )
     .await;
     check(
@@ -410,7 +410,7 @@ async fn highlevel_lets_no_app_return_to_such_addresses() {
         Some("must not contain"),
     )
     .await;
-    check("nowhere", false, Some("is none")).await;
+    check("nowhere", false, Some("is not a redirect address")).await;
 }
 
 #[tokio::test]

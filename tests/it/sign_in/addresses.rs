@@ -112,7 +112,7 @@ async fn each_address_accepts_its_own_credentials() {
             "/mcp",
             "Bearer nonsense",
             401,
-            "no HighLevel token",
+            "not a HighLevel token",
         ),
     ];
     let frame = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}});

@@ -98,7 +98,7 @@ async fn each_receiver_gets_one_message_in_its_shape_without_arguments() {
         body_of_plain,
         json!({"event": "approvals.waiting", "waiting": 1, "calls": [{
             "handle": handle, "tool": "contacts_delete-contact", "title": "Delete contact", "effect": "destructive",
-            "calls": 1, "locations": ["b01"], "locationCount": 1, "who": "a program with a token or key of its own",
+            "calls": 1, "locations": ["b01"], "locationCount": 1, "who": "a program with its own token or key",
             "expires": expires, "url": page,
         }]})
     );

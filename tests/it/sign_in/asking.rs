@@ -55,7 +55,10 @@ async fn unknown_visitors_first_show_who_they_are() {
     for (proof, part) in [
         ("hello", "This is not an invitation"),
         ("hlk_abc_def", "not an access key of this server"),
-        ("https://mcp.example.test/console/join#hli_abc", "not good"),
+        (
+            "https://mcp.example.test/console/join#hli_abc",
+            "no longer works",
+        ),
         (
             "pit-12345678-1234-1234-1234-123456789012",
             "This is not an invitation",

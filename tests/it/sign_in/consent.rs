@@ -90,7 +90,7 @@ async fn requests_without_a_usable_redirect_get_a_page() {
     let browser = Browser::new(server);
     #[rustfmt::skip]
     let rows: [(&str, &[(&str, Option<&str>)], &str); 9] = [
-        ("cli_nobody", &[], "does not know it"),
+        ("cli_nobody", &[], "does not know the program"),
         (&known, &[("redirect_uri", Some("https://evil.example/callback"))], "has not registered"),
         (&known, &[("redirect_uri", Some("https://app.example.com/callback"))], "has not registered"),
         (&known, &[("redirect_uri", Some("https://app.example.com/callback?tenant=7#x"))], "has not registered"),
@@ -98,7 +98,7 @@ async fn requests_without_a_usable_redirect_get_a_page() {
         (&known, &[("redirect_uri", None)], "redirect_uri"),
         (&known, &[("client_id", None)], "client_id"),
         ("https://127.0.0.1/client.json", &[], "names 127.0.0.1 as its publisher"),
-        ("http://app.example.com/client.json", &[], "does not know it"),
+        ("http://app.example.com/client.json", &[], "does not know the program"),
     ];
     for (client, changes, part) in rows {
         let page = browser.get(&request(client, changes)).await;

@@ -201,7 +201,7 @@ async fn a_call_waits_for_people_who_may_decide_in_its_location() {
         "{}",
         page.text
     );
-    assert!(page.text.contains("One call"), "{}", page.text);
+    assert!(page.text.contains("One action"), "{}", page.text);
     let yes = [("decision", "approve")];
     let of_eve = eve.get("/console").await;
     assert_eq!(eve.submit(&path, &of_eve, &yes).await.status, 404);

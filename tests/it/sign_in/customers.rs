@@ -257,8 +257,8 @@ async fn a_token_that_is_not_the_locations_uses_nothing_up() {
         assert!(token.is_empty() || !refused.text.contains(token));
     };
     check(LOCATION, "pit-short", "not a private integration token").await;
-    check(SUMMIT, TOKEN, "belongs to another location").await;
-    check("", TOKEN, "names no location").await;
+    check(SUMMIT, TOKEN, "belongs to another sub-account").await;
+    check("", TOKEN, "is not a sub-account").await;
     let vault = Vault::new(&builder.server.store());
     assert_eq!(vault.list().await, Ok(Vec::new()));
     let back = builder.connect(&link, LOCATION, TOKEN).await;
@@ -291,7 +291,7 @@ async fn a_link_serves_one_customer_in_the_browser_that_opened_it() {
         .post("/connect", &[("link", text(&link, "/url"))])
         .await;
     assert!(
-        again.status == 400 && again.text.contains("not good"),
+        again.status == 400 && again.text.contains("works once"),
         "{}",
         again.text
     );
@@ -302,7 +302,7 @@ async fn a_link_serves_one_customer_in_the_browser_that_opened_it() {
     let end = format!("DELETE /connect/links/{}", text(&link, "/id"));
     builder.ask(&end, None).await;
     let late = browser.submit("/connect/token", &page, &fields).await;
-    assert!(late.status == 400 && late.text.contains("not good any more"));
+    assert!(late.status == 400 && late.text.contains("works once"));
 }
 
 #[tokio::test]

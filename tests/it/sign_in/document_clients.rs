@@ -171,7 +171,7 @@ async fn the_settings_say_whether_documents_count() {
         let part = if status == 200 {
             "Pinned"
         } else {
-            "does not know it"
+            "does not know the program"
         };
         check(&server, PINNED, redirect, status, part).await;
     }

@@ -193,7 +193,7 @@ async fn a_link_is_used_by_its_button_alone_and_once() {
     };
     let wrong = post("hli_nothing").await;
     assert_eq!(wrong.status, 400);
-    assert!(wrong.text.contains("not good"), "{}", wrong.text);
+    assert!(wrong.text.contains("no longer works"), "{}", wrong.text);
     let no_link = post("hello").await;
     assert!(
         no_link.text.contains("not a link of this server"),

@@ -123,7 +123,7 @@ async fn a_dry_run_needs_no_account_and_sends_nothing() {
     .await;
     assert_eq!(sent.code, Some(2));
     assert!(
-        sent.stderr.contains("set HIGHLEVEL_TOKEN"),
+        sent.stderr.contains("Set HIGHLEVEL_TOKEN"),
         "{}",
         sent.stderr
     );

@@ -93,7 +93,7 @@ fn senseless_keys_are_refused() {
             None,
             "no control characters",
         ),
-        ("a", none(), None, "reaches nothing"),
+        ("a", none(), None, "needs locations"),
         ("a", KeyLocations::All, past, "a future time"),
         ("taken", KeyLocations::All, None, "called taken already"),
         (&record.id, KeyLocations::All, None, "choose another name"),

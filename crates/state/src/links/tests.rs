@@ -263,7 +263,7 @@ fn senseless_links_are_refused() {
         (invite(), HOUR, 1_001, "1 to 1000"),
         (Offer::First, HOUR, 2, "1 to 1"),
         (Offer::Invite(invitation("")), HOUR, 1, "1 to 64 characters"),
-        (of_nothing, HOUR, 1, "reaches nothing"),
+        (of_nothing, HOUR, 1, "needs locations"),
         (too_wide, HOUR, 1, "1000 locations at most"),
     ] {
         let made = doors.links.make(offer, lasts, uses, None).wait();

@@ -81,7 +81,7 @@ fn a_writer_who_did_not_see_the_last_version_is_refused() {
     assert_eq!(put(&sections, "desk", Some("a"), None), Ok(1));
     for replaces in [None, Some(0), Some(2)] {
         let error = put(&sections, "desk", Some("b"), replaces).expect_err("refused");
-        assert!(error.contains("changed meanwhile"), "{error}");
+        assert!(error.contains("somebody changed the section"), "{error}");
     }
     assert_eq!(current(&sections), ["desk 1 a"]);
 }
