@@ -107,7 +107,7 @@ mod tests {
         check("text = \"TODOS\"", None);
         check(
             "text = \"TODO\" # a few words",
-            Some(&format!("{place} text: is not filled in; write it")),
+            Some(&format!("{place} text: is not filled in; replace TODO")),
         );
         check(
             "phrases = [\"TODO\"]",

@@ -317,7 +317,7 @@ mod tests {
         check(fits.clone(), &[]);
         let mut claimed = fits;
         claimed["x-not-in-v3"] = json!(true);
-        check(claimed, &["action 1 ($.b): says x-not-in-v3"]);
+        check(claimed, &["action 1 ($.b): has x-not-in-v3"]);
         let gone = json!({"target": "$.c", "update": {"type": "string"}});
         check(gone.clone(), &["action 1 ($.c): applies to no v3 variant"]);
         let mut told = gone;
