@@ -162,7 +162,7 @@ fn merge(whole: &mut Value, entry: &Value) -> Result<(), String> {
             }
             _ => {
                 return Err(format!(
-                    "a {member} of a kind that the client does not accept"
+                    "a `{member}` of a kind that the client does not accept"
                 ));
             }
         }
@@ -232,11 +232,7 @@ mod tests {
         let entry = json!({"servers": {"ghl": 2}});
         check(Some("// mine\n{}"), &entry, "is not plain JSON");
         check(Some("[]"), &entry, "no object at its root");
-        check(
-            Some(r#"{"servers": []}"#),
-            &entry,
-            "a servers of another kind",
-        );
+        check(Some(r#"{"servers": []}"#), &entry, "a `servers` of a kind");
     }
 
     #[test]

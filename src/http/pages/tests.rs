@@ -487,7 +487,7 @@ fn a_name_is_text_and_one_that_imitates_is_called_so() {
         html.contains("&lt;b&gt;Claude&lt;/b&gt;&lt;img src=x&gt;"),
         "{html}"
     );
-    assert!(!html.contains("letters that look like others"));
+    assert!(!html.contains("letters that look like other letters"));
     let imitating = client("Сlaude", ClientOrigin::Unchecked, site);
-    assert!(consent(&imitating, &[]).contains("letters that look like others"));
+    assert!(consent(&imitating, &[]).contains("letters that look like other letters"));
 }
