@@ -486,13 +486,9 @@ async fn features_that_only_some_clients_need_are_warnings() {
 #[tokio::test]
 async fn addresses_without_a_server_are_reported() {
     for (url, code, part) in [
-        ("mcp.example.com", 2, "is not the address of a server"),
-        ("ftp://mcp.example.com", 2, "is not the address of a server"),
-        (
-            "https://user@mcp.example.com",
-            2,
-            "is not the address of a server",
-        ),
+        ("mcp.example.com", 2, "not the address"),
+        ("ftp://mcp.example.com", 2, "not the address"),
+        ("https://user@mcp.example.com", 2, "not the address"),
         ("http://127.0.0.1:1", 1, "cannot be reached"),
     ] {
         let done = program(&["doctor", "--public", url], &[]).output().await;

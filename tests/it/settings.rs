@@ -92,7 +92,7 @@ async fn settings_are_found_in_the_folder_then_at_home_and_named_ones_win() {
     // A client starts `stdio` in whatever folder is open.
     home.write("here/highlevel-mcp.toml", "[lg]\n");
     let text = home.run(&["stdio"], &[], 2).await;
-    check(&text, "does not contain a HighLevel token");
+    check(&text, "no HighLevel token");
     home.run(&["tools", "list", "contacts"], &[], 0).await;
 }
 

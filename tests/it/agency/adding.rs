@@ -187,7 +187,7 @@ async fn a_list_is_imported_row_by_row() {
         "ok\tline 3\tbranch-two\tBranch 02\n",
         "already\tline 4\tx3\tis in the settings as b03\n",
         "fault\tline 5\tb09\t",
-        "fault\tline 6\tb01\thas the alias of line 2\n",
+        "fault\tline 6\tb01\thas the same alias as line 2\n",
         "fault\tline 7\tbad\tthe location id is empty",
     ];
     let dry = desk

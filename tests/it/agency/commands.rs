@@ -125,7 +125,7 @@ async fn locations_are_added_tried_and_removed() {
         "THIRD_TOKEN",
     ];
     desk.run(&third, 0, "b03 is in").await;
-    desk.run(&third, 2, "has [locations.b03] already").await;
+    desk.run(&third, 2, "already has [locations.b03]").await;
     desk.run(
         &[
             "locations",

@@ -36,7 +36,7 @@ async fn a_name_cannot_pretend() {
         );
         assert!(heading.chars().count() < 150, "{heading}");
         assert!(page.text.contains("Nobody has checked this name."));
-        let is_warned = page.text.contains("letters that look like others");
+        let is_warned = page.text.contains("letters that look like other letters");
         assert_eq!(is_warned, imitates, "{name}");
     }
 }

@@ -86,7 +86,7 @@ async fn the_page_of_a_request_shows_names_and_labels() {
     assert!(!page.text.contains("value=\"end\""), "{}", page.text);
     let list = browser.get("/console/approvals").await;
     assert!(
-        list.text.contains("one call in Branch 01 (b01)"),
+        list.text.contains("one action in Branch 01 (b01)"),
         "{}",
         list.text
     );
@@ -111,7 +111,7 @@ async fn a_long_batch_is_shown_part_by_part() {
     let path = format!("/console/approvals/{handle}");
     let page = browser.get(&path).await;
     assert!(
-        page.text.contains("60 calls") && page.text.contains("and 50 more"),
+        page.text.contains("60 actions") && page.text.contains("and 50 more"),
         "{}",
         page.text
     );

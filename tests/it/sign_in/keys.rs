@@ -129,7 +129,7 @@ async fn an_impossible_key_is_refused_on_its_page() {
         (("name", ""), "a name has 1 to 64"),
         (
             ("location", "b09"),
-            "There is no sub-account “b09” to give.",
+            "There is no sub-account “b09” that you can give.",
         ),
         (
             ("location", own.alias.as_str()),

@@ -127,7 +127,7 @@ async fn an_operator_sees_running_and_recent_calls() {
     for part in [
         format!("refused {asked} requests as over the limit (429)"),
         format!("{} to BrightCRM, {asked} of them refused", asked + 2),
-        "<dt>At a limit</dt><dd>1 had".to_owned(),
+        "<dt>At a limit</dt><dd>1 got".to_owned(),
     ] {
         assert!(
             limited.text.contains(&part),

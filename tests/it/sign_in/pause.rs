@@ -62,7 +62,7 @@ async fn an_operator_pauses_and_resumes_after_a_question() {
         assert!(page.text.contains(", by Olga"), "{}", page.text);
         let resume = [("what", "resume"), ("location", alias)];
         let question = press(&olga, &page, &resume).await;
-        assert_eq!(question.heading(), format!("Let {name} go on?"));
+        assert_eq!(question.heading(), format!("Resume {name}?"));
         assert_eq!(paused(server).await.len(), 1, "asked first");
         let sure = [resume.as_slice(), &[("sure", "yes")]].concat();
         assert_eq!(press(&olga, &question, &sure).await.location(), PATH);

@@ -166,7 +166,7 @@ async fn an_impossible_invitation_is_refused_on_its_page() {
         (("role", "owner"), "Choose the role."),
         (
             ("location", "b09"),
-            "There is no sub-account “b09” to give.",
+            "There is no sub-account “b09” that you can give.",
         ),
         // A location that somebody connected belongs to them.
         (

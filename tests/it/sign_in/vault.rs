@@ -365,7 +365,10 @@ fn problems_use_the_brands_name_and_never_show_the_token() {
         assert!(told.ends_with('.') && told.len() < 300, "{told}");
     }
     let told = TokenProblem::Scopes(vec!["contacts", "calendars"]).sentence("Acme CRM");
-    assert!(told.contains("none of: contacts, calendars."), "{told}");
+    assert!(
+        told.contains("none of these permissions: contacts, calendars."),
+        "{told}"
+    );
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ async fn a_page_waits_until_the_client_has_called() {
     let called = olga.get(&live).await.text;
     assert_eq!(
         called,
-        "Connected: Claude &lt;Code&gt; called contacts_get-contact a moment ago."
+        "Connected: Claude &lt;Code&gt; used contacts_get-contact a moment ago."
     );
     // Without script.
     let again = live.replace("/live", "");

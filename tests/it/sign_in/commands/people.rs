@@ -30,7 +30,7 @@ async fn an_invited_person_joins_and_is_listed_until_the_end() {
     let (printed, said) = office.run(&invite, 0).await;
     for part in [
         "This link invites Anna: acme, globex; ",
-        "The first 2 who open it join",
+        "The first 2 people who open it join",
         "not shown again",
     ] {
         assert!(said.contains(part), "{said}");
@@ -151,7 +151,7 @@ async fn impossible_requests_are_refused_with_a_sentence() {
         ),
         (
             &["connections", "end", "gra_1"],
-            "there is no connection gra_1",
+            "there is no open connection gra_1",
         ),
         (
             &["connections", "end", "--person", "Bert"],
