@@ -235,7 +235,7 @@ async fn a_file_gets_the_entry_and_a_backup_and_no_token_where_the_client_reads_
         read()["mcpServers"]["ghl"]["env"]["HIGHLEVEL_TOKEN"],
         "pit-secret"
     );
-    check(&["n8n", &write], 2, &["n8n has no file of servers"]).await;
+    check(&["n8n", &write], 2, &["n8n has no configuration file"]).await;
     check(
         &["cursor", "--write", "cursor.json"],
         2,

@@ -116,7 +116,7 @@ async fn each_fault_is_named_with_its_remedy() {
     check(
         &done,
         1,
-        &["fault token HIGHLEVEL_TOKEN is no HighLevel token"],
+        &["fault token HIGHLEVEL_TOKEN is not a HighLevel token"],
     );
     let done = doctor(url, &[("HIGHLEVEL_TOKEN", "Bearer pit-x"), here]).await;
     check(

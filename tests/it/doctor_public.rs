@@ -225,10 +225,7 @@ async fn each_fault_of_a_proxy_is_found() {
                 }
                 response
             },
-            lines: &[
-                "fault GET (Codex, mcp-remote)",
-                "a login of its own (Basic)",
-            ],
+            lines: &["fault GET (Codex, mcp-remote)", "another login (Basic)"],
         },
         Case {
             proxy: |request, mut response| {

@@ -267,7 +267,7 @@ async fn answers_to_other_sign_ins_store_nothing() {
         ("error=access_denied&state=STATE", "you did not allow it"),
         (
             "error=server_error&error_description=away%1b[2J&state=STATE",
-            "and says: away\\u{1b}[2J",
+            "sign in: away\\u{1b}[2J",
         ),
         ("nothing", "belongs to another sign-in"),
     ] {

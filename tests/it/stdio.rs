@@ -168,7 +168,7 @@ async fn commands_print_and_exit_as_documented() {
             &[],
             2,
             "",
-            "other machines reach 1.2.3.4:1",
+            "other machines can reach 1.2.3.4:1",
         ),
         (
             &["serve", "--listen", "1.2.3.4:1", "--tls", "proxy"],

@@ -51,7 +51,7 @@ async fn locations_that_could_not_work_are_not_added() {
         ),
         (
             add("b01", &id, ["--token-file", &two]),
-            "has [locations.b01] already",
+            "already has [locations.b01]",
         ),
         (
             add("b02", &id, ["--company", "agency"]),

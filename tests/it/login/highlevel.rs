@@ -282,7 +282,7 @@ async fn answers_to_other_sign_ins_store_nothing() {
             ("error=access_denied", "you did not allow it"),
             (
                 "error=server_error&error_description=away%1b[2J&state=STATE",
-                "and says: away\\u{1b}[2J",
+                "sign in: away\\u{1b}[2J",
             ),
             (
                 "code=c1&state=STATE",

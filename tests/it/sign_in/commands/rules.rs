@@ -16,7 +16,7 @@ async fn a_section_is_written_named_by_a_key_and_removed() {
     let put = ["policy", "sections", "put", "night", path];
     write("read_only = true\ncapz = 1\n");
     let (_, said) = office.run(&put, 2).await;
-    for part in ["nothing was written", "line 2: capz is no key"] {
+    for part in ["nothing was written", "line 2: capz is not a key"] {
         assert!(said.contains(part), "{said}");
     }
     let key = [
