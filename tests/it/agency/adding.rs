@@ -85,7 +85,7 @@ async fn locations_that_could_not_work_are_not_added() {
     );
     assert!(done.contains(&open), "{done}");
     let unset = add("b04", "L4", ["--token-env", "NOT_HERE"]);
-    desk.run(&unset, 0, "not tried, because NOT_HERE is not set here")
+    desk.run(&unset, 0, "not tested, because NOT_HERE is not set here")
         .await;
 }
 

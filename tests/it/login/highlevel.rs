@@ -302,7 +302,7 @@ async fn answers_to_other_sign_ins_store_nothing() {
             ("", "Run this in a terminal"),
             (
                 "yes\n",
-                "it begins with https://mcp.example.test/connect/crm/callback?",
+                "It begins with https://mcp.example.test/connect/crm/callback?",
             ),
         ] {
             let run = desk.sign_in(&SIGN_IN, async |_| pasted.to_owned()).await;

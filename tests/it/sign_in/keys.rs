@@ -156,7 +156,7 @@ async fn an_impossible_key_is_refused_on_its_page() {
     let again = make(&olga, &usual).await;
     assert_eq!(again.status, 400);
     assert!(
-        again.text.contains("is called n8n already"),
+        again.text.contains("already has the name n8n"),
         "{}",
         again.text
     );
