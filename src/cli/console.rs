@@ -168,11 +168,14 @@ pub(super) fn announce_first_link(config: &Config, store: &Store) {
     if !config.oauth.is_on() || People::new(store).has_operator() {
         return;
     }
+    let url = &config.oauth.url;
     match make(store, Offer::First) {
         // Not in the log, which may go elsewhere: its first reader would become the operator.
         Ok((_, text)) => eprintln!(
-            "Open {} within 30 minutes to become its operator.",
-            first_address(&config.oauth.url, &text)
+            "Open {} within 30 minutes to become its operator.\n\
+             Then connect a client in another terminal, for example:\n  \
+             claude mcp add --transport http ghl {url}/mcp\n  claude mcp login ghl",
+            first_address(url, &text)
         ),
         Err(CliError(error)) => tracing::warn!(
             %error,

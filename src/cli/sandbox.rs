@@ -13,7 +13,7 @@ use super::{CliError, print, runtime};
 use crate::config::Config;
 use ::sandbox::{
     self, CLIENT_ID, CLIENT_SECRET, CountingWindow, LOCATION, MarketplaceOptions, SandboxOptions,
-    SandboxServer, TOKEN,
+    SandboxServer, TOKEN, TOKEN_AS_ISSUED,
 };
 
 #[derive(Args)]
@@ -97,7 +97,7 @@ impl Sandbox {
             print(format_args!(
                 "a simulated HighLevel at http://{address}\n\
                  {operations} operations, {silent} of them without a documented answer\n\
-                 token    {TOKEN}\nlocation {LOCATION}\n\
+                 token    {TOKEN}, or {TOKEN_AS_ISSUED} where its form is checked\nlocation {LOCATION}\n\
                  app      http://{address}/v2/oauth/chooselocation, client {CLIENT_ID}, secret {CLIENT_SECRET}\n\
                  webhooks signed by {key}\n"
             ))?;

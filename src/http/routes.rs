@@ -73,13 +73,17 @@ pub fn router(
         let front = Arc::clone(&front);
         move |method, uri, headers| nowhere(front, method, uri, headers)
     };
+    let sign_in_at = sign_in
+        .as_ref()
+        .map(|_| format!("{}/mcp", config.oauth.url));
+    let no_oauth = move || no_oauth(sign_in_at.clone());
     // CORS is outside the guard: a preflight request carries no credential. Origins were checked before.
     let elsewhere = mcp
         .clone()
         .layer(guarded.clone())
         .layer(cors())
         // Clients that get a 401 probe these.
-        .route("/.well-known/{*path}", any(no_oauth))
+        .route("/.well-known/{*path}", any(no_oauth.clone()))
         .route("/register", any(no_oauth))
         .fallback(lost.clone());
     let served = match sign_in {
@@ -174,8 +178,13 @@ async fn alive() -> &'static str {
     "ok\n"
 }
 
-async fn no_oauth() -> Response {
+/// `sign_in_at`: the address of clients that sign in, which has another host.
+async fn no_oauth(sign_in_at: Option<String>) -> Response {
     let what = "This server takes a HighLevel private integration token or access token as \
                 `Authorization: Bearer …`; it offers no OAuth.";
+    let what = match sign_in_at {
+        Some(url) => format!("At this address this server offers no OAuth. Sign in at {url}."),
+        None => what.to_owned(),
+    };
     HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what).into_response()
 }

@@ -32,6 +32,8 @@ use std::time::Duration;
 
 /// The token of the first location, which has every right there.
 pub const TOKEN: &str = "pit-sandbox-harbor";
+/// The same in the form of HighLevel's own tokens, for programs that accept no other.
+pub const TOKEN_AS_ISSUED: &str = "pit-5a4db0c0-0000-4000-8000-000000000001";
 /// The first location.
 pub const LOCATION: &str = "locHarborDental00001";
 /// The company of the first location.

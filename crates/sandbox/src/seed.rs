@@ -219,9 +219,8 @@ pub(crate) fn tokens(tokens: &mut KnownTokens, options: &SandboxOptions) {
             ..token.clone()
         };
         tokens.add(&format!("pit-sandbox-{slug}-readonly"), reader);
-        // In the form of HighLevel's own, for programs that accept no other.
-        let uuid = format!("pit-5a4db0c0-0000-4000-8000-{:012}", number + 1);
-        tokens.add(&uuid, token.clone());
+        let (issued, _) = TOKEN_AS_ISSUED.rsplit_once('-').unwrap_or_default();
+        tokens.add(&format!("{issued}-{:012}", number + 1), token.clone());
         tokens.add(&format!("pit-sandbox-{slug}"), token);
     }
     let agency = KnownToken {

@@ -75,7 +75,7 @@ impl Summary {
             rows.push(("settings", settings.unwrap_or(without)));
         }
         if config.oauth.is_on() {
-            rows.push(("sign-in", config.oauth.url.clone()));
+            rows.push(("sign-in", format!("{}/mcp", config.oauth.url)));
             rows.push(("console", format!("{}/console", config.oauth.url)));
         } else if !is_sandbox {
             rows.push(("sign-in", "off".to_owned()));
