@@ -330,7 +330,7 @@ const customer = await (await open({ javaScriptEnabled: false, viewport: { width
 await customer.goto(offer.url);
 await customer.getByLabel("Your link").fill(offer.url);
 await customer.getByRole("button", { name: "Continue" }).click();
-for (const [token, arrived] of [["pit-of-somebody-else", false], ["pit-sandbox-branch-01", true]]) {
+for (const [token, arrived] of [["pit-of-somebody-else", false], ["pit-5a4db0c0-0000-4000-8000-000000000006", true]]) {
   await customer.getByLabel("Address of any page of your sub-account").fill("locBranch00000000001");
   await customer.getByLabel("Private integration token").fill(token);
   await customer.getByRole("button", { name: "Connect" }).click();

@@ -34,10 +34,15 @@ impl TokenProblem {
             Self::Location => format!(
                 "This is not a sub-account. Give the address of any page of the sub-account in {crm_name}, or its id."
             ),
-            Self::Tries(wait) => format!(
-                "Too many tokens were tried from here. Try again in {} minutes.",
-                wait.as_secs().div_ceil(60).max(1)
-            ),
+            Self::Tries(wait) => {
+                let wait = match wait.as_secs().div_ceil(60) {
+                    0 | 1 => "a minute".to_owned(),
+                    minutes => format!("{minutes} minutes"),
+                };
+                format!(
+                    "Too many tokens were tried from here, so this one was not checked. Try again in {wait}."
+                )
+            }
             Self::Unknown => format!(
                 "{crm_name} does not know this token. It may have been deleted or replaced, or not copied completely."
             ),
@@ -46,8 +51,8 @@ impl TokenProblem {
                  Private Integrations. Or sign in at {crm_name} to connect sub-accounts, if this page offers it."
             ),
             Self::Elsewhere => {
-                "The token is valid but belongs to another sub-account. Create a token in this sub-account, or give \
-                 the other sub-account."
+                "The token is valid but belongs to another sub-account than the address. Check the address, or create \
+                 a token in that sub-account."
                     .to_owned()
             }
             Self::Scopes(tried) => format!(

@@ -66,9 +66,9 @@ impl Visitor {
             PageProblem::new(
                 StatusCode::UNAUTHORIZED,
                 "You are not signed in",
-                "Open your sign-in link in this browser. To get a new link, ask the operator of this server, or run \
-                 `highlevel-mcp console` on the computer where it runs. You are signed out after two hours without \
-                 use, and after twelve hours at the latest.",
+                "Open your sign-in link in this browser, or ask the operator of this server for a new one. You are \
+                 signed out after two hours without use, and after twelve hours at the latest. An operator gets a link \
+                 from the command highlevel-mcp console, on the computer where the server runs.",
             )
             .with_link("/console/signin", "Sign in")
         })

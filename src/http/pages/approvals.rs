@@ -133,6 +133,16 @@ impl ApprovalPage<'_> {
                 (list(outcome))
                 h2 { "The request" }
             }
+            // What is decided about comes before all else, also on a small screen.
+            (self.request.about())
+            (self.request.calls(if self.is_open { "What will be sent" } else { "What was requested" }))
+            @if self.request.kept > self.request.items.len() {
+                p {
+                    a href={ (path) "/requests" } {
+                        "and " (self.request.kept - self.request.items.len()) " more"
+                    }
+                }
+            }
             dl {
                 dt { "What it does" } dd { (self.effect) }
                 dt { "How many" } dd {
@@ -148,15 +158,6 @@ impl ApprovalPage<'_> {
                 }
                 dt { "Asked for by" } dd { (self.who) }
                 dt { "Asked" } dd { (self.asked) }
-            }
-            (self.request.about())
-            (self.request.calls(if self.is_open { "What will be sent" } else { "What was requested" }))
-            @if self.request.kept > self.request.items.len() {
-                p {
-                    a href={ (path) "/requests" } {
-                        "and " (self.request.kept - self.request.items.len()) " more"
-                    }
-                }
             }
             @if self.is_open { (self.decision(&path)) }
             p {

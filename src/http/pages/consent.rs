@@ -193,7 +193,8 @@ impl ClientView {
                 ClientOrigin::Published(host) => p { "Published by " strong { (host) } " (checked)." },
                 ClientOrigin::Operator => p { "Added by the operator of this server." },
                 ClientOrigin::Unchecked => p class="note" {
-                    strong { "Nobody has checked this name." } " Any program can use it."
+                    strong { "The program gives this name itself, and nobody can check it." }
+                    " What you can check is where your browser returns to, below."
                 },
             }
             @if self.may_imitate {

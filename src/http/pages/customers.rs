@@ -110,11 +110,15 @@ impl CustomerPage<'_> {
                     " to Settings → Private Integrations. Create an integration, tick what it may do, and copy its \
                      token. The token is shown only once."
                 }
-                (text("location", "Address of any page of your sub-account, or its id", 500, true))
+                (text("location", "Web address of any page of your sub-account, or its id", 500, true))
                 (secret(
                     "token",
                     "Private integration token",
-                    "It begins with pit-. It is stored encrypted. The operator of this server can use it.",
+                    &format!(
+                        "It begins with pit-, and is like a password. It is stored encrypted. {}, who runs this \
+                         server, can use it.",
+                        brand.name
+                    ),
                 ))
                 div class="buttons" { button class=[(!self.may_sign_in).then_some("main")] { "Connect" } }
             }

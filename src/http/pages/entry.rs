@@ -31,9 +31,12 @@ impl EntryPage<'_> {
                 (token(self.sealed))
                 (secret(
                     "proof",
-                    "Invitation, sign-in link or access key",
-                    "Paste the whole link, or the key that begins with hlk_. The operator of this server gives you one \
-                     of these.",
+                    "Your invitation or sign-in link, or an access key",
+                    &format!(
+                        "Copy the whole link from the message that you got, and paste it here. {} gives you one. If you \
+                         started this server yourself, it printed one. An access key begins with hlk_.",
+                        brand.name
+                    ),
                 ))
                 div class="buttons" {
                     button class="main" { "Continue" }

@@ -5,5 +5,6 @@ const field = document.querySelector("input[name=link]");
 if (field && secret.startsWith("hli_")) {
   field.value = secret;
   history.replaceState(null, "", location.pathname);
-  document.querySelector("button.main").focus();
+  const name = document.querySelector("input[name=name]");
+  (name && !name.value ? name : document.querySelector("button.main")).focus();
 }

@@ -211,13 +211,16 @@ pub(super) fn token_fields(brand: &Brand) -> Markup {
             li { "Tick what your assistant should be able to do, such as contacts, conversations and calendars." }
             li { "Copy the token. It is shown only once." }
         }
-        (text("location", "Address of any page of the sub-account, or its id", 300, true))
+        (text("location", "Web address of any page of the sub-account, or its id", 300, true))
         (secret(
             "token",
             "Private integration token",
-            "It begins with pit-. It is stored encrypted and never shown again. The operator of this server can use \
-             it. To make sure that nobody can use it any more, remove the sub-account here and delete the integration \
-             there.",
+            &format!(
+                "It begins with pit-, and is like a password. It is stored encrypted and never shown again. {}, who \
+                 runs this server, can use it. To make sure that nobody can use it any more, remove the sub-account \
+                 here and delete the integration there.",
+                brand.name
+            ),
         ))
     }
 }

@@ -453,7 +453,7 @@ fn the_consent_page_names_the_client_and_its_redirect() {
         &cursor,
         &[
             "<h1>A program that calls itself “Cursor” wants to work in your BrightCRM account</h1>",
-            "Nobody has checked this name.",
+            "The program gives this name itself",
             "links beginning with <strong>cursor:</strong>",
         ],
         "(checked)",

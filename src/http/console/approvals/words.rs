@@ -13,7 +13,10 @@ pub(super) fn state(approval: &Approval) -> String {
     let by = approval.decided_by.as_deref().unwrap_or("somebody");
     let by = one_line(by, 64);
     match approval.state {
-        ApprovalState::Pending => format!("It waits until {}.", minute(approval.expires)),
+        ApprovalState::Pending => format!(
+            "It waits until {}. If nobody decides by then, it is not done.",
+            minute(approval.expires)
+        ),
         ApprovalState::Denied => format!("Denied by {by}. Nothing was done."),
         ApprovalState::Approved if approval.runs_alone => {
             format!("Approved by {by}. It will be done in a moment.")
