@@ -29,7 +29,7 @@ fn each_problem_stands_at_its_line() {
         "read_only = true\n\nconfirm = { send = \"humans\" }\ncapz = 5\nquiet = 1\n",
         &[
             (3, "is not a confirmation"),
-            (4, "capz is no key"),
+            (4, "capz is not a key"),
             (5, "must be a table"),
         ],
     );

@@ -95,7 +95,12 @@ fn senseless_keys_are_refused() {
         ),
         ("a", none(), None, "needs locations"),
         ("a", KeyLocations::All, past, "a future time"),
-        ("taken", KeyLocations::All, None, "called taken already"),
+        (
+            "taken",
+            KeyLocations::All,
+            None,
+            "already has the name taken",
+        ),
         (&record.id, KeyLocations::All, None, "choose another name"),
     ];
     for (name, locations, expires, part) in rows {
