@@ -14,7 +14,7 @@ use search::Index;
 type Floor = [f64; 3];
 
 /// Files of requests that some operation does.
-const ANSWERED: [&str; 7] = [
+const ANSWERED: [&str; 9] = [
     "tests/requests.jsonl",
     "tests/requests-other-voices.jsonl",
     "tests/requests-conditions.jsonl",
@@ -22,12 +22,15 @@ const ANSWERED: [&str; 7] = [
     "tests/requests-unseen.jsonl",
     "tests/requests-unseen-later.jsonl",
     "tests/requests-unseen-terse.jsonl",
+    "tests/requests-unseen-trades.jsonl",
+    "tests/requests-unseen-everyday.jsonl",
 ];
 
 /// Those that none does.
-const UNANSWERED: [&str; 2] = [
+const UNANSWERED: [&str; 3] = [
     "tests/requests-without-answer.jsonl",
     "tests/requests-without-answer-unseen.jsonl",
+    "tests/requests-without-answer-later.jsonl",
 ];
 
 fn folder(name: &str) -> String {
@@ -79,38 +82,48 @@ fn search_finds_what_people_ask_for() {
     for (name, users, agents) in [
         (
             "tests/requests.jsonl",
-            [0.67, 0.95, 0.97],
+            [0.71, 0.97, 0.98],
             [0.97, 0.99, 0.99],
         ),
         (
             "tests/requests-other-voices.jsonl",
-            [0.60, 0.92, 0.97],
+            [0.72, 0.93, 0.97],
             [0.95, 0.99, 0.99],
         ),
         (
             "tests/requests-conditions.jsonl",
-            [0.72, 0.93, 0.95],
-            [0.89, 0.98, 0.99],
+            [0.82, 0.93, 0.96],
+            [0.94, 0.99, 0.99],
         ),
         (
             "tests/requests-later.jsonl",
-            [0.68, 0.92, 0.95],
-            [0.88, 0.98, 0.99],
-        ),
-        (
-            "tests/requests-unseen.jsonl",
-            [0.67, 0.90, 0.96],
+            [0.81, 0.97, 0.98],
             [0.92, 0.99, 0.99],
         ),
         (
+            "tests/requests-unseen.jsonl",
+            [0.70, 0.95, 0.96],
+            [0.95, 0.99, 0.99],
+        ),
+        (
             "tests/requests-unseen-later.jsonl",
-            [0.74, 0.92, 0.96],
-            [0.86, 0.97, 0.98],
+            [0.80, 0.95, 0.97],
+            [0.92, 0.97, 0.98],
         ),
         (
             "tests/requests-unseen-terse.jsonl",
-            [0.65, 0.87, 0.93],
+            [0.75, 0.92, 0.95],
             [0.95, 0.99, 0.99],
+        ),
+        (
+            "tests/requests-unseen-trades.jsonl",
+            [0.64, 0.90, 0.94],
+            [0.92, 0.98, 0.98],
+        ),
+        (
+            "tests/requests-unseen-everyday.jsonl",
+            [0.68, 0.94, 0.96],
+            [0.94, 0.98, 0.99],
         ),
     ] {
         check(name, |one| &one.query, users);
@@ -147,7 +160,7 @@ fn search_reports_requests_without_an_operation() {
     assert!(without.iter().all(|request| !request.has_answer()));
     let with: Vec<EvaluationRequest> = ANSWERED.iter().flat_map(|name| requests(name)).collect();
     let forms: [fn(&EvaluationRequest) -> &str; 2] = [|one| &one.agent_query, |one| &one.query];
-    for (form, least, most) in [(forms[0], 0.88, 0.01), (forms[1], 0.76, 0.035)] {
+    for (form, least, most) in [(forms[0], 0.9, 0.01), (forms[1], 0.8, 0.035)] {
         let right = count_verdicts(&index, &without, form, None);
         let share = right.rightly as f64 / right.without as f64;
         assert!(share >= least, "{right:?}");

@@ -21,7 +21,7 @@ use setup::{calendars, fields, location, pipelines, users};
 
 use super::state::{RecordKind, Records};
 use super::tokens::{KnownToken, KnownTokens, TokenKind};
-use super::{COMPANY, LOCATION, SandboxOptions};
+use super::{COMPANY, LOCATION, SandboxOptions, TOKEN_AS_ISSUED};
 
 const DAY: i64 = 86_400_000;
 const HOUR: i64 = 3_600_000;
