@@ -137,6 +137,7 @@ async fn show_home(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, Pa
         passkeys,
         person: &one_line(&person.name, 64),
         is_operator: is_operator(person),
+        is_paused: sign_in.pipeline.controls().pauses.paused(None).is_some(),
         approvals: approvals::waiting(sign_in, person).await?.len(),
         connections: connections::all(sign_in, person).await?.len(),
         locations: locations::all(sign_in, person).await?.len(),

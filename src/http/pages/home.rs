@@ -11,6 +11,8 @@ use super::{Page, PageKind, Part};
 pub(in crate::http) struct HomePage<'a> {
     pub person: &'a str,
     pub is_operator: bool,
+    /// Everything that changes something is refused for now.
+    pub is_paused: bool,
     /// Calls that wait for this person.
     pub approvals: usize,
     pub connections: usize,
@@ -28,6 +30,12 @@ impl HomePage<'_> {
             p {
                 "You are " strong { (self.person) }
                 @if self.is_operator { ", an operator of this server" } "."
+            }
+            @if self.is_paused {
+                p class="problem" {
+                    "Everything is paused: assistants can look things up, and do nothing else"
+                    @if self.is_operator { ", until you " a href="/console/pause" { "resume" } } "."
+                }
             }
             ul class="cards" {
                 (card("/console/approvals", "Approvals", &match self.approvals {

@@ -141,6 +141,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
     let home = home::HomePage {
         person: "Ada",
         is_operator: true,
+        is_paused: true,
         approvals: 1,
         connections: 2,
         locations: 60,

@@ -1,11 +1,14 @@
 //! The emergency stop on a page.
 
+use std::time::Duration;
+
 use state::events::Events;
 use state::pause::Pause;
 
 use super::browser::{Browser, Page};
 use super::{house, sign_in_as_member, sign_in_as_operator};
 use test_support::server::TestServer;
+use tokio::time::sleep;
 
 const PATH: &str = "/console/pause";
 
@@ -60,6 +63,11 @@ async fn an_operator_pauses_and_resumes_after_a_question() {
         );
         let page = olga.get(PATH).await;
         assert!(page.text.contains(", by Olga"), "{}", page.text);
+        // The first page says so, once the server has seen it.
+        sleep(Duration::from_millis(400)).await;
+        let home = olga.get("/console").await;
+        let says = home.text.contains("Everything is paused");
+        assert_eq!(says, alias.is_empty(), "{}", home.text);
         let resume = [("what", "resume"), ("location", alias)];
         let question = press(&olga, &page, &resume).await;
         assert_eq!(question.heading(), format!("Resume {name}?"));
