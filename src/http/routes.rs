@@ -73,9 +73,8 @@ pub fn router(
         let front = Arc::clone(&front);
         move |method, uri, headers| nowhere(front, method, uri, headers)
     };
-    let sign_in_at = sign_in
-        .as_ref()
-        .map(|_| format!("{}/mcp", config.oauth.url));
+    let is_on = config.oauth.is_on();
+    let sign_in_at = is_on.then(|| format!("{}/mcp", config.oauth.url));
     let no_oauth = move || no_oauth(sign_in_at.clone());
     // CORS is outside the guard: a preflight request carries no credential. Origins were checked before.
     let elsewhere = mcp

@@ -22,7 +22,7 @@ const HINT: f32 = 0.4;
 const TIME: f32 = 0.4;
 
 /// A word that narrows, relative to a word of the subject.
-const NARROW: f32 = 0.6;
+const NARROW: f32 = 0.55;
 
 /// A narrowed request for information means a filter.
 const FILTER: f32 = 0.5;

@@ -66,12 +66,12 @@ fn callers_bound_to_locations_never_get_the_agencys_token() {
     // Each with a location and without one. "refused" names the remedy's first word.
     let company = |agency: bool, takes: TokenClass, named: bool| match (agency, takes, named) {
         (true, Agency | Either, _) | (true, Unknown, false) => "the company's",
-        (false, Agency, _) => "refused: Leave",
+        (false, Agency, _) => "refused: Ask",
         (_, _, true) => "the location's",
         (_, _, false) => "refused: Name",
     };
     let own = |is_location: bool, agency: bool, takes: TokenClass| match (agency, takes) {
-        (false, Agency) => "refused: Leave",
+        (false, Agency) => "refused: Ask",
         (true, Agency) if is_location => "refused: Have",
         _ => "its own",
     };
@@ -117,7 +117,7 @@ fn callers_bound_to_locations_never_get_the_agencys_token() {
                     let is_servers_own = sender.caller.is_servers_own();
                     // A client can unbind its connection. For the server's own credentials the operator decides.
                     let expected = match expected {
-                        "refused: Leave" if !is_servers_own => "refused: Have",
+                        "refused: Ask" if !is_servers_own => "refused: Have",
                         expected => expected,
                     };
                     assert_eq!(

@@ -42,6 +42,11 @@ async fn elsewhere_nothing_leads_to_a_sign_in() {
                 let reply = ask(&server, method.clone(), path, &headers, PING).await;
                 assert_eq!(reply.status, 404, "{host} {method} {path}");
                 assert_eq!(reply.json()["error"], "not_found", "{host} {path}");
+                if path.starts_with("/.well-known/") || path == "/register" {
+                    let said = reply.json()["error_description"].to_string();
+                    let there = format!("Sign in at https://{HOST}/mcp.");
+                    assert!(said.contains(&there), "{host} {path}: {said}");
+                }
             }
         }
         for method in [Method::POST, Method::GET, Method::DELETE, Method::HEAD] {
