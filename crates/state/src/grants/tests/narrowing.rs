@@ -50,7 +50,7 @@ fn a_refused_narrowing_changes_nothing() {
         assert!(narrow(rules).is_ok_and(|grant| grant.is_some()), "{rules}");
     }
     let error = narrow("section:b").expect_err("full").to_string();
-    assert!(error.contains("4 rules hold"), "{error}");
+    assert!(error.contains("4 rules apply"), "{error}");
     assert_eq!(rules(&grants, &tokens.access).len(), MOST_RULES);
     let ended = EndedGrants::One(tokens.grant.clone());
     grants.end(ended, "ended", None).wait().expect("ended");
