@@ -365,7 +365,7 @@ assert.equal(page.url(), result, "a reload looks again, and sends nothing");
 await small.goto(`${BASE}/console/tools/contacts_create-contact`);
 await small.getByLabel("Sub-account to act in").selectOption("acme");
 await small.getByLabel("First name", { exact: true }).fill("Grace");
-await small.getByRole("radio", { name: /Everything/ }).check();
+await small.getByRole("radio", { name: /^Everything/ }).check();
 await small.getByRole("button", { name: "Run it" }).click();
 const confirm = small.getByRole("button", { name: "Confirm: do it now" });
 if (await confirm.isVisible()) await confirm.click();
@@ -373,7 +373,7 @@ await small.getByText("It worked.").waitFor();
 await page.goto(`${BASE}/console/tools/contacts_delete-contact`);
 await page.getByLabel("Sub-account to act in").selectOption("globex");
 await page.getByLabel(/^Contact id/).fill("sandboxContact000001");
-await page.getByRole("radio", { name: /Everything/ }).check();
+await page.getByRole("radio", { name: /^Everything/ }).check();
 await page.getByRole("button", { name: "Run it" }).click();
 await page.getByText("somebody has to approve it").waitFor();
 await check(page, "tool-asked");
@@ -463,7 +463,7 @@ await fetch(`${BASE}/mcp`, {
   headers: { "content-type": "application/json", accept: "application/json, text/event-stream", authorization: `Bearer ${process.env.HIGHLEVEL_MCP_SERVER_ACCESS_KEY}` },
   body: JSON.stringify(greeting),
 });
-await page.getByText("Connected: probe came a moment ago.").waitFor({ timeout: 5_000 });
+await page.getByText("Connected: probe arrived a moment ago.").waitFor({ timeout: 5_000 });
 await check(page, "connected");
 pass("the page that waits for a client tells when it has come");
 
