@@ -13,17 +13,19 @@ use search::Index;
 /// Least share of requests found first, among the first five, and among the first ten.
 type Floor = [f64; 3];
 
-/// Files of requests that some operation does.
-const ANSWERED: [&str; 9] = [
-    "tests/requests.jsonl",
-    "tests/requests-other-voices.jsonl",
-    "tests/requests-conditions.jsonl",
-    "tests/requests-later.jsonl",
-    "tests/requests-unseen.jsonl",
-    "tests/requests-unseen-later.jsonl",
-    "tests/requests-unseen-terse.jsonl",
-    "tests/requests-unseen-trades.jsonl",
-    "tests/requests-unseen-everyday.jsonl",
+/// Files of requests that some operation does, with what is found in users' and in agents' words. Nobody tunes on the misses of
+/// the unseen ones: they measure search for people it was not made with.
+#[rustfmt::skip]
+const ANSWERED: [(&str, Floor, Floor); 9] = [
+    ("tests/requests.jsonl", [0.71, 0.97, 0.98], [0.97, 0.99, 0.99]),
+    ("tests/requests-other-voices.jsonl", [0.72, 0.93, 0.97], [0.95, 0.99, 0.99]),
+    ("tests/requests-conditions.jsonl", [0.82, 0.93, 0.96], [0.94, 0.99, 0.99]),
+    ("tests/requests-later.jsonl", [0.81, 0.97, 0.98], [0.92, 0.99, 0.99]),
+    ("tests/requests-unseen.jsonl", [0.70, 0.95, 0.96], [0.95, 0.99, 0.99]),
+    ("tests/requests-unseen-later.jsonl", [0.80, 0.95, 0.97], [0.92, 0.97, 0.98]),
+    ("tests/requests-unseen-terse.jsonl", [0.75, 0.92, 0.95], [0.95, 0.99, 0.99]),
+    ("tests/requests-unseen-trades.jsonl", [0.64, 0.90, 0.94], [0.92, 0.98, 0.98]),
+    ("tests/requests-unseen-everyday.jsonl", [0.68, 0.94, 0.96], [0.94, 0.98, 0.99]),
 ];
 
 /// Those that none does.
@@ -78,54 +80,7 @@ fn search_finds_what_people_ask_for() {
             ));
         }
     };
-    // Nobody tunes on the misses of the unseen ones: they measure search for people it was not made with.
-    for (name, users, agents) in [
-        (
-            "tests/requests.jsonl",
-            [0.71, 0.97, 0.98],
-            [0.97, 0.99, 0.99],
-        ),
-        (
-            "tests/requests-other-voices.jsonl",
-            [0.72, 0.93, 0.97],
-            [0.95, 0.99, 0.99],
-        ),
-        (
-            "tests/requests-conditions.jsonl",
-            [0.82, 0.93, 0.96],
-            [0.94, 0.99, 0.99],
-        ),
-        (
-            "tests/requests-later.jsonl",
-            [0.81, 0.97, 0.98],
-            [0.92, 0.99, 0.99],
-        ),
-        (
-            "tests/requests-unseen.jsonl",
-            [0.70, 0.95, 0.96],
-            [0.95, 0.99, 0.99],
-        ),
-        (
-            "tests/requests-unseen-later.jsonl",
-            [0.80, 0.95, 0.97],
-            [0.92, 0.97, 0.98],
-        ),
-        (
-            "tests/requests-unseen-terse.jsonl",
-            [0.75, 0.92, 0.95],
-            [0.95, 0.99, 0.99],
-        ),
-        (
-            "tests/requests-unseen-trades.jsonl",
-            [0.64, 0.90, 0.94],
-            [0.92, 0.98, 0.98],
-        ),
-        (
-            "tests/requests-unseen-everyday.jsonl",
-            [0.68, 0.94, 0.96],
-            [0.94, 0.98, 0.99],
-        ),
-    ] {
+    for (name, users, agents) in ANSWERED {
         check(name, |one| &one.query, users);
         check(name, |one| &one.agent_query, agents);
     }
@@ -158,7 +113,10 @@ fn search_reports_requests_without_an_operation() {
     let without = UNANSWERED.iter().flat_map(|name| requests(name));
     let without: Vec<EvaluationRequest> = without.collect();
     assert!(without.iter().all(|request| !request.has_answer()));
-    let with: Vec<EvaluationRequest> = ANSWERED.iter().flat_map(|name| requests(name)).collect();
+    let with: Vec<EvaluationRequest> = ANSWERED
+        .iter()
+        .flat_map(|(name, ..)| requests(name))
+        .collect();
     let forms: [fn(&EvaluationRequest) -> &str; 2] = [|one| &one.agent_query, |one| &one.query];
     for (form, least, most) in [(forms[0], 0.9, 0.01), (forms[1], 0.8, 0.035)] {
         let right = count_verdicts(&index, &without, form, None);

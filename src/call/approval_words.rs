@@ -20,7 +20,7 @@ pub(crate) fn describe_effect(effect: &str) -> &'static str {
         "read" => "Looks something up",
         "write" => "Changes a record",
         "send" => "Sends something to people",
-        "money" => "Moves money, or sets a price",
+        "money" => "Moves money, or decides what somebody pays",
         "destructive" => "Deletes or ends something",
         _ => "Another kind of action",
     }

@@ -35,7 +35,7 @@ impl ImportCommand {
             last: import::last_source(openapi),
         };
         let import = import::read(&self.folder, &origin)?;
-        print_text(format_args!("{}", import.report));
+        print_text(&import.report);
         print_changes(openapi, &import);
         let different = import.differences(openapi);
         for file in &different {
@@ -70,10 +70,7 @@ pub(super) fn diff(folder: &Path, openapi: &Path) -> Result<ExitCode, Errors> {
     if is_first(openapi) {
         print_first(&import);
     } else {
-        print_text(format_args!(
-            "{}",
-            report(&load::load(openapi)?, &import.documents)
-        ));
+        print_text(report(&load::load(openapi)?, &import.documents));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -85,7 +82,7 @@ fn print_changes(openapi: &Path, import: &import::Import) {
         return;
     }
     match load::load(openapi) {
-        Ok(sources) => print_text(format_args!("{}", report(&sources, &import.documents))),
+        Ok(sources) => print_text(report(&sources, &import.documents)),
         Err(Errors(problems)) => {
             eprintln!("the changes are not known:");
             for problem in problems {

@@ -42,7 +42,7 @@ pub enum FlowProblem {
     Foreign,
     /// None was named, and the browser has none or several.
     #[error(
-        "Several sign-ins are open, and this answer belongs to one of them. Close the other windows and start again."
+        "It is not known which sign-in this answer belongs to. Close the other windows and start again."
     )]
     Ambiguous,
 }

@@ -424,7 +424,7 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
         fs::symlink_metadata(path).map_err(|error| StoreError::system(path, "read", error))?;
     if !metadata.is_file() {
         return Err(StoreError::from(format!(
-            "{} is a link, not a file; put the file itself there, or give another state folder",
+            "{} is not a regular file but a link or a folder; put the file itself there, or give another state folder",
             path.display()
         )));
     }

@@ -82,7 +82,9 @@ impl Offer {
     pub(super) fn check(&self, lasts: SignedDuration, uses: u32) -> Result<(), StoreError> {
         let wrong = |what: String| Err(StoreError::from(what));
         if lasts <= SignedDuration::ZERO || lasts > LONGEST {
-            return wrong("a link lasts at most a year; give another time".to_owned());
+            return wrong(
+                "a link lasts more than no time and at most a year; give another time".to_owned(),
+            );
         }
         let most = match self {
             Self::Invite(_) => MOST_USES,
