@@ -29,7 +29,6 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
-use jiff::Timestamp;
 
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{Visitor, console_token};
@@ -149,11 +148,6 @@ async fn show_home(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, Pa
 
 fn is_operator(person: &Person) -> bool {
     person.role == PersonRole::Operator
-}
-
-/// To the minute, in UTC for all readers.
-fn minute(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Some of many names, and the number of the others.

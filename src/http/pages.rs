@@ -23,6 +23,7 @@ mod layout;
 pub(super) mod links;
 pub(super) mod live;
 pub(super) mod locations;
+pub(super) mod moment;
 pub(super) mod notice;
 pub(super) mod own_page;
 pub(super) mod paging;

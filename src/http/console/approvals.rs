@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 
 use super::callers::caller;
-use super::{frame, minute};
+use super::frame;
 use crate::call::{describe_effect, operation_title};
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{Visitor, console_token, unavailable};
@@ -23,6 +23,7 @@ pub(super) use crate::http::pages::approvals::LIST;
 use crate::http::pages::approvals::{
     ApprovalPage, ApprovalRow, ApprovalsPage, MOST_APPROVALS, RequestsPage,
 };
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 use decider::Decider;
 pub(super) use decision::decide;
@@ -163,8 +164,9 @@ async fn show_one(
         calls: request.calls,
         locations: &locations,
         who: &caller(sign_in, &approval.who).await?,
-        asked: &minute(approval.created),
+        asked: Moment(approval.created),
         state: &state(&approval),
+        note: approval.note.as_deref(),
         watched: watched(&approval),
         problem: (is_late && !is_open).then_some(late),
         request: &request,

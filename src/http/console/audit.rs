@@ -20,6 +20,7 @@ use crate::http::oauth::visitor::unavailable;
 use crate::http::pages::PageKind;
 use crate::http::pages::audit::{AuditPage, AuditedCallPage, MOST_CALLS};
 use crate::http::pages::form::FormFields;
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 pub(super) use export::export;
 use state::audit::{AuditQuery, AuditReader, call, part};
@@ -149,6 +150,7 @@ async fn show_call(
     let by = names.confirmer(sign_in, &record).await?;
     let page = AuditedCallPage {
         row: &names.row(number, &record),
+        ended: record.ended.map(Moment),
         facts: &words::facts(&record, by.as_deref()),
         sent: record.call.arguments.as_ref(),
     };

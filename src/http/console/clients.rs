@@ -11,12 +11,12 @@ use axum::response::Response;
 use super::connections::origin;
 use super::extractors::{Operator, PageQuery};
 use super::frame::{operators_only, respond, show};
-use super::minute;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::clients::{ClientCard, ClientsPage, MOST_CLIENTS};
 use crate::http::pages::form::FormFields;
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::paging::ListParts;
 use crate::http::pages::{PageKind, Part};
@@ -75,8 +75,8 @@ fn row(client: &ClientRecord, connections: Option<usize>) -> ClientCard {
         },
         origin: origin(client),
         connections: connections.unwrap_or_default(),
-        used: client.used.map_or_else(|| "never".to_owned(), minute),
-        blocked: client.blocked.map(minute),
+        used: client.used.map(Moment),
+        blocked: client.blocked.map(Moment),
     }
 }
 

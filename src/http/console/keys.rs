@@ -13,12 +13,13 @@ use axum::response::Response;
 use super::connections::describe;
 use super::extractors::{Operator, PageQuery};
 use super::frame::{operators_only, respond, show};
-use super::{minute, some};
+use super::some;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::form::FormFields;
 use crate::http::pages::keys::{KeyCard, KeysPage, MOST_KEYS};
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::paging::ListParts;
 use crate::http::pages::{PageKind, Part};
@@ -92,9 +93,9 @@ fn row(key: &KeyRecord, connected: &HashMap<String, String>) -> KeyCard {
             false => reach,
         },
         rules,
-        made: minute(key.created),
-        expires: key.expires.map_or_else(|| "never".to_owned(), minute),
-        used: key.used.map_or_else(|| "never".to_owned(), minute),
+        made: Moment(key.created),
+        expires: key.expires.map(Moment),
+        used: key.used.map(Moment),
         over: over(key),
     }
 }

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use super::callers::CallerNames;
 use super::extractors::Operator;
 use super::frame::{self, operators_only};
-use super::minute;
 use crate::catalog::TOOLS;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::Visitor;
@@ -19,6 +18,7 @@ use crate::http::pages::clean::one_line;
 use crate::http::pages::live::{
     CallRow, LiveFigures, MOST_CALLERS, MOST_CALLS, MOST_WINDOWS, MinuteFigures, WindowRow,
 };
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 use crate::telemetry::CallMinute;
 use crate::upstream::WindowStatus;
@@ -81,7 +81,7 @@ async fn read(sign_in: &SignIn) -> Result<LiveFigures, PageProblem> {
         callers.push((names.name(&who).await?, calls));
     }
     Ok(LiveFigures {
-        since: minute(activity.since),
+        since: Moment(activity.since),
         read: Timestamp::now(),
         is_down: upstream.is_down,
         calls: rows,

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::extractors::SignedIn;
-use super::{frame, is_operator, minute};
+use super::{frame, is_operator};
 use crate::call::HolderRef;
 use crate::http::client_address::Peer;
 use crate::http::oauth::SignIn;
@@ -20,6 +20,7 @@ use crate::http::oauth::pasted_token::{connect, may_paste};
 use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::locations::{ConnectedLocation, LocationsPage, MOST_LOCATIONS};
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::{Page, PageKind, Part};
 pub(super) use one::{change, show as show_one};
@@ -164,7 +165,7 @@ fn from_store(sign_in: &SignIn, row: &VaultLocation, reader: &Person) -> Connect
         zone: row.zone.clone(),
         owner,
         status,
-        since: Some(minute(row.status_at)),
+        since: Some(Moment(row.status_at)),
         is_well: row.status == CredentialStatus::Good,
     }
 }

@@ -19,7 +19,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{frame, minute};
+use super::frame;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::marketplace::own_page;
 use crate::http::oauth::visitor::{
@@ -27,6 +27,7 @@ use crate::http::oauth::visitor::{
 };
 use crate::http::pages::clean::one_line;
 use crate::http::pages::links::LinkPage;
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::passkeys::{PASSKEYS, PasskeyRow, PasskeysPage, sign_in_button};
 use crate::http::pages::{Page, PageKind, Part};
@@ -134,8 +135,8 @@ async fn show_list(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, Pa
         .map(|one| PasskeyRow {
             id: URL_SAFE_NO_PAD.encode(&one.id),
             name: one_line(&one.name, 64),
-            created: minute(one.created),
-            used: one.used.map(minute),
+            created: Moment(one.created),
+            used: one.used.map(Moment),
         })
         .collect();
     let page = PasskeysPage {

@@ -9,10 +9,10 @@ use axum::response::Response;
 
 use super::extractors::Operator;
 use super::frame;
-use super::minute;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::clean::one_line;
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::pause::{MOST_OFFERED, PausePage, PauseQuestion, PausedRow};
 use crate::http::pages::{Page, PageKind, Part};
@@ -69,7 +69,7 @@ fn row(sign_in: &SignIn, pause: &Pause, event: Option<&Event>) -> PausedRow {
     });
     PausedRow {
         alias: pause.location.clone().unwrap_or_default(),
-        since: minute(pause.since),
+        since: Moment(pause.since),
         by,
         reason: pause.reason.as_ref().map(|reason| one_line(reason, 500)),
     }

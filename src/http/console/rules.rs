@@ -11,20 +11,20 @@ use axum::response::Response;
 use jiff::Timestamp;
 
 use super::extractors::Operator;
-use super::{frame, minute, some};
+use super::{frame, some};
 use crate::call::Snapshot;
 use crate::catalog::TOOLS;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::unavailable;
 use crate::http::pages::PageKind;
 use crate::http::pages::clean::one_line;
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::rules::{
     ExplainAnswer, ExplainQuestion, MOST_FILE, RuleSectionRow, RulesPage,
 };
 use policy::{BuiltInRules, NamedRules};
 pub(super) use section::{begin, edit, write};
-use state::rule_sections::RuleSection;
 use state::sessions::PersonSession;
 
 /// Most aliases to choose from.
@@ -50,7 +50,8 @@ async fn show(
     let uses = SectionUses::read(sign_in).await?;
     let rows = sections.iter().map(|section| RuleSectionRow {
         name: section.name.clone(),
-        by: describe_author(section),
+        by: one_line(&section.by, 64),
+        at: Moment(section.at),
         uses: uses.sentence(&section.name),
         is_shadowed: snapshot.rules.has_in_file(&section.name),
     });
@@ -72,11 +73,6 @@ async fn show(
         problem: problem.as_deref(),
     };
     frame::show(sign_in, session, page.page()).await
-}
-
-/// The author and the time.
-fn describe_author(section: &RuleSection) -> String {
-    format!("{}, {}", one_line(&section.by, 64), minute(section.at))
 }
 
 fn query_value(query: &str, name: &str) -> String {

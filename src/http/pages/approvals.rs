@@ -5,6 +5,7 @@ mod request;
 use maud::{Markup, html};
 
 use super::form::token;
+use super::moment::Moment;
 use super::{Page, PageKind, Part};
 use request::list;
 pub(in crate::http) use request::{
@@ -25,7 +26,7 @@ pub(in crate::http) struct ApprovalRow {
     pub calls: usize,
     pub location: String,
     pub who: String,
-    pub state: String,
+    pub state: Markup,
 }
 
 pub(in crate::http) struct ApprovalsPage<'a> {
@@ -93,9 +94,11 @@ pub(in crate::http) struct ApprovalPage<'a> {
     /// Each location with the number of calls there.
     pub locations: &'a [(String, usize)],
     pub who: &'a str,
-    pub asked: &'a str,
+    pub asked: Moment,
     /// The state, or the time until which it waits.
-    pub state: &'a str,
+    pub state: &'a Markup,
+    /// The message to the assistant of the person who decided.
+    pub note: Option<&'a str>,
     /// The word of the state, so that the page can ask for changes; `None` for a final one.
     pub watched: Option<&'a str>,
     /// The error of the pressed button.
@@ -128,6 +131,7 @@ impl ApprovalPage<'_> {
                 }
                 None => p role="status" { (self.state) },
             }
+            @if let Some(note) = self.note { p { "Message to the assistant: " (note) } }
             @if let Some(outcome) = self.outcome {
                 h2 { "Result" }
                 (list(outcome))

@@ -1,4 +1,4 @@
-//! The few files that pages load: the style, scripts for links and live parts, an icon, and the operator's logo.
+//! The few files that pages load: the style, scripts for links, times and live parts, an icon, and the operator's logo.
 
 use std::path::Path;
 
@@ -35,6 +35,7 @@ pub(super) struct Asset {
 pub(super) struct Assets {
     pub style: Asset,
     pub link_script: Asset,
+    pub moment_script: Asset,
     pub htmx: Asset,
     pub passkey_script: Asset,
     pub icon: Asset,
@@ -78,6 +79,7 @@ impl Assets {
         Ok(Self {
             style: built_in("style", "css", "text/css", include_str!("style.css")),
             link_script: built_in("link", "js", "text/javascript", include_str!("link.js")),
+            moment_script: built_in("moment", "js", "text/javascript", include_str!("moment.js")),
             htmx: built_in("htmx", "js", "text/javascript", HTMX),
             passkey_script: built_in(
                 "passkey",
@@ -102,6 +104,7 @@ impl Assets {
         let all = [
             &self.style,
             &self.link_script,
+            &self.moment_script,
             &self.passkey_script,
             &self.htmx,
             &self.icon,

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::form::{FormFields, problem};
+use super::moment::Moment;
 use super::{Page, PageKind, Part};
 
 /// Most calls on the page.
@@ -20,7 +21,7 @@ pub(in crate::http) struct CallCard {
     /// The title of the operation, with the tool's own name.
     pub title: String,
     pub tool: String,
-    pub time: String,
+    pub time: Moment,
     pub outcome: String,
     pub is_well: bool,
     pub location: String,
@@ -168,6 +169,7 @@ impl CallCard {
 /// One call in full.
 pub(in crate::http) struct AuditedCallPage<'a> {
     pub row: &'a CallCard,
+    pub ended: Option<Moment>,
     /// Further facts, each with its name.
     pub facts: &'a [(&'static str, String)],
     /// The sent arguments; `None` if the settings keep only their digest.
@@ -181,6 +183,7 @@ impl AuditedCallPage<'_> {
             p class=[(!row.is_well).then_some("problem")] { (row.outcome) }
             dl {
                 dt { "When" } dd { (row.time) }
+                @if let Some(ended) = self.ended { dt { "Ended" } dd { (ended) } }
                 dt { "Sub-account" } dd { (row.location) }
                 dt { "By" } dd { (row.who) }
                 dt { "Tool" } dd { (row.tool) }

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::form::token;
+use super::moment::Moment;
 use super::paging::ListParts;
 use super::{Page, PageKind, Part};
 
@@ -17,9 +18,9 @@ pub(in crate::http) struct ClientCard {
     /// The source of the name.
     pub origin: String,
     pub connections: usize,
-    pub used: String,
+    pub used: Option<Moment>,
     /// The time since when it is blocked.
-    pub blocked: Option<String>,
+    pub blocked: Option<Moment>,
 }
 
 pub(in crate::http) struct ClientsPage<'a> {
@@ -55,7 +56,7 @@ impl ClientCard {
                 p class="soft" { (self.origin) " · " (self.id) }
                 dl {
                     dt { "Connections" } dd { (self.connections) }
-                    dt { "Last connected" } dd { (self.used) }
+                    dt { "Last connected" } dd { (Moment::or_never(self.used)) }
                     @if let Some(blocked) = &self.blocked { dt { "Blocked" } dd { "since " (blocked) } }
                 }
                 @if self.blocked.is_some() {

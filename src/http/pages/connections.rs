@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::form::token;
+use super::moment::Moment;
 use super::paging::ListParts;
 use super::{Page, PageKind, Part};
 
@@ -20,8 +21,11 @@ pub(in crate::http) struct ConnectionRow {
     pub locations: String,
     /// Its rights, one line for each set of rules.
     pub rules: Vec<String>,
-    pub used: String,
-    pub ends: String,
+    pub used: Option<Moment>,
+    /// It ends then in any case.
+    pub ends: Moment,
+    /// It ends then if it is not used.
+    pub idle_until: Moment,
 }
 
 pub(in crate::http) struct ConnectionsPage<'a> {
@@ -66,8 +70,8 @@ impl ConnectionRow {
                 @if let Some(holder) = &self.holder { dt { "Owner" } dd { (holder) } }
                 dt { "Sub-accounts" } dd { (self.locations) }
                 dt { "May" } dd { (self.rules.join("\nlimited since then to: ")) }
-                dt { "Last used" } dd { (self.used) }
-                dt { "Ends" } dd { (self.ends) }
+                dt { "Last used" } dd { (Moment::or_never(self.used)) }
+                dt { "Ends" } dd { (self.ends) ", or on " (self.idle_until) " if it is not used" }
             }
         }
     }

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::form::{FormFields, copied, problem, token};
+use super::moment::Moment;
 use super::paging::ListParts;
 use super::people::SectionRow;
 use super::reach::ReachFields;
@@ -17,9 +18,9 @@ pub(in crate::http) struct KeyCard {
     pub locations: String,
     /// One line for each set of rules.
     pub rules: Vec<String>,
-    pub made: String,
-    pub expires: String,
-    pub used: String,
+    pub made: Moment,
+    pub expires: Option<Moment>,
+    pub used: Option<Moment>,
     /// The reason that it opens nothing any more; `None`: it is valid.
     pub over: Option<&'static str>,
 }
@@ -62,8 +63,8 @@ impl KeyCard {
                     dt { "Sub-accounts" } dd { (self.locations) }
                     dt { "May" } dd { (self.rules.join("\nlimited to: ")) }
                     dt { "Created" } dd { (self.made) }
-                    dt { "Expires" } dd { (self.expires) }
-                    dt { "Last used" } dd { (self.used) }
+                    dt { "Expires" } dd { (Moment::or_never(self.expires)) }
+                    dt { "Last used" } dd { (Moment::or_never(self.used)) }
                 }
                 @if self.over.is_none() {
                     button class="bad" name="id" value=(self.id) { "Revoke" span class="hidden" { " " (self.name) } }
@@ -140,7 +141,7 @@ impl NewKeyPage<'_> {
             dl {
                 dt { "Sub-accounts" } dd { (row.locations) }
                 dt { "May" } dd { (row.rules.join("\nlimited to: ")) }
-                dt { "Expires" } dd { (row.expires) }
+                dt { "Expires" } dd { (Moment::or_never(row.expires)) }
             }
             div class="buttons" { a class="button" href="/console/keys" { "All keys" } }
         };

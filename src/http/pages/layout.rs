@@ -33,6 +33,7 @@ pub(super) fn frame(page: &Page, brand: &Brand, assets: &Assets) -> Markup {
                 @if is_console {
                     meta name="htmx-config" content=(HTMX_SETTINGS);
                     script src=(assets.htmx.path()) defer {}
+                    script src=(assets.moment_script.path()) defer {}
                 }
             }
             body class=[is_console.then_some("console")] {

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use super::brand::Brand;
+use super::moment::Moment;
 use super::{Page, PageKind, Part};
 use crate::telemetry::CallMinute;
 use crate::upstream::rate_limit::{GateStatus, ValkeyStatus};
@@ -28,7 +29,7 @@ const IN_A_ROW: usize = 10;
 /// The figures of this process, from memory.
 pub(in crate::http) struct LiveFigures {
     /// The time since when it counts.
-    pub since: String,
+    pub since: Moment,
     pub read: Timestamp,
     /// The CRM does not answer.
     pub is_down: bool,
@@ -90,7 +91,7 @@ impl LiveFigures {
         html! {
             div id="live" hx-get=(FIGURES) hx-trigger="every 2s" hx-swap="outerHTML" {
                 p class="soft" {
-                    "Figures of this server since " (self.since) ", as of "
+                    "Figures of this server since " (self.since.utc()) ", as of "
                     (self.read.strftime("%H:%M:%S UTC").to_string()) "."
                 }
                 @if self.is_down {

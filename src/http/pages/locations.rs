@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::brand::Brand;
 use super::form::{problem, secret, text, token};
+use super::moment::Moment;
 use super::{Page, PageKind, Part};
 
 /// Most sub-accounts on the page.
@@ -22,7 +23,7 @@ pub(in crate::http) struct ConnectedLocation {
     /// A sentence.
     pub status: String,
     /// The time since when, if known.
-    pub since: Option<String>,
+    pub since: Option<Moment>,
     pub is_well: bool,
 }
 
@@ -45,7 +46,7 @@ impl LocationsPage<'_> {
     pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
         let body = html! {
             (problem(self.problem))
-            @if let Some(done) = self.done { p class="note" role="status" { (done) } }
+            @if let Some(done) = self.done { p class="done" role="status" { (done) } }
             @if self.rows.is_empty() {
                 p { "No sub-account is connected yet." }
             } @else {
@@ -130,7 +131,7 @@ impl LocationPage<'_> {
         let path = format!("/console/locations/{}", self.row.key);
         let body = html! {
             (problem(self.problem))
-            @if let Some(done) = self.done { p class="note" role="status" { (done) } }
+            @if let Some(done) = self.done { p class="done" role="status" { (done) } }
             (self.row.facts())
             @if let Some(reach) = self.reach { (reach.list()) }
             @if self.may_check {

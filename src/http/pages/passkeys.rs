@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::form::{text, token};
+use super::moment::Moment;
 use super::{Page, PageKind, Pages, Part};
 
 /// The page of the passkeys.
@@ -12,8 +13,8 @@ pub(in crate::http) struct PasskeyRow {
     /// Its name in a form; of no other use.
     pub id: String,
     pub name: String,
-    pub created: String,
-    pub used: Option<String>,
+    pub created: Moment,
+    pub used: Option<Moment>,
 }
 
 pub(in crate::http) struct PasskeysPage<'a> {

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::form::{problem, text, token};
+use super::moment::Moment;
 use super::{Page, PageKind, Part};
 
 /// Most sub-accounts that the page offers by name.
@@ -19,7 +20,7 @@ const TITLE: &str = "Pause";
 pub(in crate::http) struct PausedRow {
     /// Empty: everything.
     pub alias: String,
-    pub since: String,
+    pub since: Moment,
     /// The person who paused it; `None` if that is no longer known.
     pub by: Option<String>,
     pub reason: Option<String>,

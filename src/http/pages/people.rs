@@ -7,6 +7,7 @@ use maud::{Markup, html};
 pub(in crate::http) use invite::{InvitePage, SectionRow};
 
 use super::form::{problem, token};
+use super::moment::Moment;
 use super::paging::ListParts;
 use super::{Page, PageKind, Part};
 
@@ -23,9 +24,9 @@ pub(in crate::http) struct PersonCard {
     pub role: &'static str,
     /// The rights of the person.
     pub may: String,
-    pub seen: String,
+    pub seen: Option<Moment>,
     /// The time since when the person may no longer sign in.
-    pub ended: Option<String>,
+    pub ended: Option<Moment>,
 }
 
 pub(in crate::http) struct InvitationCard {
@@ -33,7 +34,7 @@ pub(in crate::http) struct InvitationCard {
     pub name: String,
     pub role: &'static str,
     pub may: String,
-    pub until: String,
+    pub until: Moment,
     /// The number of people who may still join by it.
     pub uses: u32,
 }
@@ -87,7 +88,7 @@ impl PersonCard {
             dl {
                 dt { "Role" } dd { (self.role) }
                 dt { "May" } dd { (self.may) }
-                dt { "Last seen" } dd { (self.seen) }
+                dt { "Last seen" } dd { (Moment::or_never(self.seen)) }
                 @if let Some(ended) = &self.ended { dt { "Access" } dd { "ended " (ended) } }
             }
         }

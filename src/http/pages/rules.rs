@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::form::{problem, text, token};
+use super::moment::Moment;
 use super::{Page, PageKind, Part};
 
 /// Longest shown part of the file, in bytes.
@@ -10,8 +11,9 @@ pub(in crate::http) const MOST_FILE: usize = 10 << 10;
 
 pub(in crate::http) struct RuleSectionRow {
     pub name: String,
-    /// The author and the time.
+    /// The author.
     pub by: String,
+    pub at: Moment,
     /// The keys, people and connections under it, in a sentence.
     pub uses: String,
     /// The file has a section of the same name, which applies in its place.
@@ -86,7 +88,7 @@ impl RuleSectionRow {
                     p class="problem" { "The file has a section of the same name, which applies instead." }
                 }
                 p { (self.uses) }
-                p class="soft" { (self.by) }
+                p class="soft" { (self.by) ", " (self.at) }
             }
         }
     }
@@ -142,7 +144,9 @@ pub(in crate::http) struct SectionPage<'a> {
 
 pub(in crate::http) struct VersionRow {
     pub version: i64,
+    /// The author.
     pub by: String,
+    pub at: Moment,
     pub is_removal: bool,
 }
 
@@ -207,7 +211,7 @@ impl SectionPage<'_> {
                             @if row.is_removal { "Removed: " } @else {
                                 a href={ (path) "?version=" (row.version) } { "Version " (row.version) } ": "
                             }
-                            (row.by)
+                            (row.by) ", " (row.at)
                         }
                     }
                 }

@@ -15,6 +15,7 @@ use super::connect::{ClientPage, ConnectPage};
 use super::consent::{ClientOrigin, ClientView, ConsentPage, LocationRow, MOST_LISTED, RulesRow};
 use super::links::LinkPage;
 use super::locations::{ConnectedLocation, LocationPage, LocationsPage, MOST_LOCATIONS};
+use super::moment::Moment;
 use super::pause::{MOST_OFFERED, PausePage, PauseQuestion, PausedRow};
 use super::*;
 use crate::config::Flags;
@@ -47,6 +48,10 @@ fn client(name: &str, origin: ClientOrigin, goes_to: Destination) -> ClientView 
         origin,
         goes_to,
     }
+}
+
+fn moment() -> Moment {
+    Moment("2026-11-29T13:00:00Z".parse().expect("a time"))
 }
 
 fn location(alias: &str) -> LocationRow {
@@ -130,8 +135,8 @@ fn every_page() -> Vec<(&'static str, Page)> {
         .map(|number| passkeys::PasskeyRow {
             id: format!("id{number}"),
             name: format!("Phone {number}"),
-            created: "2026-11-29 13:00 UTC".to_owned(),
-            used: (number > 0).then(|| "2026-11-29 13:00 UTC".to_owned()),
+            created: moment(),
+            used: (number > 0).then(|| moment()),
         })
         .collect();
     let passkeys = passkeys::PasskeysPage {
@@ -156,7 +161,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
         calls: 1,
         location: "acme".to_owned(),
         who: "Claude Code of Ada".to_owned(),
-        state: "Waits until 14:00".to_owned(),
+        state: maud::html! { "It waits until " (moment()) },
     };
     let rows: Vec<_> = (0..approvals::MOST_APPROVALS).map(|_| row()).collect();
     let field = |number| RequestField {
@@ -194,8 +199,9 @@ fn every_page() -> Vec<(&'static str, Page)> {
         calls: 3,
         locations: &[("acme".to_owned(), 2), ("globex".to_owned(), 1)],
         who: "Claude Code of Ada",
-        asked: "2026-11-29 13:00",
-        state: "It waits until 14:00.",
+        asked: moment(),
+        state: &maud::html! { "It waits until " (moment()) },
+        note: Some("Ask again on Monday."),
         watched: Some("pending"),
         problem: None,
         request: &request,
@@ -212,7 +218,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
         zone: Some("Europe/Berlin".to_owned()),
         owner: Some("Ada".to_owned()),
         status: "The token works.".to_owned(),
-        since: Some("2026-11-29 13:00 UTC".to_owned()),
+        since: Some(moment()),
         is_well: true,
     };
     let located: Vec<_> = (0..MOST_LOCATIONS).map(located).collect();
@@ -243,7 +249,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
     };
     let paused = |number| PausedRow {
         alias: format!("location-{number}"),
-        since: "2026-11-29 13:00 UTC".to_owned(),
+        since: moment(),
         by: Some("Ada".to_owned()),
         reason: Some("Wrong texts".to_owned()),
     };
@@ -271,14 +277,16 @@ fn every_page() -> Vec<(&'static str, Page)> {
         uses: "It applies to nothing yet.",
         versions: &[rules::VersionRow {
             version: 3,
-            by: "Olga, 2026-11-29".to_owned(),
+            by: "Olga".to_owned(),
+            at: moment(),
             is_removal: false,
         }],
         token: "s",
     };
     let section_row = |number| rules::RuleSectionRow {
         name: format!("section-{number}"),
-        by: "Olga, 2026-11-29 13:00 UTC".to_owned(),
+        by: "Olga".to_owned(),
+        at: moment(),
         uses: "It applies to: access keys (a, b, c and 4 more).".to_owned(),
         is_shadowed: false,
     };

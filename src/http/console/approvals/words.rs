@@ -1,34 +1,34 @@
 //! An approval in the words of its page.
 
-use crate::http::console::minute;
+use maud::{Markup, html};
+
 use crate::http::oauth::SignIn;
 use crate::http::pages::clean::one_line;
+use crate::http::pages::moment::Moment;
 use state::approvals::{Approval, ApprovalState};
 use state::clock::SteadyClock;
 
-pub(super) fn state(approval: &Approval) -> String {
+pub(super) fn state(approval: &Approval) -> Markup {
+    const TOO_LATE: &str = "Nobody decided in time. Nothing was done.";
     if approval.has_expired(SteadyClock::now()) {
-        return "Nobody decided in time. Nothing was done.".to_owned();
+        return html! { (TOO_LATE) };
     }
     let by = approval.decided_by.as_deref().unwrap_or("somebody");
     let by = one_line(by, 64);
-    match approval.state {
-        ApprovalState::Pending => format!(
-            "It waits until {}. If nobody decides by then, it is not done.",
-            minute(approval.expires)
-        ),
-        ApprovalState::Denied => format!("Denied by {by}. Nothing was done."),
-        ApprovalState::Approved if approval.runs_alone => {
-            format!("Approved by {by}. It will be done in a moment.")
+    let until = Moment(approval.expires);
+    html! {
+        @match approval.state {
+            ApprovalState::Pending => { "It waits until " (until) ". If nobody decides by then, it is not done." }
+            ApprovalState::Denied => { "Denied by " (by) ". Nothing was done." }
+            ApprovalState::Approved if approval.runs_alone => { "Approved by " (by) ". It will be done in a moment." }
+            ApprovalState::Approved => {
+                "Approved by " (by) ". It will be done when the assistant asks again, until " (until) "."
+            }
+            ApprovalState::Running => { "Approved by " (by) ". It is being done." }
+            ApprovalState::Done if approval.is_error => { "Approved by " (by) ". It did not work." }
+            ApprovalState::Done => { "Approved by " (by) ". It was done." }
+            ApprovalState::Expired => (TOO_LATE),
         }
-        ApprovalState::Approved => format!(
-            "Approved by {by}. It will be done when the assistant asks again, until {}.",
-            minute(approval.expires)
-        ),
-        ApprovalState::Running => format!("Approved by {by}. It is being done."),
-        ApprovalState::Done if approval.is_error => format!("Approved by {by}. It did not work."),
-        ApprovalState::Done => format!("Approved by {by}. It was done."),
-        ApprovalState::Expired => "Nobody decided in time. Nothing was done.".to_owned(),
     }
 }
 

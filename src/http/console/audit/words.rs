@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use crate::catalog::TOOLS;
-use crate::http::console::minute;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::unavailable;
 use crate::http::pages::audit::CallCard;
 use crate::http::pages::clean::one_line;
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 use state::audit::{AuditRecord, RecordState};
 use state::events::EventKind;
@@ -41,7 +41,7 @@ impl Names {
                 None => one_line(&call.tool, 80),
             },
             tool: one_line(&call.tool, 80),
-            time: minute(call.time),
+            time: Moment(call.time),
             outcome: outcome(record),
             is_well: record.state == RecordState::Done && record.outcome.as_deref() == Some("ok"),
             location: location.map_or_else(
@@ -142,7 +142,6 @@ pub(super) fn facts(record: &AuditRecord, by: Option<&str>) -> Vec<(&'static str
     let rows = [
         ("Effect", Some(one_line(&effect, 80))),
         ("Confirmed", confirmed),
-        ("Ended", record.ended.map(minute)),
         ("Status", status),
         ("Trace id", line(&record.trace_id)),
         ("Id of the sub-account", line(&call.location)),

@@ -1,9 +1,10 @@
 //! A connection in the words of its page.
 
-use crate::http::console::{minute, some};
+use crate::http::console::some;
 use crate::http::oauth::SignIn;
 use crate::http::pages::clean::one_line;
 use crate::http::pages::connections::ConnectionRow;
+use crate::http::pages::moment::Moment;
 use oauth::DocumentUrl;
 use policy::{BuiltInRules, NamedRules};
 use state::clients::{ClientKind, ClientRecord};
@@ -33,12 +34,9 @@ pub(super) fn row(
             false => some(&grant.locations),
         },
         rules: grant.all_rules().map(describe).collect(),
-        used: grant.used.map_or_else(|| "never".to_owned(), minute),
-        ends: format!(
-            "{}, or on {} if it is not used",
-            minute(grant.hard_until),
-            minute(grant.idle_until)
-        ),
+        used: grant.used.map(Moment),
+        ends: Moment(grant.hard_until),
+        idle_until: Moment(grant.idle_until),
     }
 }
 

@@ -13,12 +13,12 @@ use super::{PATH, read_fresh, words};
 use crate::http::console::administration::{ChosenLocations, chosen_locations, reach_fields};
 use crate::http::console::extractors::Operator;
 use crate::http::console::frame::{operators_only, respond, show};
-use crate::http::console::minute;
 use crate::http::console::proof::{self, is_fresh};
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::form::FormFields;
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::people::{InvitePage, SectionRow};
 use crate::http::pages::{PageKind, Part};
@@ -137,7 +137,7 @@ async fn make(sign_in: &SignIn, headers: &HeaderMap, body: &[u8]) -> Result<Resp
         text.expose_secret()
     );
     let name = one_line(fields.one("name"), 64);
-    let page = InvitePage::link(&name, &may, &minute(record.expires), &link);
+    let page = InvitePage::link(&name, &may, Moment(record.expires), &link);
     show(sign_in, session, page).await
 }
 

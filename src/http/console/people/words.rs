@@ -1,7 +1,8 @@
 //! People and invitations in the words of their pages.
 
-use crate::http::console::{minute, some};
+use crate::http::console::some;
 use crate::http::pages::clean::one_line;
+use crate::http::pages::moment::Moment;
 use crate::http::pages::people::{InvitationCard, PersonCard};
 use state::links::{Invitation, LinkRecord, Offer};
 use state::people::{Person, PersonRole};
@@ -12,8 +13,8 @@ pub(super) fn person_row(person: &Person) -> PersonCard {
         name: one_line(&person.name, 64),
         role: role(person.role),
         may: PersonTerms::from(person).describe(),
-        seen: person.seen.map_or_else(|| "never".to_owned(), minute),
-        ended: person.ended.map(minute),
+        seen: person.seen.map(Moment),
+        ended: person.ended.map(Moment),
     }
 }
 
@@ -28,7 +29,7 @@ pub(super) fn invitation_row(link: &LinkRecord) -> Option<InvitationCard> {
         name: one_line(&invitation.name, 64),
         role: role(invitation.role),
         may: describe_invitation(invitation),
-        until: minute(link.expires),
+        until: Moment(link.expires),
         uses: link.uses_left,
     })
 }

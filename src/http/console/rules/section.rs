@@ -8,12 +8,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::difference::compare;
-use super::{SectionUses, describe_author, query_value};
+use super::{SectionUses, query_value};
 use crate::catalog::TOOLS;
 use crate::http::console::frame;
 use crate::http::console::proof::fresh_only;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
+use crate::http::pages::clean::one_line;
+use crate::http::pages::moment::Moment;
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::rules::{DifferenceView, SectionPage, VersionRow};
 use crate::http::pages::{PageKind, Part};
@@ -111,7 +113,8 @@ async fn answer(
 ) -> Result<Response, PageProblem> {
     let rows = versions.iter().map(|one| VersionRow {
         version: one.version,
-        by: describe_author(one),
+        by: one_line(&one.by, 64),
+        at: Moment(one.at),
         is_removal: one.text.is_none(),
     });
     let rows: Vec<VersionRow> = rows.collect();

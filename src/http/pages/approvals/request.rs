@@ -90,12 +90,10 @@ impl RequestRecord {
         html! {
             li {
                 strong { (self.name.as_deref().unwrap_or(&self.id)) }
-                span class="soft" {
-                    " " (self.kind)
-                    @if self.name.is_some() { " " (self.id) }
-                }
+                span class="soft" { " " (self.kind) }
                 @for warning in &self.warnings { p class="note" { (warning) } }
                 @if !self.fields.is_empty() { (list(&self.fields)) }
+                @if self.name.is_some() { (folded("Its id", &self.id)) }
             }
         }
     }
@@ -105,11 +103,16 @@ impl RequestItem {
     fn body(&self) -> Markup {
         html! {
             @if self.has_unshown_body { p { "It sends a file or a form, which this page cannot show." } }
-            @else if self.fields.is_empty() { p { "It sends only the address below." } }
+            @else if self.fields.is_empty() { p { "It sends nothing but its address." } }
             (list(&self.fields))
-            @if !self.address.is_empty() { p class="soft" { code { (self.address) } } }
+            @if !self.address.is_empty() { (folded("Address, for developers", &self.address)) }
         }
     }
+}
+
+/// What most readers do not need.
+fn folded(label: &str, text: &str) -> Markup {
+    html! { details class="soft" { summary { (label) } code { (text) } } }
 }
 
 /// The fields, each with its label.

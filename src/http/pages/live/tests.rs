@@ -37,7 +37,7 @@ pub(in crate::http::pages) fn fullest() -> LiveFigures {
         ..CallMinute::default()
     };
     LiveFigures {
-        since: "2026-11-29 14:02 UTC".to_owned(),
+        since: Moment("2026-11-29T14:02:00Z".parse().expect("a time")),
         read: "2026-11-29T15:00:10Z".parse().expect("a time"),
         is_down: true,
         calls: (0..MOST_CALLS).map(|_| call()).collect(),

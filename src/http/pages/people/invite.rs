@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::http::pages::form::{FormFields, copied, problem, token};
+use crate::http::pages::moment::Moment;
 use crate::http::pages::reach::ReachFields;
 use crate::http::pages::{Page, PageKind, Part};
 
@@ -100,7 +101,7 @@ impl InvitePage<'_> {
     }
 
     /// The part that is shown once.
-    pub(in crate::http) fn link(name: &str, may: &str, until: &str, link: &str) -> Page {
+    pub(in crate::http) fn link(name: &str, may: &str, until: Moment, link: &str) -> Page {
         let body = html! {
             p { "Send this link only to " strong { (name) } ". The first person who opens it joins." }
             (copied("link", "The invitation", link))

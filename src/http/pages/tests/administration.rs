@@ -1,5 +1,6 @@
 //! The pages of administration at their fullest.
 
+use super::moment;
 use crate::http::pages::audit::{AuditPage, AuditedCallPage, CallCard};
 use crate::http::pages::clients::{ClientCard, ClientsPage, MOST_CLIENTS};
 use crate::http::pages::connections::{
@@ -30,8 +31,9 @@ fn connections() -> Vec<(&'static str, Page)> {
         holder: Some("Ada".to_owned()),
         locations: "acme, globex, initech and 57 more".to_owned(),
         rules: vec!["do everyday work".to_owned(), "read only".to_owned()],
-        used: "2026-11-29 13:00".to_owned(),
-        ends: "2027-11-29, or after 90 days without use".to_owned(),
+        used: Some(moment()),
+        ends: moment(),
+        idle_until: moment(),
     };
     let connections: Vec<_> = (0..MOST_CONNECTIONS).map(|_| connection()).collect();
     let narrowing = |number| NarrowingRow {
@@ -69,7 +71,7 @@ fn people() -> Vec<(&'static str, Page)> {
         name: "Ada Lovelace of a long name & sons of the house of Lovelace".to_owned(),
         role: "member",
         may: "location-1, location-2, location-3, location-4, location-5 and 995 more; approves calls there".to_owned(),
-        seen: "2026-11-29 13:00 UTC".to_owned(),
+        seen: Some(moment()),
         ended: None,
     }
     };
@@ -79,7 +81,7 @@ fn people() -> Vec<(&'static str, Page)> {
         name: "Ada Lovelace of a long name & sons of the house of Lovelace".to_owned(),
         role: "member",
         may: "location-1, location-2, location-3, location-4, location-5 and 995 more".to_owned(),
-        until: "2026-12-06 13:00 UTC".to_owned(),
+        until: moment(),
         uses: 20,
     };
     let invitations: Vec<_> = (0..MOST_INVITATIONS).map(invitation).collect();
@@ -134,7 +136,7 @@ fn people() -> Vec<(&'static str, Page)> {
             InvitePage::link(
                 "Ada",
                 "every sub-account",
-                "2026-12-06",
+                moment(),
                 "https://mcp.example.test/console/join#hli_x",
             ),
         ),
@@ -184,9 +186,9 @@ fn keys_and_clients() -> Vec<(&'static str, Page)> {
             "change single records, and ask first for everything else".to_owned(),
             "what the rules “front-desk” allow".to_owned(),
         ],
-        made: "2026-11-29 13:00 UTC".to_owned(),
-        expires: "2027-02-27 13:00 UTC".to_owned(),
-        used: "2026-11-29 13:00 UTC".to_owned(),
+        made: moment(),
+        expires: Some(moment()),
+        used: Some(moment()),
         over: None,
     };
     let keys: Vec<_> = (0..MOST_KEYS).map(key).collect();
@@ -196,8 +198,8 @@ fn keys_and_clients() -> Vec<(&'static str, Page)> {
         name: "Claude Code of a long name & sons of the house".to_owned(),
         origin: "Published by claude.example (checked)".to_owned(),
         connections: 900,
-        used: "2026-11-29 13:00 UTC".to_owned(),
-        blocked: Some("2026-11-29 13:00 UTC".to_owned()),
+        used: Some(moment()),
+        blocked: Some(moment()),
     };
     let clients: Vec<_> = (0..MOST_CLIENTS).map(client).collect();
     let (reach, sections) = offers();
@@ -243,7 +245,7 @@ fn audit() -> Vec<(&'static str, Page)> {
         number,
         title: "Send a new message to a contact by any channel".to_owned(),
         tool: "conversations_send-a-new-message".to_owned(),
-        time: "2026-11-29 13:00 UTC".to_owned(),
+        time: moment(),
         outcome: "Refused (refused): [locations.acme] deny \"effect:send\" of a long rule"
             .to_owned(),
         is_well: false,
@@ -267,6 +269,7 @@ fn audit() -> Vec<(&'static str, Page)> {
             "audited-call",
             AuditedCallPage {
                 row: &call(1),
+                ended: Some(moment()),
                 facts: &[("Confirmed", "by Ada (human)".to_owned())],
                 sent: Some(&serde_json::json!({"message": "x".repeat(60_000)})),
             }
