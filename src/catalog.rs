@@ -1,6 +1,7 @@
 //! The catalogue of calls: the generated tools, their requests, and the parsing and masking of their texts.
 
 pub(crate) mod body;
+pub(crate) mod custom_field;
 pub(crate) mod decoding;
 #[allow(
     unreachable_pub,

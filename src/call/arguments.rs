@@ -9,6 +9,7 @@ mod filters;
 mod forms;
 mod keywords;
 mod lists;
+mod meant;
 mod names;
 mod nulls;
 pub(crate) mod own;
@@ -88,12 +89,12 @@ impl Checker {
         let schema = self.schema(tool)?;
         let mut problems = ArgumentProblems::default();
         let cleared = clear::take(tool, schema, &mut given, &mut problems);
-        let mut values = names::canonical(tool, given, &self.ignored, &mut problems);
+        let mut values = names::canonical(tool, schema, given, &self.ignored, &mut problems);
         let gives_all = as_highlevel && schema.shown.iter().all(|name| values.contains_key(name));
         let (root, clearable) = (&schema.root, &schema.clearable);
         let mut nulls = absent::drop_arguments(tool, root, clearable, as_highlevel, &mut values);
         coercion::coerce(root, &mut values, &mut problems);
-        let needs_zone = dates::lower(tool, root, &mut values, zone, &mut problems);
+        let needs_zone = dates::lower(tool, schema, &mut values, zone, &mut problems);
         if as_highlevel {
             nulls::drop_unused(root, gives_all, &mut values);
         }
@@ -135,6 +136,11 @@ impl Checker {
             Effect::Read => named.filter(|(_, value)| !value.is_null()).collect(),
             _ => named.collect(),
         }
+    }
+
+    /// Whether a call may hold dates, which the location's zone can change.
+    pub(crate) fn takes_dates(&self, tool: &Tool) -> bool {
+        tool.takes_dates() || self.schema(tool).is_ok_and(Schema::has_search_filters)
     }
 
     /// The location or company that HighLevel needs for a call and that neither its arguments nor

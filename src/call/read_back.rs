@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::call::output::value_at;
+use crate::catalog::custom_field::IDS_FROM;
 use tool::{ReadBack, Tool};
 
 /// Names under which a custom field's value travels.
@@ -105,6 +106,8 @@ fn values(back: &ReadBack, arguments: &Map<String, Value>) -> Vec<SentItem> {
 
 fn warning(sent: &SentItem, kept: &[Value]) -> Option<String> {
     let hint = "where the field has options, spell one exactly";
+    // Under a wrong name no value is kept, however it is spelt.
+    let unnamed = |kind: &str| format!("take the field's {kind} from {IDS_FROM}, and {hint}");
     let SentItem {
         name,
         value: given,
@@ -124,14 +127,16 @@ fn warning(sent: &SentItem, kept: &[Value]) -> Option<String> {
             }
         };
         return (!is_kept).then(|| {
+            let unnamed = unnamed("key or id");
             format!(
-                "HighLevel's answer shows no custom field with the value given for {name}: {hint}"
+                "HighLevel's answer shows no custom field with the value given for {name}: {unnamed}"
             )
         });
     }
     match kept.iter().find(|item| item["id"] == name.as_str()) {
         None => Some(format!(
-            "HighLevel did not keep the value of {name}: {hint}"
+            "HighLevel did not keep the value of {name}: {}",
+            unnamed("id")
         )),
         Some(item) => {
             let found = value(item)?;
@@ -231,7 +236,7 @@ mod tests {
         check(
             json!([{"id": "f", "value": "a-b"}]),
             answer(json!([])),
-            "did not keep the value of f",
+            "did not keep the value of f: take the field's id from locations_get-custom-fields",
         );
         check(
             json!([{"id": "f", "value": "a"}]),

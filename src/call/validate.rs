@@ -86,11 +86,11 @@ impl Pipeline {
     ) -> Result<(Arguments, Box<Outgoing>), Unbuilt> {
         let variant = facts.variant;
         // The arguments of a read are not needed again.
-        let given = match facts.is_read() && !variant.takes_dates() {
+        let checker = self.checker();
+        let given = match facts.is_read() && !checker.takes_dates(variant) {
             true => std::mem::take(&mut facts.arguments),
             false => facts.arguments.clone(),
         };
-        let checker = self.checker();
         let checked = checker.check(
             variant,
             given,

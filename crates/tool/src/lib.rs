@@ -5,7 +5,7 @@ mod nearest;
 mod strangers;
 
 pub use arguments::{Arguments, UnusableArgument, Values};
-pub use nearest::{LONGEST_NAME, first_names, nearest, nearest_shown};
+pub use nearest::{LONGEST_NAME, edit_distance, first_names, nearest, nearest_shown};
 pub use strangers::{StrangerFields, StrangerWords, is_meant};
 
 use serde::{Deserialize, Serialize};
@@ -285,12 +285,23 @@ pub enum DateForm {
     /// `YYYY-MM-DD HH:mm:ss`, the same.
     #[serde(rename = "local-24h")]
     LocalTwentyFourHour,
+    /// `mm-dd-yyyy hh:mm AM`, local time.
+    #[serde(rename = "local-12h-month-first")]
+    LocalTwelveHourMonthFirst,
 }
 
 impl DateForm {
     /// Whether HighLevel takes a day without a time.
     pub fn is_day(self) -> bool {
         matches!(self, Self::Date | Self::MonthDayYear | Self::UtcMidnight)
+    }
+
+    /// Whether HighLevel takes a local time without an offset.
+    pub fn is_local(self) -> bool {
+        matches!(
+            self,
+            Self::LocalTwelveHour | Self::LocalTwentyFourHour | Self::LocalTwelveHourMonthFirst
+        )
     }
 }
 

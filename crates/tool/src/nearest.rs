@@ -38,6 +38,11 @@ pub fn nearest_shown<'a, T>(
     near.find(is_shown)
 }
 
+/// The number of letters to change, add, remove or swap until two names are equal.
+pub fn edit_distance(one: &str, other: &str) -> usize {
+    strsim::damerau_levenshtein(one, other)
+}
+
 /// Most names in an error.
 const MOST_NAMES: usize = 12;
 

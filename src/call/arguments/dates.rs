@@ -10,23 +10,25 @@ mod given;
 mod zone;
 
 use jiff::Timestamp;
-use jiff::civil::{DateTime, Time};
+use jiff::civil::{DateTime, Time, date};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::ArgumentProblems;
 use super::excerpt::excerpt;
+use super::filters::{FilterRange, RangeHolds, empty_range};
+use super::schema::Schema;
 use form::{edge_of_day, in_zone, write_day, write_local, write_moment};
 use given::{DateFault, GivenKind, GivenTime, read};
 use tool::{DateForm, Effect, Place, Tool};
 pub(crate) use zone::LocalZone;
-use zone::WORDS;
+use zone::{WORDS, offset_text};
 
 /// Converts every date of a call to its form. Invalid dates become problems. Returns whether the location's zone is
 /// needed but was not looked up: the result must not be sent then.
 pub(super) fn lower(
     tool: &Tool,
-    schema: &Value,
+    schema: &Schema,
     values: &mut Map<String, Value>,
     zone: &LocalZone,
     problems: &mut ArgumentProblems,
@@ -47,15 +49,12 @@ pub(super) fn lower(
             continue;
         };
         // An empty text of a filter is not a filter.
-        let is_required = |name: &str| {
-            let names = schema["required"].as_array().into_iter().flatten();
-            names.into_iter().any(|one| one == name)
-        };
-        if value == "" && argument.place == Place::Query && !is_required(argument.name) {
+        let is_query = argument.place == Place::Query;
+        if value == "" && is_query && !schema.requires(argument.name) {
             continue;
         }
-        let as_text = schema["properties"][argument.name]["type"] == "string";
-        lowering.date(form, as_text, value, argument.name.to_owned());
+        let as_text = schema.root["properties"][argument.name]["type"] == "string";
+        lowering.field(form, as_text, value, argument.name.to_owned());
     }
     for date in tool.inner_dates {
         if let Some((first, rest)) = date.steps.split_first()
@@ -65,6 +64,13 @@ pub(super) fn lower(
         }
     }
     lowering.check_windows();
+    for (name, value) in values.iter_mut() {
+        let filters = schema.search_filters(name).zip(value.as_array_mut());
+        for range in filters.map_or_else(Vec::new, |(known, given)| known.date_ranges(given, name))
+        {
+            lowering.range(range);
+        }
+    }
     lowering.needs_zone
 }
 
@@ -86,7 +92,7 @@ impl Lowering<'_> {
             (None, value) if value == "" => {}
             (None, value) => {
                 let as_text = value.is_string();
-                self.date(form, as_text, value, path);
+                self.field(form, as_text, value, path);
             }
             (Some((&"[]", rest)), Value::Array(items)) => {
                 for (index, item) in items.iter_mut().enumerate() {
@@ -102,40 +108,102 @@ impl Lowering<'_> {
         }
     }
 
-    fn date(&mut self, form: DateForm, as_text: bool, value: &mut Value, path: String) {
-        let given = match read(value) {
-            None => return,
-            Some(Ok(given)) => given,
-            Some(Err(DateFault::Meaning(what))) => {
-                return self.problems.add(format!("{path} {what}"));
-            }
-            Some(Err(DateFault::Form)) => {
-                let what = match value.is_number() {
-                    true => ", or seconds or milliseconds since 1970",
-                    false => "",
-                };
-                return self.problems.add(format!(
-                    "{path} must be a date such as 2026-01-31T09:00:00Z{what}, not {}",
-                    excerpt(value)
-                ));
-            }
+    /// Converts the date of an argument or of a field inside one.
+    fn field(&mut self, form: DateForm, as_text: bool, value: &mut Value, path: String) {
+        let is_end = self.tool.windows.iter().any(|window| window.end == path);
+        let given = excerpt(value);
+        if let Some(at) = self.date(form, as_text, is_end, value, &path) {
+            self.found.push((path, at, given));
+        }
+    }
+
+    /// Converts the bounds of a filter's range. A day is all of that day: its start for `gte` and `lt`, its end for
+    /// `lte` and `gt`.
+    fn range(&mut self, range: FilterRange<'_>) {
+        let form = match range.holds {
+            RangeHolds::Times => DateForm::DateTime,
+            _ => DateForm::Date,
         };
-        let is_zero = matches!(
-            given.kind,
-            GivenKind::Moment { at, rfc3339: None, .. } if at == Timestamp::UNIX_EPOCH
-        );
-        if is_zero && !self.is_read {
-            return self
-                .problems
-                .add(format!("{path} is 1970, which is not a date to write"));
-        }
-        match self.lowered(form, as_text, given, &path) {
-            Ok((lowered, at)) => {
-                self.found.push((path, at, excerpt(value)));
-                *value = lowered;
+        let mut found = Vec::new();
+        for (name, bound) in range.bounds {
+            if !range.holds.is_date(bound) {
+                continue;
             }
-            Err(what) => self.problems.add(format!("{path} {what}")),
+            let given = excerpt(bound);
+            let is_end = matches!(name.as_str(), "lte" | "gt");
+            let path = format!("{}.{name}", range.path);
+            if let Some(at) = self.date(form, true, is_end, bound, &path) {
+                found.push((name.as_str(), at, given));
+            }
         }
+        if let Some(what) = empty_range(&found).filter(|_| !self.needs_zone) {
+            self.problems.add(format!("{} {what}", range.path));
+        }
+    }
+
+    /// Converts one date, and returns the moment by which it is compared. An invalid one becomes a problem.
+    fn date(
+        &mut self,
+        form: DateForm,
+        as_text: bool,
+        is_end: bool,
+        value: &mut Value,
+        path: &str,
+    ) -> Option<Timestamp> {
+        let lowered = read(value)?
+            .map_err(|fault| match fault {
+                DateFault::Meaning(what) => what,
+                DateFault::Form => self.wrong_form(form, value),
+            })
+            .and_then(|given| self.lowered(form, as_text, is_end, given));
+        match lowered {
+            Ok((lowered, at)) => {
+                *value = lowered;
+                Some(at)
+            }
+            Err(what) => {
+                self.problems.add(format!("{path} {what}"));
+                None
+            }
+        }
+    }
+
+    /// How to write a value that is no date. An example with `Z` would be copied, and book hours early.
+    fn wrong_form(&self, form: DateForm, value: &Value) -> String {
+        let given = excerpt(value);
+        if form.is_day() {
+            return format!("must be a date such as 2026-01-31, not {given}");
+        }
+        let zone = match (self.tool.timezone, &self.own_zone, self.zone) {
+            (Some(name), Some(_), _) => format!("the zone of {name}"),
+            (_, _, LocalZone::Utc) => "UTC".to_owned(),
+            (_, _, LocalZone::Unknown(_)) if !self.is_read => String::new(),
+            _ => "the location's time zone".to_owned(),
+        };
+        let local = match zone.is_empty() {
+            true => String::new(),
+            false => format!("2026-01-31T09:00:00, which is in {zone}, or "),
+        };
+        let number = match value.is_number() {
+            true => ", or seconds or milliseconds since 1970",
+            false => "",
+        };
+        format!(
+            "must be a date such as {local}2026-01-31T09:00:00{} with its offset{number}, not {given}",
+            self.usual_offset()
+        )
+    }
+
+    /// The offset for examples: the location's, if its zone is known.
+    fn usual_offset(&self) -> String {
+        let zone = match self.zone {
+            LocalZone::Known(zone) => Some(zone),
+            _ => None,
+        };
+        let example = date(2026, 1, 31).at(9, 0, 0, 0);
+        let known =
+            zone.and_then(|zone| zone.to_ambiguous_zoned_datetime(example).compatible().ok());
+        known.map_or_else(|| "-08:00".to_owned(), |known| offset_text(known.offset()))
     }
 
     /// The value to send, and the moment by which windows are compared, or the day's midnight.
@@ -143,19 +211,25 @@ impl Lowering<'_> {
         &mut self,
         form: DateForm,
         as_text: bool,
+        is_end: bool,
         given: GivenTime,
-        path: &str,
     ) -> Result<(Value, Timestamp), String> {
         let GivenTime { kind, zone } = given;
+        let is_zero = matches!(
+            kind,
+            GivenKind::Moment { at, rfc3339: None, .. } if at == Timestamp::UNIX_EPOCH
+        );
+        if is_zero && !self.is_read {
+            return Err("is 1970, which is not a date to write".to_owned());
+        }
         let local = match (form, &kind) {
             // If HighLevel takes local times, those without an offset are in its zone already.
-            (DateForm::LocalTwelveHour | DateForm::LocalTwentyFourHour, kind) if zone.is_none() => {
-                match kind {
-                    GivenKind::Local(local) => Some(*local),
-                    GivenKind::Day(day) => Some(day.to_datetime(Time::midnight())),
-                    GivenKind::Moment { .. } => None,
-                }
-            }
+            (form, kind) if form.is_local() && zone.is_none() => match kind {
+                GivenKind::Local(local) => Some(*local),
+                GivenKind::Day(day) if is_end => Some(day.at(23, 59, 59, 0)),
+                GivenKind::Day(day) => Some(day.to_datetime(Time::midnight())),
+                GivenKind::Moment { .. } => None,
+            },
             _ => None,
         };
         if let Some(local) = local {
@@ -172,10 +246,7 @@ impl Lowering<'_> {
                 as_utc(day.to_datetime(Time::midnight()))?,
             ));
         }
-        let is_local_form = matches!(
-            form,
-            DateForm::LocalTwelveHour | DateForm::LocalTwentyFourHour
-        );
+        let is_local_form = form.is_local();
         let (moment, rfc3339) = match kind {
             GivenKind::Moment { at, rfc3339, .. } => {
                 // Only days and local times depend on the zone of the moment.
@@ -191,7 +262,6 @@ impl Lowering<'_> {
             }
             GivenKind::Day(day) => {
                 let zone = self.zone_of(zone)?;
-                let is_end = self.tool.windows.iter().any(|window| window.end == path);
                 (edge_of_day(day, &zone, is_end)?, None)
             }
         };
@@ -258,7 +328,8 @@ fn own_zone(tool: &Tool, values: &Map<String, Value>) -> Option<Result<TimeZone,
     let name = tool.timezone?;
     let given = values.get(name)?.as_str().filter(|text| !text.is_empty())?;
     Some(TimeZone::get(given).map_err(|_| {
-        format!("depends on {name}, whose value is no time zone that is known; give an IANA name such as America/Los_Angeles")
+        let given = excerpt(&Value::from(given));
+        format!("depends on {name}, and {given} is not a known time zone; give {name} an IANA name such as America/Los_Angeles")
     }))
 }
 

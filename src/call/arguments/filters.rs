@@ -3,14 +3,17 @@
 //! HighLevel answers a wrong filter with nothing or with everything, and a 200. The table is in the documents'
 //! repairs, as `x-filters` of the argument.
 
+mod range;
+
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::excerpt::excerpt;
+use crate::catalog::custom_field::{IDS_FROM, is_id};
+pub(super) use range::{FilterRange, RangeHolds, empty_range};
+use range::{check_bounds, check_order};
 use tool::nearest;
 
 /// What a search can filter by.
@@ -25,19 +28,15 @@ pub(super) struct SearchFilters {
     nested: BTreeMap<String, BTreeMap<String, String>>,
     /// Longest value in characters, by operator.
     longest: BTreeMap<String, usize>,
+    /// What to do in place of an operator that a field lacks, as a sentence without its period.
+    instead: BTreeMap<String, String>,
 }
 
 /// One fault: its path, and a text to be read after it.
 pub(super) type FilterFault = (String, String);
 
-/// The kind of date fields.
-const DATE: &str = "date";
-
 /// The operator of conditions inside a field.
 const NESTED: &str = "nested";
-
-/// Members of a range.
-const BOUNDS: [&str; 4] = ["gte", "lte", "gt", "lt"];
 
 /// The deepest nesting of groups: each level is a recursive call.
 const DEEPEST: usize = 16;
@@ -134,13 +133,24 @@ impl SearchFilters {
             faults.push((format!("{path}.field"), self.unknown_field(fields, field)));
             return;
         };
+        if let Some(what) = Self::wrong_custom_field(fields, field) {
+            faults.push((format!("{path}.field"), what));
+            return;
+        }
         let operators = self.kinds.get(kind).map_or(&[][..], Vec::as_slice);
         if !operators.iter().any(|one| one == operator) {
-            let what = wrong_operator(field, operator, operators);
+            let what = match self.instead.get(field) {
+                Some(instead) => {
+                    let operators = operators.join(", ");
+                    let shown: String = operator.chars().take(64).collect();
+                    format!("must be one of {operators} for {field}, not {shown}: {instead}")
+                }
+                None => wrong_operator(field, operator, operators),
+            };
             faults.push((format!("{path}.operator"), what));
             return;
         }
-        if let Err(what) = self.check_value(operator, value, kind == DATE) {
+        if let Err(what) = self.check_value(operator, value, RangeHolds::of_kind(kind)) {
             faults.push((format!("{path}.value"), what));
         }
     }
@@ -178,7 +188,7 @@ impl SearchFilters {
         &self,
         operator: &str,
         value: Option<&Value>,
-        is_date: bool,
+        holds: RangeHolds,
     ) -> Result<(), String> {
         let longest = self.longest.get(operator).copied().unwrap_or(usize::MAX);
         match (operator, value) {
@@ -188,20 +198,8 @@ impl SearchFilters {
                 excerpt(value)
             )),
             ("range", Some(Value::Object(bounds))) if !bounds.is_empty() => {
-                bounds.iter().try_for_each(|(name, bound)| {
-                    if !BOUNDS.contains(&name.as_str()) {
-                        return Err(format!("takes gte, lte, gt and lt, not {name}"));
-                    }
-                    match bound {
-                        Value::Number(_) => Ok(()),
-                        Value::String(text) if !is_date || is_moment(text) => Ok(()),
-                        other if is_date => Err(format!(
-                            "must have dates such as 2026-11-20 or 2026-11-20T09:00:00-08:00, not {}",
-                            excerpt(other)
-                        )),
-                        other => Err(format!("must have numbers or texts, not {}", excerpt(other))),
-                    }
-                })
+                check_bounds(bounds, holds)?;
+                check_order(bounds)
             }
             ("range", _) => Err(
                 "must be an object such as {\"gte\": …, \"lte\": …}, with gte, lte, gt or lt"
@@ -215,10 +213,29 @@ impl SearchFilters {
         }
     }
 
+    /// A custom field that is not named by its id: HighLevel finds nothing by another name, with a 200.
+    fn wrong_custom_field(fields: &BTreeMap<String, String>, field: &str) -> Option<String> {
+        let (start, rest) = match fields.contains_key(field) {
+            true => None,
+            false => beginning(fields, field),
+        }?;
+        let id = rest.split('.').next().unwrap_or(rest);
+        let shown = excerpt(&Value::from(rest));
+        (!is_id(id)).then(|| {
+            format!(
+                "names a custom field {shown}, which is not an id; take its id from {IDS_FROM}, and write {start}<id>"
+            )
+        })
+    }
+
     fn unknown_field(&self, fields: &BTreeMap<String, String>, field: &str) -> String {
         let names = fields.keys().map(|name| name.trim_end_matches('*'));
         let names = names.chain(self.nested.keys().map(String::as_str));
         let names = Vec::from_iter(names);
+        let written = |name: &str| match name.ends_with('.') {
+            true => format!("{name}<id>"),
+            false => name.to_owned(),
+        };
         // A longer form is a better suggestion than a similar spelling: lastName is lastNameLowerCase.
         let longer = names
             .iter()
@@ -227,12 +244,16 @@ impl SearchFilters {
         let near = longer.copied().or_else(near);
         let field: String = field.chars().take(64).collect();
         match near {
+            Some(near) if near.ends_with('.') => format!(
+                "must be one that HighLevel filters by, not {field}; a custom field is {}, with its id from {IDS_FROM}",
+                written(near)
+            ),
             Some(near) => format!(
                 "must be one that HighLevel filters by: {field} is none, did you mean {near}?"
             ),
             None => format!(
                 "must be one that HighLevel filters by, not {field}: {}",
-                names.join(", ")
+                Vec::from_iter(names.into_iter().map(written)).join(", ")
             ),
         }
     }
@@ -241,13 +262,22 @@ impl SearchFilters {
 /// The kind of `field`, by its name or by the beginning that a `*` ends.
 fn kind_of<'s>(fields: &'s BTreeMap<String, String>, field: &str) -> Option<&'s str> {
     let by_beginning = || {
-        let mut open = fields
-            .iter()
-            .filter_map(|(name, kind)| Some((name.strip_suffix('*')?, kind)));
-        open.find(|(start, _)| field.starts_with(start) && field.len() > start.len())
-            .map(|(_, kind)| kind)
+        let (start, _) = beginning(fields, field)?;
+        fields.get(&format!("{start}*"))
     };
     fields.get(field).or_else(by_beginning).map(String::as_str)
+}
+
+/// The beginning that a `*` ends and that `field` has, with the rest of it.
+fn beginning<'s>(
+    fields: &'s BTreeMap<String, String>,
+    field: &'s str,
+) -> Option<(&'s str, &'s str)> {
+    let mut open = fields.keys().filter_map(|name| name.strip_suffix('*'));
+    open.find_map(|start| {
+        let rest = field.strip_prefix(start)?;
+        (!rest.is_empty()).then_some((start, rest))
+    })
 }
 
 fn check_members(
@@ -276,6 +306,7 @@ fn wrong_operator(field: &str, operator: &str, operators: &[String]) -> String {
         "gte" | ">=" => "gte",
         "lt" | "<" | "before" => "lt",
         "lte" | "<=" => "lte",
+        "eq" | "=" | "==" | "is" | "equals" | "on" if !takes("eq") => "gte\": …, \"lte",
         _ => "",
     };
     let hint = if !bound.is_empty() && takes("range") {
@@ -309,9 +340,4 @@ fn check_single(value: &Value, longest: usize) -> Result<(), String> {
             excerpt(other)
         )),
     }
-}
-
-/// A day, or a time with its offset.
-fn is_moment(text: &str) -> bool {
-    text.parse::<Timestamp>().is_ok() || (text.len() == 10 && text.parse::<Date>().is_ok())
 }

@@ -82,7 +82,8 @@ pub(super) enum Fault<'s> {
     Kind(&'s [Kind]),
     Value(&'s [Value]),
     Missing(&'s str),
-    Unknown(Vec<&'s str>),
+    /// Fields that an object does not take, and those that it takes.
+    Unknown(Vec<&'s str>, Vec<&'s str>),
     /// Fields that exclude each other.
     Together(&'s [String]),
     Empty,
@@ -107,6 +108,16 @@ pub(super) enum Way<'w> {
 }
 
 impl Keywords {
+    /// The filters that the argument `name` takes, if it is a search's list of them.
+    pub(super) fn search_filters(&self, name: &str) -> Option<&SearchFilters> {
+        self.properties.get(name)?.filters.as_ref()
+    }
+
+    /// Whether any argument is a list of filters.
+    pub(super) fn has_search_filters(&self) -> bool {
+        self.properties.values().any(|one| one.filters.is_some())
+    }
+
     /// The first `most` violations of `value`.
     pub(super) fn broken<'s>(&'s self, value: &'s Value, most: usize) -> Vec<Broken<'s>> {
         self.broken_at(value, Way::Whole, most)
@@ -197,7 +208,8 @@ impl Keywords {
                     let unknown = names.filter(|name| !self.properties.contains_key(*name));
                     let unknown = Vec::from_iter(unknown);
                     if !unknown.is_empty() {
-                        fault(Fault::Unknown(unknown))?;
+                        let known = self.properties.keys().map(String::as_str);
+                        fault(Fault::Unknown(unknown, known.collect()))?;
                     }
                 }
                 for (name, field) in fields {

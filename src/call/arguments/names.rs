@@ -3,18 +3,20 @@
 use serde_json::{Map, Value};
 
 use super::ArgumentProblems;
-use tool::nearest;
+use super::meant::meant_argument;
+use super::schema::Schema;
 use tool::{Argument, Tool};
 
 /// `given` under the names of the tool's schema. Unknown and duplicate names become problems.
 pub(super) fn canonical(
     tool: &Tool,
+    schema: &Schema,
     given: Map<String, Value>,
     ignored: &[String],
     problems: &mut ArgumentProblems,
 ) -> Map<String, Value> {
     let mut values: Map<String, Value> = Map::new();
-    let mut are_told = false;
+    let mut unknown_names = Vec::new();
     for (name, value) in given {
         match find(tool, &name) {
             Some(argument) => match values.get(argument.name) {
@@ -28,7 +30,16 @@ pub(super) fn canonical(
                 }
             },
             None if ignored.contains(&name) || problems.is_full() => {}
-            None => problems.add(unknown(tool, &name, &mut are_told)),
+            None => unknown_names.push(name),
+        }
+    }
+    // Once all names are resolved it is known which arguments are missing.
+    let is_missing =
+        |argument: &Argument| schema.requires(argument.name) && !values.contains_key(argument.name);
+    let mut are_told = false;
+    for name in unknown_names {
+        if !problems.is_full() {
+            problems.add(unknown(tool, &name, is_missing, &mut are_told));
         }
     }
     values
@@ -46,13 +57,14 @@ pub(super) fn find(tool: &Tool, name: &str) -> Option<&'static Argument> {
 
 /// The problem of an unknown name. If none is similar, it lists the tool's names, once for all unknown names:
 /// some tools have fifty.
-fn unknown(tool: &Tool, name: &str, are_told: &mut bool) -> String {
+fn unknown(
+    tool: &Tool,
+    name: &str,
+    is_missing: impl Fn(&Argument) -> bool,
+    are_told: &mut bool,
+) -> String {
     let shown: String = name.chars().take(64).collect();
-    let known = tool.arguments.iter().flat_map(|argument| {
-        let names = std::iter::once(&argument.name).chain(argument.aliases);
-        names.map(move |name| (*name, argument))
-    });
-    match nearest(name, known) {
+    match meant_argument(tool, name, is_missing) {
         Some(argument) => format!(
             "{shown} is not an argument of {}, did you mean {}?",
             tool.name, argument.name

@@ -47,17 +47,29 @@ fn rename_in(
     problems: &mut ArgumentProblems,
 ) {
     let Rename { from, to, .. } = rename;
-    if !object.contains_key(*from) {
+    // Keys that differ in case alone, such as those of channels, are known in any case: HighLevel keeps another
+    // spelling beside its own, and acts on neither.
+    let is_any_case = from.eq_ignore_ascii_case(to);
+    let is_meant =
+        |name: &str| name == *from || is_any_case && name != *to && name.eq_ignore_ascii_case(from);
+    let meant = object.keys().filter(|name| is_meant(name)).cloned();
+    let meant = Vec::from_iter(meant);
+    let Some(first) = meant.first() else {
         return;
-    }
-    if object.contains_key(*to) {
+    };
+    let other = if object.contains_key(*to) {
+        Some(*to)
+    } else {
+        meant.get(1).map(String::as_str)
+    };
+    if let Some(other) = other {
         problems.add(format!(
-            "{path} gives both {from} and {to}, which are one field"
+            "{path} gives both {first} and {other}, which are one field"
         ));
         return;
     }
     let renamed = std::mem::take(object).into_iter().map(|(name, value)| {
-        let name = if name == *from {
+        let name = if name == *first {
             (*to).to_owned()
         } else {
             name

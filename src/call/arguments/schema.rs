@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use super::ArgumentProblems;
 use super::excerpt::excerpt;
+use super::filters::SearchFilters;
 use super::forms::Forms;
 use super::keywords::{Broken, Fault, Keywords, Kind};
-use tool::{Place, Tool};
+use tool::{Place, Tool, first_names};
 
 /// More faults than this help nobody.
 const MOST_REPORTED: usize = 20;
@@ -55,6 +56,16 @@ impl Schema {
         check_with(&self.keywords, values, problems)
     }
 
+    /// The filters that the argument `name` takes, if it is a search's list of them.
+    pub(super) fn search_filters(&self, name: &str) -> Option<&SearchFilters> {
+        self.keywords.search_filters(name)
+    }
+
+    /// Whether any argument is a list of filters, which may hold dates.
+    pub(super) fn has_search_filters(&self) -> bool {
+        self.keywords.has_search_filters()
+    }
+
     /// Whether HighLevel needs the argument.
     pub(super) fn requires(&self, name: &str) -> bool {
         let required = self.root["required"].as_array();
@@ -69,6 +80,12 @@ pub(super) fn check_with(
     problems: &mut ArgumentProblems,
 ) -> Map<String, Value> {
     let instance = Value::Object(values);
+    // A value with a problem has one already: the schema would name its form once more, in other words.
+    let told = Vec::from_iter(problems.0.iter().map(|problem| problem.what.clone()));
+    let is_told = |path: &str| {
+        let mut told = told.iter().filter_map(|what| what.strip_prefix(path));
+        !path.is_empty() && told.any(|rest| rest.starts_with(' '))
+    };
     for broken in keywords.broken(&instance, MOST_REPORTED) {
         match broken.fault {
             Fault::Missing(name) => {
@@ -76,6 +93,7 @@ pub(super) fn check_with(
                 let separator = if holder.is_empty() { "" } else { "." };
                 problems.add_missing(&format!("{holder}{separator}{name}"), "");
             }
+            _ if is_told(&broken.path) => {}
             _ => problems.add(sentence(&broken)),
         }
     }
@@ -96,7 +114,17 @@ fn sentence(broken: &Broken<'_>) -> String {
         Fault::Kind(kinds) => format!("{about} must be {}, not {given}", kind_names(kinds)),
         Fault::Value(values) => format!("{about} must be one of {}, not {given}", list(values)),
         Fault::Missing(name) => format!("{about} needs {name}"),
-        Fault::Unknown(names) => format!("{about} has no field {}", names.join(", ")),
+        Fault::Unknown(names, known) if known.is_empty() => {
+            format!(
+                "{about} has no field {}",
+                first_names(names.iter().copied())
+            )
+        }
+        Fault::Unknown(names, known) => format!(
+            "{about} has no field {}, it takes {}",
+            first_names(names.iter().copied()),
+            first_names(known.iter().copied())
+        ),
         Fault::Together(names) => {
             format!("{about} takes {}, not both", names.join(" or "))
         }

@@ -1,12 +1,14 @@
 //! The results of arguments, by the official tools and by one that has everything they lack.
 
 mod beyond;
+mod channels;
 mod choices;
 mod companies;
 mod every;
 mod filters;
 mod ids;
 mod keywords;
+mod meant;
 mod nothing;
 mod official;
 
@@ -39,6 +41,17 @@ fn checked(
     location: Option<&str>,
     given: &Value,
 ) -> Result<CheckedArguments, Rejection> {
+    checked_in(tools, tool, location, given, &LocalZone::Utc)
+}
+
+/// The same for a location in `zone`.
+fn checked_in(
+    tools: &'static [Tool],
+    tool: &Tool,
+    location: Option<&str>,
+    given: &Value,
+    zone: &LocalZone,
+) -> Result<CheckedArguments, Rejection> {
     let id = |id| TenantId::parse(id).expect("an id");
     let caller = Caller {
         credential: Credential::parse("pit-1").expect("a token"),
@@ -52,7 +65,7 @@ fn checked(
     };
     let checker = Checker::new(tools, vec!["toolCallId".to_owned()]);
     let given = given.as_object().cloned().expect("an object");
-    checker.check(tool, given, &caller, false, &LocalZone::Utc)
+    checker.check(tool, given, &caller, false, zone)
 }
 
 fn by_place(arguments: Arguments) -> Value {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Output;
 use super::path::{PLAIN, field_at};
+use crate::catalog::custom_field;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::{Effect, Tool, nearest};
@@ -70,6 +71,9 @@ impl FieldSearch {
         if self.is_plain {
             let what = format!("{what}: its rows are no objects.");
             return Some(invalid(what).with_remedy(format!("Name the field {PLAIN}.")));
+        }
+        if let Some(remedy) = custom_field_remedy(tool, field) {
+            return Some(invalid(format!("{what}.")).with_remedy(remedy));
         }
         let is_documented = is_documented(tool, field);
         let near = self.near(tool, field);
@@ -154,6 +158,10 @@ pub(super) fn check_record(
     let fields = fields.filter(|field| *field != "*" && !search.finds(field));
     let mut warnings = Vec::new();
     for field in fields {
+        if let Some(remedy) = custom_field_remedy(tool, field) {
+            warnings.push(format!("The answer has no field {field}. {remedy}"));
+            continue;
+        }
         match search
             .near(tool, field)
             .filter(|_| tool.effect == Effect::Read)
@@ -171,6 +179,12 @@ pub(super) fn check_record(
         }
     }
     Ok(warnings)
+}
+
+/// What to write for a custom field that is not named by its id, and that no document names so.
+fn custom_field_remedy(tool: &Tool, field: &str) -> Option<String> {
+    let is_named = tool.answers.contains(&field) || tool.summary_fields.contains(&field);
+    custom_field::remedy(field).filter(|_| !is_named)
 }
 
 /// Whether a document, or the list of summary fields, names it or what holds it.

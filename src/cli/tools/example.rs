@@ -109,7 +109,7 @@ impl Maker {
             .chain(inner.map(|date| date.form));
         forms.next().map(|form| match form.is_day() {
             true => "2026-01-31",
-            false => "2026-01-31T09:00:00Z",
+            false => "2026-01-31T09:00:00",
         })
     }
 

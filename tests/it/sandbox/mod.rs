@@ -14,6 +14,7 @@ mod official;
 mod orchestrator;
 mod prompts;
 mod quirks;
+mod ranges;
 mod records;
 mod seed;
 mod slots;

@@ -71,9 +71,9 @@ pub(super) fn write_moment(
         DateForm::EpochMilliseconds => number(moment.timestamp().as_millisecond(), as_text),
         DateForm::EpochSeconds => number(moment.timestamp().as_second(), as_text),
         DateForm::DateTime => json!(rfc3339.unwrap_or_else(|| to_rfc3339(moment))),
-        DateForm::LocalTwelveHour | DateForm::LocalTwentyFourHour => {
-            write_local(form, moment.datetime())
-        }
+        DateForm::LocalTwelveHour
+        | DateForm::LocalTwentyFourHour
+        | DateForm::LocalTwelveHourMonthFirst => write_local(form, moment.datetime()),
         DateForm::Date | DateForm::MonthDayYear | DateForm::UtcMidnight => {
             write_day(form, moment.date())
         }
@@ -93,6 +93,7 @@ pub(super) fn write_day(form: DateForm, day: Date) -> Value {
 pub(super) fn write_local(form: DateForm, local: DateTime) -> Value {
     let format = match form {
         DateForm::LocalTwelveHour => "%Y-%m-%d %I:%M %p",
+        DateForm::LocalTwelveHourMonthFirst => "%m-%d-%Y %I:%M %p",
         _ => "%Y-%m-%d %H:%M:%S",
     };
     json!(local.strftime(format).to_string())

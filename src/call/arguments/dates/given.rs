@@ -105,8 +105,8 @@ fn moment(at: Timestamp) -> GivenTime {
     }
 }
 
-/// Parses RFC 3339 or ISO 8601, with an optional zone of RFC 9557 in brackets, `mm-dd-yyyy`, or HighLevel's one
-/// form with AM and PM.
+/// Parses RFC 3339 or ISO 8601, with an optional zone of RFC 9557 in brackets, `mm-dd-yyyy`, or HighLevel's two
+/// forms with AM and PM.
 fn read_text(text: &str) -> Result<GivenTime, DateFault> {
     if let Ok(day) = Date::strptime("%m-%d-%Y", text) {
         return Ok(GivenTime {
@@ -114,7 +114,8 @@ fn read_text(text: &str) -> Result<GivenTime, DateFault> {
             zone: None,
         });
     }
-    if let Ok(local) = DateTime::strptime("%Y-%m-%d %I:%M %p", text) {
+    let mut twelve_hour = ["%Y-%m-%d %I:%M %p", "%m-%d-%Y %I:%M %p"].into_iter();
+    if let Some(local) = twelve_hour.find_map(|form| DateTime::strptime(form, text).ok()) {
         return Ok(GivenTime {
             kind: GivenKind::Local(local),
             zone: None,

@@ -270,7 +270,10 @@ fn conflicts_and_garbage_are_refused_in_words() {
             json!("2026-12-01T12:30:00[Mars/Base]"),
             "names the time zone \"Mars/Base\"",
         ),
-        (json!("tomorrow"), "startTime must be a date such as"),
+        (
+            json!("12/02/2026 14:00"),
+            "startTime must be a date such as 2026-01-31T09:00:00, which is in the location's time zone, or 2026-01-31T09:00:00-08:00 with its offset, not \"12/02/2026 14:00\".",
+        ),
         (json!("2026-13-01T00:00:00Z"), "startTime must be a date"),
         (json!("5"), "startTime must be a date"),
         (json!("20261201"), "startTime must be a date"),
@@ -295,4 +298,95 @@ fn conflicts_and_garbage_are_refused_in_words() {
         zone(LOS_ANGELES),
         json!({"startTime": "1793521800000"}),
     );
+}
+
+#[test]
+fn a_refusal_teaches_the_form_of_the_field_and_nothing_else() {
+    let slots = |zone: &str, start: &str| json!({"calendarId": "c", "timezone": zone, "startDate": start, "endDate": "2026-12-02"});
+    for (name, given, zone, whole) in [
+        (
+            SLOTS,
+            slots("America/New_York", "tomorrow"),
+            zone(LOS_ANGELES),
+            "Nothing was sent: startDate must be a date such as 2026-01-31T09:00:00, which is in the zone of timezone, or \
+             2026-01-31T09:00:00-08:00 with its offset, not \"tomorrow\".",
+        ),
+        (
+            TASK,
+            json!({"title": "Call", "completed": false, "dueDate": "tomorrow"}),
+            unknown(),
+            "Nothing was sent: dueDate must be a date such as 2026-01-31T09:00:00-08:00 with its offset, not \"tomorrow\".",
+        ),
+        (
+            TASK,
+            json!({"title": "Call", "completed": false, "dueDate": 5}),
+            zone("Europe/Berlin"),
+            "Nothing was sent: dueDate must be a date such as 2026-01-31T09:00:00, which is in the location's time zone, or \
+             2026-01-31T09:00:00+01:00 with its offset, not \"5\".",
+        ),
+        (
+            SLOTS,
+            json!({"calendarId": "c", "startDate": 5, "endDate": "2026-12-02"}),
+            zone(LOS_ANGELES),
+            "Nothing was sent: startDate must be a date such as 2026-01-31T09:00:00, which is in the location's time zone, or \
+             2026-01-31T09:00:00-08:00 with its offset, or seconds or milliseconds since 1970, not 5.",
+        ),
+        (
+            "contacts_update-contact",
+            json!({"dateOfBirth": "02/29/1990"}),
+            zone(LOS_ANGELES),
+            "Nothing was sent: dateOfBirth must be a date such as 2026-01-31, not \"02/29/1990\".",
+        ),
+    ] {
+        let refusal = sent(tool(name), &given, &zone).expect_err("no date");
+        assert_eq!(refusal, whole, "{name}");
+    }
+    let refusal = sent(
+        tool(SLOTS),
+        &slots("New York", "2026-12-01"),
+        &zone(LOS_ANGELES),
+    );
+    let refusal = refusal.expect_err("no zone");
+    let (known, wrong) = (
+        "\"New York\" is not a known time zone",
+        "must be an integer",
+    );
+    assert!(
+        refusal.contains(known) && !refusal.contains(wrong),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn a_birthday_is_a_day() {
+    let born = |day: Value| json!({"dateOfBirth": day});
+    for given in [
+        json!("1990-02-28"),
+        json!("02-28-1990"),
+        json!("1990-02-28T23:30:00-08:00"),
+        json!("1990-02-28T00:00:00.000Z"),
+        json!(636_192_000),
+    ] {
+        for tool in [
+            "contacts_create-contact",
+            "contacts_update-contact",
+            "contacts_upsert-contact",
+        ] {
+            ok(
+                tool,
+                born(given.clone()),
+                zone(LOS_ANGELES),
+                born(json!("1990-02-28")),
+            );
+        }
+    }
+    for given in ["yesterday", "02/29/1990", "1990-02-29"] {
+        let part = "dateOfBirth must be a date such as 2026-01-31";
+        refused(
+            "contacts_create-contact",
+            born(json!(given)),
+            zone(LOS_ANGELES),
+            part,
+        );
+    }
 }

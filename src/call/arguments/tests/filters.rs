@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::sent;
+use jiff::tz::TimeZone;
+
+use super::{checked_in, sent};
+use crate::call::arguments::LocalZone;
 use crate::catalog::TOOLS;
 use tool::{Tool, V3Variant};
 
@@ -58,11 +61,11 @@ fn filters_that_highlevel_documents_are_sent() {
         None,
     );
     filter(
-        json!({"field": "customFields.OBj007", "operator": "range", "value": {"gt": 1000}}),
+        json!({"field": "customFields.OBj007Z8b4yV08OJdaWh", "operator": "range", "value": {"gt": 1000}}),
         None,
     );
     filter(
-        json!({"field": "customFields.OBj007.c1b70ec9", "operator": "contains", "value": "x"}),
+        json!({"field": "customFields.OBj007Z8b4yV08OJdaWh.c1b70ec9", "operator": "contains", "value": "x"}),
         None,
     );
     filter(
@@ -121,6 +124,35 @@ fn a_filter_that_matches_nothing_or_everything_is_refused_with_the_right_form() 
         json!({"field": "customFields.", "operator": "exists"}),
         Some("filters[0].field must be one"),
     );
+    // HighLevel knows custom fields by their ids alone.
+    for name in ["custom_fields", "customFields", "customField.Interest"] {
+        filter(
+            json!({"field": name, "operator": "exists"}),
+            Some(
+                "a custom field is customFields.<id>, with its id from locations_get-custom-fields",
+            ),
+        );
+    }
+    for name in [
+        "Interest",
+        "contact.interest",
+        "Preferred contact method",
+        "<id>",
+    ] {
+        filter(
+            json!({"field": format!("customFields.{name}"), "operator": "eq", "value": "Premium"}),
+            Some(
+                "which is not an id; take its id from locations_get-custom-fields, and write customFields.<id>",
+            ),
+        );
+    }
+    // A phone is equal to none.
+    for operator in ["eq", "not_eq", "is"] {
+        filter(
+            json!({"field": "phone", "operator": operator, "value": "+15550600041"}),
+            Some("contacts_get-duplicate-contact finds a contact by its whole number"),
+        );
+    }
     filter(
         json!({"field": "opportunities", "operator": "eq", "value": "x"}),
         Some("filters[0].operator must be one of nested for opportunities, not eq"),
@@ -138,12 +170,16 @@ fn a_filter_that_matches_nothing_or_everything_is_refused_with_the_right_form() 
         json!({"field": "dateAdded", "operator": "range", "value": {"from": "2026-11-20"}}),
         Some("filters[0].value takes gte, lte, gt and lt, not from"),
     );
-    for wrong in ["last week", "11/20/2026", "2026-11-20T09:00:00"] {
+    for wrong in ["last week", "11/20/2026"] {
         filter(
             json!({"field": "dateAdded", "operator": "range", "value": {"gte": wrong}}),
-            Some("filters[0].value must have dates such as 2026-11-20"),
+            Some("filters[0].value.gte must be a date such as 2026-01-31T09:00:00"),
         );
     }
+    filter(
+        json!({"field": "dateAdded", "operator": "eq", "value": "2026-11-20"}),
+        Some(r#"not eq; give range with the value {"gte": …, "lte": …}"#),
+    );
     filter(
         json!({"field": "email", "operator": "exists", "value": false}),
         Some("filters[0].value must be left out, for exists takes none"),
@@ -214,6 +250,21 @@ fn documented_limits_and_words_hold() {
         ),
         (
             contacts,
+            json!({"sort": [{"field": "dateAdded", "order": "desc"}]}),
+            Some("sort[0] has no field order, it takes direction, field"),
+        ),
+        (
+            contacts,
+            json!({"sort": [{"direction": "desc"}]}),
+            Some("sort[0].field is missing"),
+        ),
+        (
+            "opportunities_search-opportunities-advanced",
+            json!({"limit": 20, "sort": [{"field": "date_added", "dir": "desc"}]}),
+            Some("sort[0] has no field dir, it takes direction, field"),
+        ),
+        (
+            contacts,
             json!({"sort": [{"field": "dateAdded", "direction": "down"}]}),
             Some(r#"sort[0].direction must be one of "asc", "desc", not "down""#),
         ),
@@ -276,4 +327,140 @@ fn the_fields_of_opportunities_in_v3_are_not_known() {
         panic!("v3 has a search of its own");
     };
     assert!(!v3.check_schema.contains("x-filters"));
+}
+
+/// What is sent as the range of a date, or the refusal; days and local times are those of Los Angeles.
+fn range_sent(name: &str, field: &str, bounds: Value) -> Result<Value, String> {
+    let zone = LocalZone::Known(TimeZone::get("America/Los_Angeles").expect("a zone"));
+    let group = json!({"group": "OR", "filters": [
+        {"field": field, "operator": "range", "value": bounds},
+    ]});
+    let given = json!({"limit": 20, "pageLimit": 20, "filters": [group]});
+    let mut given = given.as_object().cloned().expect("an object");
+    given.retain(|one, _| tool(name).arguments.iter().any(|known| known.name == one));
+    let checked = checked_in(TOOLS, tool(name), Some("L0"), &Value::Object(given), &zone);
+    match checked {
+        Ok(checked) => {
+            let body = checked.arguments.body.expect("a body");
+            Ok(body["filters"][0]["filters"][0]["value"].clone())
+        }
+        Err(rejection) => Err(rejection.sentence()),
+    }
+}
+
+#[test]
+fn days_and_times_of_a_range_are_those_of_the_location() {
+    let contacts = "contacts_search-contacts-advanced";
+    let deals = "opportunities_search-opportunities-advanced";
+    let (start, end) = ("2026-11-20T00:00:00-08:00", "2026-11-20T23:59:59.999-08:00");
+    let custom = "customFields.OBj007Z8b4yV08OJdaWh";
+    for (name, field, given, expected) in [
+        (
+            contacts,
+            "dateAdded",
+            json!({"gte": "2026-11-20", "lte": "2026-11-20"}),
+            Ok(json!({"gte": start, "lte": end})),
+        ),
+        (
+            contacts,
+            "dateAdded",
+            json!({"gt": "2026-11-20"}),
+            Ok(json!({"gt": end})),
+        ),
+        (
+            deals,
+            "date_added",
+            json!({"lt": "2026-11-20"}),
+            Ok(json!({"lt": start})),
+        ),
+        (
+            contacts,
+            "dateAdded",
+            json!({"gte": 1_795_161_600, "lte": 1_795_161_600_000_i64}),
+            Ok(json!({"gte": "2026-11-20T08:00:00Z", "lte": "2026-11-20T08:00:00Z"})),
+        ),
+        (
+            contacts,
+            "dateAdded",
+            json!({"gte": "1795161600000"}),
+            Ok(json!({"gte": "2026-11-20T08:00:00Z"})),
+        ),
+        (
+            contacts,
+            "lastAppointment",
+            json!({"gte": "2026-11-20T09:00:00", "lt": "2026-11-21T00:00:00[America/New_York]"}),
+            Ok(json!({"gte": "2026-11-20T09:00:00-08:00", "lt": "2026-11-21T00:00:00-05:00"})),
+        ),
+        // Days have no zone.
+        (
+            contacts,
+            "dateOfBirth",
+            json!({"gte": "1990-02-28", "lte": "1990-02-28"}),
+            Ok(json!({"gte": "1990-02-28", "lte": "1990-02-28"})),
+        ),
+        // A custom field is a number or a day.
+        (
+            contacts,
+            custom,
+            json!({"gte": "2026-11-20", "lte": "2026-11-25T12:00:00"}),
+            Ok(json!({"gte": "2026-11-20", "lte": "2026-11-25"})),
+        ),
+        (
+            contacts,
+            custom,
+            json!({"gte": "1000", "lt": 2000}),
+            Ok(json!({"gte": "1000", "lt": 2000})),
+        ),
+        // Nothing lies between these.
+        (
+            contacts,
+            "dateAdded",
+            json!({"gte": "2026-11-25", "lte": "2026-11-20"}),
+            Err(
+                r#"filters[0].filters[0].value holds nothing: gte is "2026-11-25" and lte is "2026-11-20"; give the earlier"#,
+            ),
+        ),
+        (
+            contacts,
+            "dateAdded",
+            json!({"gt": "2026-11-20", "lt": "2026-11-20"}),
+            Err("holds nothing: gt is"),
+        ),
+        (
+            deals,
+            "date_added",
+            json!({"lt": "2026-11-20", "gte": "2026-11-25"}),
+            Err("holds nothing: gte is"),
+        ),
+        (
+            deals,
+            "monetary_value",
+            json!({"gte": 5000, "lte": 1000}),
+            Err("holds nothing: gte is 5000 and lte is 1000"),
+        ),
+        (
+            contacts,
+            custom,
+            json!({"gte": "next week"}),
+            Err("value.gte must be a date such as 2026-01-31, not"),
+        ),
+    ] {
+        match (range_sent(name, field, given.clone()), expected) {
+            (Ok(sent), Ok(expected)) => assert_eq!(sent, expected, "{field} {given}"),
+            (Err(told), Err(part)) => assert!(told.contains(part), "{field} {given}: {told}"),
+            (sent, _) => panic!("{field} {given}: {sent:?}"),
+        }
+    }
+    // Without a zone a day asks for it.
+    let filters =
+        json!([{"field": "dateAdded", "operator": "range", "value": {"gte": "2026-11-20"}}]);
+    let given = json!({"filters": filters});
+    let asks = checked_in(
+        TOOLS,
+        tool(contacts),
+        Some("L0"),
+        &given,
+        &LocalZone::Unasked,
+    );
+    assert!(asks.is_err_and(|rejection| rejection.needs_zone));
 }

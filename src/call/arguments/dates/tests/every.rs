@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::lower;
+use super::super::{Schema, lower};
 use super::{LOS_ANGELES, LocalZone, sent, unknown, zone};
 use crate::call::arguments::ArgumentProblems;
 use crate::catalog::TOOLS;
@@ -111,6 +111,10 @@ impl TimeRow {
             DateForm::DateTime => json!(self.rfc3339),
             DateForm::UtcMidnight => json!("2026-12-01T00:00:00.000Z"),
             DateForm::LocalTwelveHour => json!(self.twelve_hour),
+            DateForm::LocalTwelveHourMonthFirst if is_over => json!("12-01-2026 11:59 PM"),
+            DateForm::LocalTwelveHourMonthFirst => {
+                json!(self.twelve_hour.replace("2026-12-01", self.month_first))
+            }
             DateForm::LocalTwentyFourHour => json!(self.twenty_four_hour),
         }
     }
@@ -120,6 +124,8 @@ impl TimeRow {
             DateForm::EpochMilliseconds | DateForm::EpochSeconds | DateForm::DateTime => {
                 self.needs == Need::Moment
             }
+            // No argument of the call names the zone of these.
+            DateForm::LocalTwelveHourMonthFirst => self.needs != Need::Moment,
             _ => self.needs == Need::Day,
         }
     }
@@ -218,7 +224,8 @@ fn every_date_goes_out_as_its_field_takes_it() {
 #[test]
 fn every_date_inside_an_argument_goes_out_as_its_field_takes_it() {
     let mut checked = 0;
-    for tool in variants() {
+    for tool in variants().filter(|tool| !tool.inner_dates.is_empty()) {
+        let schema = Schema::new(tool).expect("a schema");
         for date in tool.inner_dates {
             checked += 1;
             for row in rows() {
@@ -235,7 +242,7 @@ fn every_date_inside_an_argument_goes_out_as_its_field_takes_it() {
                 let mut problems = ArgumentProblems::default();
                 lower(
                     tool,
-                    &json!({}),
+                    &schema,
                     &mut values,
                     &zone(LOS_ANGELES),
                     &mut problems,
@@ -283,23 +290,74 @@ const NAMES: [&str; 16] = [
     "publishedat",
 ];
 
-/// Arguments of such names, or other dates, that the server does not read, with the reason.
-const NO_DATES: [(&str, &str, &str); 0] = [];
+/// Ends of paths with such names that are no dates, and what they are.
+const NO_DATES: [(&str, &str); 6] = [
+    ("rrule.startTime", "a time of day"),
+    ("rrule.endTime", "a time of day"),
+    ("startDate.startTime", "an object of hours and minutes"),
+    ("endDate.endTime", "an object of hours and minutes"),
+    (
+        "startAfterDate",
+        "the cursor of a page, sent as it was answered",
+    ),
+    ("sortByDate", "asc or desc"),
+];
+
+/// Every value inside `schema`, by its path in dots, with `[]` for the items of a list.
+fn leaves(schema: &Value, path: &str, found: &mut Vec<String>) {
+    let fields = schema["properties"].as_object().into_iter().flatten();
+    for (name, field) in fields.clone() {
+        let path = match path {
+            "" => name.clone(),
+            path => format!("{path}.{name}"),
+        };
+        leaves(field, &path, found);
+    }
+    if let Some(items) = schema.get("items") {
+        leaves(items, &format!("{path}.[]"), found);
+    }
+    let forms = ["anyOf", "allOf"].into_iter();
+    let forms = forms.filter_map(|key| schema.get(key)?.as_array());
+    for form in forms.flatten() {
+        leaves(form, path, found);
+    }
+    let takes = |kind: &str| match &schema["type"] {
+        Value::Array(kinds) => kinds.contains(&json!(kind)),
+        one => one == kind,
+    };
+    let is_value = ["string", "number", "integer"].into_iter().any(takes);
+    if is_value && schema.get("enum").is_none() && fields.count() == 0 {
+        found.push(path.to_owned());
+    }
+}
 
 #[test]
-fn every_argument_with_the_name_of_a_date_is_marked() {
+fn every_value_with_the_name_of_a_date_is_marked() {
     let mut faults = Vec::new();
     for tool in variants() {
-        for argument in tool.arguments {
-            let name = argument.wire_name.to_lowercase().replace('_', "");
-            let is_known = NO_DATES
-                .iter()
-                .any(|(tool_name, one, _)| *tool_name == tool.name && *one == argument.name);
-            if NAMES.contains(&name.as_str()) && argument.date_form.is_none() && !is_known {
-                faults.push(format!("{} {}", tool.name, argument.name));
+        let schema: Value = serde_json::from_str(tool.check_schema).expect("a schema");
+        let mut found = Vec::new();
+        leaves(&schema, "", &mut found);
+        for path in found {
+            let last = path.trim_end_matches(".[]").rsplit('.').next();
+            let name = last.unwrap_or_default().to_lowercase().replace('_', "");
+            let is_named = NAMES.contains(&name.as_str())
+                || ["date", "executeat", "dateofbirth"]
+                    .iter()
+                    .any(|end| name.ends_with(end));
+            let own = tool.arguments.iter().find(|one| one.name == path);
+            let is_marked = own.is_some_and(|one| one.date_form.is_some())
+                || tool
+                    .inner_dates
+                    .iter()
+                    .any(|date| date.steps.join(".") == path);
+            let is_known = NO_DATES.iter().any(|(end, _)| path.ends_with(end));
+            if is_named && !is_marked && !is_known {
+                faults.push(format!("{} {path}", tool.name));
             }
         }
     }
+    faults.dedup();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 

@@ -30,7 +30,7 @@ fn epochs_go_out_in_the_unit_of_the_field() {
         EVENTS,
         window(json!(5), json!(6)),
         LocalZone::Unasked,
-        "startTime must be a date such as 2026-01-31T09:00:00Z, not",
+        "startTime must be a date such as 2026-01-31T09:00:00",
     );
     let send = "conversations_send-a-new-message";
     let at = |at: Value| json!({"type": "SMS", "contactId": "c1", "message": "hi", "scheduledTimestamp": at});
@@ -74,7 +74,7 @@ fn a_day_that_ends_a_window_is_over_at_its_end() {
         SLOTS,
         own,
         zone("Asia/Tokyo"),
-        "startDate depends on timezone, whose value is no time zone",
+        "startDate depends on timezone, and \"Mars/Base\" is not a known time zone",
     );
     // A day of 25 hours, and one whose end is given.
     ok(
