@@ -42,7 +42,7 @@ enum Likeness {
 }
 
 /// The argument of `tool` that `name` means, if one is clear. `is_missing`: whether the call needs an argument and lacks
-/// it, which is then meant before others.
+/// it, which is then meant before others that are as close.
 pub(super) fn meant_argument(
     tool: &Tool,
     name: &str,
@@ -57,17 +57,13 @@ pub(super) fn meant_argument(
             .filter_map(|known| likeness(tool, name, known))
             .min()?;
         let is_missing = argument.role == Role::None && is_missing(argument);
-        Some((!is_missing, likeness, argument))
+        Some((likeness, !is_missing, argument))
     });
     let mut found = Vec::from_iter(found);
-    found.sort_by_key(|(is_given, likeness, _)| (*is_given, *likeness));
-    let rank = |index: usize| {
-        found
-            .get(index)
-            .map(|(is_given, likeness, _)| (is_given, likeness))
-    };
-    let (_, likeness, first) = found.first()?;
-    let is_clear = *likeness <= Likeness::Slip || rank(0) != rank(1);
+    let rank = |(likeness, is_given, _): &(Likeness, bool, _)| (*likeness, *is_given);
+    found.sort_by_key(rank);
+    let (likeness, _, first) = found.first()?;
+    let is_clear = *likeness <= Likeness::Slip || found.first().map(rank) != found.get(1).map(rank);
     is_clear.then_some(*first)
 }
 

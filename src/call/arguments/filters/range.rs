@@ -117,20 +117,19 @@ pub(super) fn check_bounds(bounds: &Map<String, Value>, holds: RangeHolds) -> Re
 /// Refuses a range of numbers that holds none: HighLevel finds nothing, with a 200.
 pub(super) fn check_order(bounds: &Map<String, Value>) -> Result<(), String> {
     let bounds = bounds.iter();
-    let numbers = bounds.filter_map(|(name, bound)| Some((name.as_str(), number(bound)?, bound)));
-    let numbers = Vec::from_iter(numbers);
-    let numbers = numbers
-        .iter()
-        .map(|(name, at, bound)| (*name, *at, excerpt(bound)));
+    let numbers =
+        bounds.filter_map(|(name, bound)| Some((name.as_str(), number(bound)?, excerpt(bound))));
     empty_range(&Vec::from_iter(numbers)).map_or(Ok(()), Err)
 }
 
 /// What is wrong with bounds between which nothing lies: the name of each, its place in the order, its text.
 pub(in super::super) fn empty_range<T: PartialOrd>(bounds: &[(&str, T, String)]) -> Option<String> {
-    let of =
-        |names: [&'static str; 2]| bounds.iter().filter(move |(name, ..)| names.contains(name));
-    let mut pairs =
-        of(["gte", "gt"]).flat_map(|low| of(["lte", "lt"]).map(move |high| (low, high)));
+    let called = |names: [&'static str; 2]| {
+        let bounds = bounds.iter();
+        bounds.filter(move |(name, ..)| names.contains(name))
+    };
+    let lower = called(["gte", "gt"]);
+    let mut pairs = lower.flat_map(|low| called(["lte", "lt"]).map(move |high| (low, high)));
     let ((low, _, from), (high, _, until)) = pairs.find(|((low, from, _), (high, until, _))| {
         let takes_equal = *low == "gte" && *high == "lte";
         from > until || from == until && !takes_equal
