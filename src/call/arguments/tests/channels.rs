@@ -1,4 +1,4 @@
-//! Channels of do-not-disturb settings: six are known, in any case, and no other is sent.
+//! Objects with a closed set of keys: channels of do-not-disturb settings are known in any case, and no other key is sent.
 
 use serde_json::{Value, json};
 
@@ -70,4 +70,25 @@ fn the_one_channel_of_inbound_messages_is_all() {
         told.contains("inboundDndSettings has no field SMS, it takes all"),
         "{told}"
     );
+}
+
+#[test]
+fn a_key_that_would_widen_a_call_is_refused() {
+    for (name, given, part) in [
+        (
+            "products_bulkUpdate",
+            json!({"filters": {"collections": ["c"]}}),
+            "filters has no field collections, it takes",
+        ),
+        (
+            "ad-manager_li-upsert-campaign-group",
+            json!({"adCampaigns": [{"audience": {"targetAudience": {"excluded": []}}}]}),
+            "adCampaigns[0].audience.targetAudience has no field excluded, it takes exclude, include",
+        ),
+    ] {
+        let mut tools = TOOLS.iter();
+        let tool = tools.find(|tool| tool.is_called(name)).expect("a tool");
+        let told = sent(TOOLS, tool, Some("L0"), &given).expect_err("it is refused");
+        assert!(told.contains(part), "{name}: {told}");
+    }
 }
