@@ -47,8 +47,7 @@ fn rename_in(
     problems: &mut ArgumentProblems,
 ) {
     let Rename { from, to, .. } = rename;
-    // Keys that differ in case alone, such as those of channels, are known in any case: HighLevel keeps another
-    // spelling beside its own, and acts on neither.
+    // Keys that differ in case alone, such as those of channels, are meant in any case.
     let is_any_case = from.eq_ignore_ascii_case(to);
     let is_meant =
         |name: &str| name == *from || is_any_case && name != *to && name.eq_ignore_ascii_case(from);
