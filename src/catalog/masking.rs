@@ -2,7 +2,8 @@
 //!
 //! Works on the text, as `call::shape` does: every other byte stays as it is.
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memmem};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::decoding::end_of_string;
 
@@ -51,6 +52,23 @@ const HEADERS: [&str; 7] = [
     "signature",
     "token",
 ];
+
+/// `body` without this credential, wherever it stands: what sends one must not hand it on.
+pub fn mask_credential(body: Vec<u8>, credential: &SecretString) -> Vec<u8> {
+    let credential = credential.expose_secret().as_bytes();
+    if credential.is_empty() || memmem::find(&body, credential).is_none() {
+        return body;
+    }
+    let mut masked = Vec::with_capacity(body.len());
+    let mut end = 0;
+    for start in memmem::find_iter(&body, credential) {
+        masked.extend_from_slice(&body[end..start]);
+        masked.extend_from_slice(MASK.as_bytes());
+        end = start + credential.len();
+    }
+    masked.extend_from_slice(&body[end..]);
+    masked
+}
 
 /// `text` with `"[a secret]"` for every string or number whose member has the name of a secret, inside lists too, and
 /// for the value of every HTTP header with a credential (`"headers": [{"key": …, "value": …}]`). Names are compared

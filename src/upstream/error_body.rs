@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::catalog::decoding::from_json;
 use crate::catalog::masking::mask_secrets;
-use crate::upstream::failure::{ErrorDetails, Failure, FailureClass};
+use crate::upstream::failure::{ErrorDetails, Failure, FailureClass, READ_FIRST, UNKNOWN};
 
 /// Longest message of HighLevel's that is passed on, in characters.
 pub(super) const LONGEST_MESSAGE: usize = 1000;
@@ -129,11 +129,16 @@ impl UpstreamErrorBody {
 
 /// An HTML page in place of an answer.
 pub(super) fn proxy(class: FailureClass, status: StatusCode) -> Failure {
+    let unknown = match class {
+        FailureClass::UnknownOutcome => format!(", and it {UNKNOWN}"),
+        _ => String::new(),
+    };
     let sentence = format!(
-        "A proxy before HighLevel answered {} with a page of HTML.",
+        "A proxy before HighLevel answered {} with a page of HTML{unknown}.",
         status.as_u16()
     );
     let remedy = match status {
+        _ if class == FailureClass::UnknownOutcome => READ_FIRST,
         StatusCode::FORBIDDEN => {
             "The address or the client is blocked there (Cloudflare 1010 names the User-Agent)."
         }

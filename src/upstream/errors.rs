@@ -11,7 +11,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use secrecy::SecretString;
 
 use crate::upstream::error_body::{UpstreamErrorBody, proxy, redact};
-use crate::upstream::failure::{Failure, FailureClass};
+use crate::upstream::failure::{Failure, FailureClass, READ_FIRST, UNKNOWN};
 use crate::upstream::rate_limit::{RateLimitHeaders, retry_after};
 use known::{KnownError, UNKNOWN_TOKEN};
 use tool::{Effect, TokenClass, Tool};
@@ -195,9 +195,16 @@ fn kinds(access: &[&str]) -> String {
     kinds.join(" or ")
 }
 
-/// After a 5xx, or an invalid answer, it is unknown whether a write happened.
+/// After a 5xx, a redirect or an invalid answer, it is unknown whether a write happened: a redirect often leads to what
+/// was made.
 fn lost(tool: &Tool, status: StatusCode) -> FailureClass {
-    if (status.is_server_error() || status.is_informational()) && tool.effect != Effect::Read {
+    // Who is told to send the same elsewhere did nothing here.
+    let is_kept = matches!(
+        status,
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
+    );
+    let is_answered = status.is_success() || status.is_client_error() || is_kept;
+    if !is_answered && tool.effect != Effect::Read {
         FailureClass::UnknownOutcome
     } else {
         FailureClass::Upstream
@@ -239,20 +246,23 @@ fn by_status(
                         .map(str::to_owned)
                 })
                 .map_or_else(String::new, |host| format!(" to {host}"));
-            Failure::new(
-                FailureClass::Upstream,
-                format!("HighLevel redirects this call{host}, which is not followed."),
-            )
-            .with_remedy("Check upstream.base_url.")
+            let what = format!("HighLevel redirects this call{host}, which is not followed");
+            match lost(tool, status) {
+                class @ FailureClass::UnknownOutcome => {
+                    Failure::new(class, format!("{what}, and it {UNKNOWN}."))
+                        .with_remedy(READ_FIRST)
+                }
+                class => {
+                    Failure::new(class, format!("{what}.")).with_remedy("Check upstream.base_url.")
+                }
+            }
         }
         ..200 | 500.. => match lost(tool, status) {
             FailureClass::UnknownOutcome => Failure::new(
                 FailureClass::UnknownOutcome,
                 "HighLevel failed, and it is not known whether this happened.",
             )
-            .with_remedy(
-                "Read the record to see whether the change is there before you repeat the call.",
-            ),
+            .with_remedy(READ_FIRST),
             class => Failure::new(class, "HighLevel failed.")
                 .with_remedy("This call only reads, it may be repeated."),
         },

@@ -6,6 +6,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// The end of a sentence about a write that may have happened.
+pub(super) const UNKNOWN: &str = "is not known whether this happened";
+
+/// What to do then.
+pub(super) const READ_FIRST: &str =
+    "Read the record to see whether the change is there before you repeat the call.";
+
 /// A failed call. Its JSON is the client's answer, with the sentence first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::background::at_home;
 use crate::catalog::decoding::from_json;
+use crate::catalog::masking::mask_credential;
 use crate::upstream::Transport;
 use crate::upstream::answer::{self, Reply};
 use crate::upstream::breaker::{self, Health};
@@ -283,6 +284,7 @@ impl Transport {
             let outcome = Outcome::from_status(status);
             return Err(AttemptError::Failed(failure, outcome, asked, verdict));
         }
+        let body = body.map(|body| mask_credential(body, token));
         let media = response.headers().get(CONTENT_TYPE);
         let media = media.and_then(|value| value.to_str().ok());
         match body.and_then(|body| answer::accepted(tool, status.as_u16(), media, body, charge)) {

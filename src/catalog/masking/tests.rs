@@ -153,3 +153,18 @@ proptest! {
         mask_secrets(whole.get(..end.unwrap_or(0)).unwrap_or_default().to_owned());
     }
 }
+
+#[test]
+fn a_credential_is_masked_wherever_it_stands() {
+    #[track_caller]
+    fn check(body: &str, expected: &str) {
+        let masked = mask_credential(body.into(), &"pit-1-a".into());
+        assert_eq!(String::from_utf8_lossy(&masked), expected);
+    }
+    check(r#"{"id":"pit-1-b"}"#, r#"{"id":"pit-1-b"}"#);
+    check(r#"{"id":"pit-1-a"}"#, r#"{"id":"[a secret]"}"#);
+    check("Bearer pit-1-apit-1-a.", "Bearer [a secret][a secret].");
+    check(r#"{"pit-1-a":[]}"#, r#"{"[a secret]":[]}"#);
+    let body = b"x".to_vec();
+    assert_eq!(mask_credential(body.clone(), &"".into()), body);
+}

@@ -229,7 +229,26 @@ fn html_is_a_proxy_and_redirects_are_named() {
             .as_str()
             .is_some_and(|text| text.contains("page of HTML"))
     );
-    assert_eq!(judge(CREATE, 502, &[], html)["class"], "unknown_outcome");
+    // Whether a write happened is not known, whatever stands between.
+    for (status, body) in [
+        (502, html),
+        (504, html),
+        (504, ""),
+        (302, ""),
+        (303, ""),
+        (304, ""),
+        (103, ""),
+    ] {
+        let failure = judge(CREATE, status, &[("location", "/contacts/new1")], body);
+        assert_eq!(failure["class"], "unknown_outcome", "{status}");
+        let remedy = failure["remedy"].as_str().unwrap_or_default();
+        assert!(remedy.contains("Read the record"), "{status}: {failure}");
+        assert_ne!(
+            judge(READ, status, &[], body)["class"],
+            "unknown_outcome",
+            "{status}"
+        );
+    }
     let failure = judge(
         READ,
         302,
