@@ -19,6 +19,7 @@ mod list;
 mod paging;
 mod path;
 mod period;
+mod phone;
 mod project;
 
 use serde::Deserialize;

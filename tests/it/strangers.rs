@@ -277,6 +277,55 @@ async fn other_surfaces_relay_answers_unless_the_setting_says_otherwise() {
     assert_eq!(answer.get("_strangers"), None);
 }
 
+/// Rows for a write are read, too: what other people wrote in them is fenced in the preview, and counts as read.
+#[tokio::test]
+async fn rows_for_a_write_are_fenced_and_count_as_read() {
+    let file = rules("[server]\nlockdown = {}\n");
+    let policy = (
+        "HIGHLEVEL_MCP_POLICY_FILE",
+        file.path().to_str().expect("UTF-8"),
+    );
+    let each = |bind: Value, dry_run: bool| {
+        json!({
+            "operation": "contacts_create-note", "dryRun": dry_run, "arguments": {"contactId": "c1", "body": "ours"},
+            "each": {"operation": MESSAGES, "arguments": {"conversationId": "v1"}, "bind": bind},
+        })
+    };
+    let words = json!({"body": "body"});
+    for (bind, dry_run, marks, is_fenced) in [
+        (words.clone(), true, &[policy][..], true),
+        (words.clone(), false, &[policy], true),
+        (words, false, &[policy, MARK_OFF], false),
+        (json!({"userId": "id"}), false, &[policy], false),
+    ] {
+        let has_words = bind["body"].is_string();
+        let (_highlevel, server) = start(marks).await;
+        let mut call = each(bind, dry_run);
+        if has_words {
+            call["arguments"]
+                .as_object_mut()
+                .expect("an object")
+                .remove("body");
+        }
+        let (text, is_error) = server.call("call_write", call).await;
+        assert!(!is_error, "{text}");
+        if is_fenced {
+            let (_, shown) = fences(&text);
+            assert_eq!(shown["records"][0]["body"], format!("[{SEEN}]"), "{text}");
+            let request = shown["firstRequest"].to_string();
+            assert!(
+                request.contains(&json!(format!("[{SEEN}]")).to_string()),
+                "{text}"
+            );
+        } else {
+            assert!(!text.contains("_strangers"), "{text}");
+        }
+        assert_eq!(text.contains('\u{200b}'), has_words && !is_fenced, "{text}");
+        let asked = tagged(&server, None).await;
+        assert_eq!(asked.is_some(), has_words, "{text}");
+    }
+}
+
 fn rules(text: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().expect("a file");
     file.write_all(text.as_bytes()).expect("written");

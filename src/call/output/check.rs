@@ -1,6 +1,7 @@
 //! Refuses impossible requests for an answer before anything is sent.
 
 use super::aggregate::Aggregate;
+use super::filter::Condition;
 use super::{Format, Output};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
@@ -9,6 +10,16 @@ use tool::{Effect, Tool};
 /// Most fields that rows are grouped by, and that are added up in one way.
 const MOST_GROUP_FIELDS: usize = 3;
 const MOST_MEASURED: usize = 10;
+
+/// Most fields that rows show, conditions that they are kept by, and values of one condition. Each is looked for in
+/// each row.
+const MOST_FIELDS: usize = 200;
+const MOST_CONDITIONS: usize = 50;
+const MOST_CHOICES: usize = 500;
+
+/// Longest name of a field, and longest text that one is compared with, in bytes.
+const LONGEST_FIELD: usize = 200;
+const LONGEST_COMPARED: usize = 2_000;
 
 impl Output {
     /// Fails where no answer of `tool`, or of several calls of it, can be what is asked for.
@@ -21,6 +32,9 @@ impl Output {
             })
         };
         let is_read = tool.effect == Effect::Read;
+        if let Some(what) = self.beyond_bounds() {
+            return invalid(what, "Ask for less, or in several calls.");
+        }
         if let Some(fault) = self.filter.iter().find_map(|condition| condition.fault()) {
             return invalid(format!("output.filter: {fault}."), "");
         }
@@ -65,6 +79,44 @@ impl Output {
             return invalid(format!("output.{member} names no field."), "");
         }
         Aggregate::new(self).map(drop)
+    }
+
+    /// Why it would take too long.
+    fn beyond_bounds(&self) -> Option<String> {
+        let fields = self.fields.as_ref().map_or(0, Vec::len);
+        let too_many = |count: usize, most: usize, what: &str| {
+            (count > most).then(|| format!("{what} are at most {most}, and {count} were given."))
+        };
+        let choices = |one: &Condition| one.value.as_array().map_or(1, Vec::len);
+        let choices = self.filter.iter().map(choices).max().unwrap_or_default();
+        let compared = self
+            .filter
+            .iter()
+            .map(|one| one.value.to_string().len() / choices.max(1));
+        let is_long = |(_, name): &(&str, &str)| name.len() > LONGEST_FIELD;
+        too_many(fields, MOST_FIELDS, "The fields of output.fields")
+            .or_else(|| {
+                too_many(
+                    self.filter.len(),
+                    MOST_CONDITIONS,
+                    "The conditions of a filter",
+                )
+            })
+            .or_else(|| too_many(choices, MOST_CHOICES, "The values of one condition"))
+            .or_else(|| {
+                let longest = compared.max().unwrap_or_default();
+                too_many(
+                    longest,
+                    LONGEST_COMPARED,
+                    "The characters of a condition's value",
+                )
+            })
+            .or_else(|| {
+                let (member, _) = self.named_fields().find(is_long)?;
+                Some(format!(
+                    "output.{member} names a field of more than {LONGEST_FIELD} characters."
+                ))
+            })
     }
 
     /// Fails where rows were to be added up and the answer is one record.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::decimal::Decimal;
 use super::path::field_at;
 use super::period::{Period, is_date, needs_zone};
+use super::phone::{dialled, is_phone};
 
 /// Longest value that an error repeats, in characters.
 const LONGEST_EXAMPLE: usize = 40;
@@ -194,7 +195,7 @@ impl Condition {
             return Some(format!("{field} is a list: take {other} in place of {op}"));
         }
         let first = *found.first()?;
-        let holds = format!("{field} holds {}", example(first));
+        let holds = format!("{field} holds {}", row_example(first));
         match self.op {
             Comparison::Exists | Comparison::Absent => None,
             _ if found.iter().all(|value| value.is_object()) => Some(format!(
@@ -248,6 +249,7 @@ impl Condition {
     fn equals(&self, found: &Value, wanted: &Value, zone: &TimeZone) -> bool {
         match (found, wanted) {
             (found, wanted) if !is_there(wanted) => !is_there(found),
+            (Value::String(found), wanted) if self.is_phone_number(found, wanted) => true,
             (Value::String(a), Value::String(b)) if same_text(a, b) => true,
             (Value::Bool(a), Value::String(b)) => truth_in(b) == Some(*a),
             (Value::String(_), Value::String(_)) if !is_date(found) || !is_date(wanted) => false,
@@ -256,6 +258,12 @@ impl Condition {
             }
             (a, b) => a == b,
         }
+    }
+
+    /// Whether the field holds phone numbers, and `found` is the one that is wanted.
+    fn is_phone_number(&self, found: &str, wanted: &Value) -> bool {
+        let wanted = || dialled(&bare_text(wanted));
+        is_phone(&self.field) && dialled(found).is_some_and(|found| wanted() == Some(found))
     }
 
     /// As numbers, or else as moments.
@@ -275,9 +283,13 @@ impl Condition {
             Value::Array(items) => items
                 .iter()
                 .any(|item| self.equals(item, &self.value, zone)),
-            Value::String(text) => text
-                .to_lowercase()
-                .contains(&bare_text(&self.value).to_lowercase()),
+            Value::String(text) => {
+                let wanted = bare_text(&self.value);
+                let digits = is_phone(&self.field).then(|| dialled(&wanted)).flatten();
+                let has_digits = |part| dialled(text).is_some_and(|all| all.contains(part));
+                text.to_lowercase().contains(&wanted.to_lowercase())
+                    || digits.as_deref().is_some_and(has_digits)
+            }
             _ => false,
         }
     }
@@ -305,6 +317,21 @@ pub(super) fn example(value: &Value) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// The value of a row in an error. Several words may be somebody's instructions, and an error has no fences.
+pub(super) fn row_example(value: &Value) -> String {
+    let is_sentence = |text: &str| {
+        let has_words =
+            text.split_whitespace().nth(1).is_some() && text.contains(char::is_alphabetic);
+        has_words || !text.is_ascii() || text.len() > LONGEST_EXAMPLE
+    };
+    match value {
+        Value::String(text) if is_sentence(text) => "a text".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        other => example(other),
+    }
 }
 
 /// A field inside an object that a field holds.

@@ -7,9 +7,10 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::decimal::Decimal;
-use super::filter::{example, inner_field};
+use super::filter::{inner_field, row_example};
 use super::path::field_at;
 use super::period::{Interval, Period, is_date};
+use super::phone::{dialled, is_phone};
 use super::project::IDS;
 
 /// Longest text that tells groups apart by itself and is shown whole, in characters.
@@ -152,11 +153,8 @@ impl GroupField {
                 shown: value.clone(),
             };
         }
-        let name = self.field.rsplit('.').next().unwrap_or_default();
-        let key = match name.to_lowercase().contains("phone") {
-            true => dialled(text),
-            false => text.to_lowercase(),
-        };
+        let phone = is_phone(&self.field).then(|| dialled(text)).flatten();
+        let key = phone.unwrap_or_else(|| text.to_lowercase());
         match text.char_indices().nth(LONGEST_LABEL) {
             None => Label {
                 key,
@@ -185,24 +183,13 @@ impl Label {
     }
 }
 
-/// A phone number as its digits, without what is written for abroad or, in North America, may be left out.
-fn dialled(text: &str) -> String {
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let national = digits.strip_prefix("00").unwrap_or(&digits);
-    let area = national.strip_prefix('1').filter(|rest| rest.len() == 10);
-    match area.unwrap_or(national) {
-        "" => text.to_lowercase(),
-        digits => digits.to_owned(),
-    }
-}
-
 impl Reading {
     fn count(&mut self, is_taken: bool, value: &Value) {
         if is_taken {
             self.taken += 1;
         } else {
             self.strange += 1;
-            self.example.get_or_insert_with(|| example(value));
+            self.example.get_or_insert_with(|| row_example(value));
         }
     }
 }

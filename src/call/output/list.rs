@@ -1,5 +1,7 @@
 //! The text of a list: its rows in the form that was asked for, what stands beside them, and what is missing.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::brief::EVERY_ROW;
@@ -13,10 +15,14 @@ use super::project::{IDS, clipped};
 use super::{Format, LONGEST_NAMED_TEXT, LONGEST_TEXT, Output, USUAL_ROWS, brief, form};
 use crate::call::shape::{ask_for_less, too_large};
 use crate::upstream::Failure;
+use crate::upstream::failure::FailureClass;
 use tool::{Effect, Tool};
 
 /// Largest member beside a list that is shown where nobody asked for it, in bytes of JSON.
 const LARGEST_COMPANION: usize = 4_096;
+
+/// Up to so many columns, rows are a table however many of its cells are empty.
+const MOST_COLUMNS: usize = 300;
 
 /// Members of an answer that are ours; HighLevel's of these names are shown by their paths.
 pub(super) const OURS: [&str; 8] = [
@@ -201,7 +207,11 @@ impl Output {
             let list = if is_plain || self.fields.is_some() || tool.summary_fields.is_empty() {
                 Value::Array(rows)
             } else {
-                form::rows(&self.columns(tool, &rows), &rows)
+                let columns = self.columns(tool, &rows);
+                match is_sparse(&columns, &rows) {
+                    true => Value::Array(rows),
+                    false => form::rows(&columns, &rows),
+                }
             };
             let mut answer = Map::from_iter([(list_name(tool).to_owned(), list)]);
             answer.extend(notes);
@@ -221,6 +231,14 @@ impl Output {
             })
             .collect();
         let columns = self.columns(tool, &rows);
+        if is_sparse(&columns, &rows) {
+            let what = format!(
+                "The rows have {} different fields: most cells of a table would be empty.",
+                columns.len()
+            );
+            return Err(Failure::new(FailureClass::Invalid, what)
+                .with_remedy("Name the fields that are needed in output.fields."));
+        }
         self.tabular(&columns, &rows, notes)
     }
 
@@ -373,19 +391,21 @@ impl Output {
             (None, false) => &IDS,
             _ => &[],
         };
-        let mut columns: Vec<String> = ids
-            .iter()
-            .chain(&wanted)
-            .filter(|field| rows.iter().any(|row| row.get(**field).is_some()))
-            .map(ToString::to_string)
-            .collect();
-        for name in rows.iter().filter_map(Value::as_object).flat_map(Map::keys) {
-            if !columns.contains(name) {
-                columns.push(name.clone());
-            }
-        }
-        columns
+        let first = ids.iter().chain(&wanted).copied();
+        let first = first.filter(|field| rows.iter().any(|row| row.get(*field).is_some()));
+        let keys = rows.iter().filter_map(Value::as_object).flat_map(Map::keys);
+        let mut known = HashSet::new();
+        let all = first.chain(keys.map(String::as_str));
+        all.filter(|name| known.insert(*name))
+            .map(str::to_owned)
+            .collect()
     }
+}
+
+/// Whether the rows share so few of their fields that a table of them is nearly empty, and far larger than they are.
+fn is_sparse(columns: &[String], rows: &[Value]) -> bool {
+    let values = rows.iter().filter_map(Value::as_object).map(Map::len);
+    columns.len() > MOST_COLUMNS && columns.len() * rows.len() > 4 * values.sum::<usize>()
 }
 
 /// Takes out the largest members, so that the others have no more than `room` bytes; all where they have.

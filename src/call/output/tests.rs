@@ -126,6 +126,24 @@ fn conditions_hold_or_do_not() {
     ] {
         check(field, op, value, ann.clone(), expected);
     }
+    let tara = json!({"phone": "+15035550199", "contact": {"phone": "(503) 555-0199"}});
+    for (op, value, expected) in [
+        ("=", json!("(503) 555-0199"), true),
+        ("=", json!("503-555-0199"), true),
+        ("=", json!(5_035_550_199_u64), true),
+        ("=", json!("+44 503 555 0199"), false),
+        ("!=", json!("1 503 555 0199"), false),
+        ("in", json!(["911", "001 503 555 0199"]), true),
+        ("not_in", json!(["(503) 555 0199"]), false),
+        ("contains", json!("555-0199"), true),
+        ("contains", json!("(503)"), true),
+        ("contains", json!("504"), false),
+        ("contains", json!("ext"), false),
+        ("not_contains", json!("503 555"), false),
+    ] {
+        check("phone", op, value.clone(), tara.clone(), expected);
+        check("contact.phone", op, value, tara.clone(), expected);
+    }
     let custom = json!({"customFields": [{"id": "c0"}, {"id": "c1", "value": 1500}]});
     check("customFields.c1", ">", json!(1000), custom.clone(), true);
     check("customFields.c0", "exists", json!(true), custom, true);
@@ -249,4 +267,75 @@ fn fields_that_rows_lack_hide_nothing() {
     assert_eq!(check("email").as_deref(), Ok(whole));
     let failure = check("emial").expect_err("a slip");
     assert!(failure.contains("Did you mean email?"), "{failure}");
+}
+
+#[test]
+fn what_would_take_long_is_refused_before_anything_is_sent() {
+    #[track_caller]
+    fn check(output: Value, refused: &str) {
+        let output: Output = serde_json::from_value(output).expect("an output");
+        let found = output.check(tool("contacts_get-contacts"), false);
+        match found {
+            Ok(()) => assert_eq!(refused, ""),
+            Err(failure) => assert!(
+                !refused.is_empty() && failure.sentence.contains(refused),
+                "{}",
+                failure.sentence
+            ),
+        }
+    }
+    let fields = |count: usize| -> Vec<String> {
+        (0..count).map(|n| format!("customFields.cf{n}")).collect()
+    };
+    check(json!({"fields": fields(200)}), "");
+    check(json!({"fields": fields(201)}), "at most 200, and 201");
+    check(
+        json!({"fields": ["a".repeat(201)]}),
+        "more than 200 characters",
+    );
+    let condition = |value: Value| json!({"field": "source", "op": "not_in", "value": value});
+    check(json!({"filter": vec![condition(json!(["a"])); 50]}), "");
+    check(
+        json!({"filter": vec![condition(json!(["a"])); 51]}),
+        "at most 50",
+    );
+    check(json!({"filter": [condition(json!(fields(500)))]}), "");
+    check(
+        json!({"filter": [condition(json!(fields(501)))]}),
+        "at most 500",
+    );
+    let long = json!({"field": "source", "op": "contains", "value": "a".repeat(3_000)});
+    check(json!({"filter": [long]}), "at most 2000");
+}
+
+#[test]
+fn rows_that_share_no_fields_are_no_table() {
+    let row = |number: usize, count: usize| {
+        let members = (0..count).map(|field| (format!("r{number}f{field}"), json!(1)));
+        Value::Object(members.collect())
+    };
+    let tool = tool("contacts_get-contacts");
+    for (count, format, expected) in [
+        (1_000, "json", Ok("\"contacts\":[{")),
+        (10, "json", Ok("\"contacts\":{\"columns\"")),
+        (1_000, "csv", Err("25000 different fields")),
+    ] {
+        let output: Output = serde_json::from_value(json!({"format": format})).expect("an output");
+        let rows: Vec<Value> = (0..25).map(|number| row(number, count)).collect();
+        let mut gathered = GatheredRows::for_call(Map::new(), None, 1);
+        output
+            .gather(tool, &json!({"contacts": rows}), &mut gathered)
+            .expect("rows");
+        let list = output.list(tool, gathered, 10_000_000);
+        match expected {
+            Ok(part) => assert!(
+                list.expect("a list").text.contains(part),
+                "{count} {format}"
+            ),
+            Err(part) => {
+                let failure = list.expect_err("no list");
+                assert!(failure.sentence.contains(part), "{}", failure.sentence);
+            }
+        }
+    }
 }
