@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 use super::{Answer, CallContext, CallerKind, ConsentSource, Pipeline, Principal};
 use crate::catalog;
 use crate::upstream::failure::FailureClass;
-use crate::upstream::{Failure, Standing};
+use crate::upstream::{Caller, Failure, Standing, TenantId};
 use tool::Tool;
 
 /// Reads that try a token, the most suitable first. Any answer of HighLevel but "this token is unknown"
@@ -125,6 +125,35 @@ impl Pipeline {
         }
         transport.keep_out(account, endpoint);
         Err(not_let_in())
+    }
+
+    /// Lets HighLevel say whether a token is let into a location. Fails with HighLevel's refusal.
+    pub(super) async fn prove(
+        &self,
+        caller: &Caller,
+        location: &TenantId,
+        context: &CallContext,
+    ) -> Result<(), Answer> {
+        let mut refusal = None;
+        for probe in PROVING.iter().filter_map(|path| catalog::get(path)) {
+            let arguments = [("locationId".to_owned(), json!(location.as_str()))];
+            let arguments = Map::from_iter(arguments);
+            let answer = Box::pin(self.probe(probe, arguments, context)).await;
+            if self.transport().is_proven(caller, location) {
+                return Ok(());
+            }
+            let is_last = !matches!(
+                answer.class,
+                Some(FailureClass::Scope | FailureClass::TokenClass)
+            );
+            if answer.is_error {
+                refusal.get_or_insert(answer);
+            }
+            if is_last {
+                break;
+            }
+        }
+        Err(refusal.unwrap_or_else(not_let_in))
     }
 
     /// One read through the pipeline, without the content of its answer. No rule or cap of a location applies to it:

@@ -35,13 +35,14 @@ impl Pipeline {
     /// Judges one call at this moment. If somebody has to agree first, the answer says so.
     pub(super) async fn authorize(
         &self,
-        validated: Validated,
+        mut validated: Validated,
         asking: ConsentSource<'_>,
         context: &CallContext,
     ) -> Result<Authorized, Answer> {
         let (mode, rule) = match asking {
             ConsentSource::ServerProbe | ConsentSource::TokenCheck(_) => (Mode::Off, String::new()),
             _ => {
+                self.ensure_may_hear(&mut validated, context).await?;
                 let before = self.strangers_read_before(validated.facts(), context);
                 self.judge(&validated, before.await, context)?
             }
@@ -134,6 +135,30 @@ impl Pipeline {
             return Err(self.deny(facts, denied, context));
         }
         Ok((mode, rule))
+    }
+
+    /// Makes HighLevel let a token into a location before it hears that the rules or a pause there refuse a call. Fails
+    /// as a call there would: with HighLevel's own refusal.
+    pub(super) async fn ensure_may_hear(
+        &self,
+        validated: &mut Validated,
+        context: &CallContext,
+    ) -> Result<(), Answer> {
+        let facts = validated.facts();
+        let Some(location) = facts.location.clone() else {
+            return Ok(());
+        };
+        if facts.may_disclose || facts.configured().is_none() {
+            return Ok(());
+        }
+        let rules = facts.rules(context);
+        let is_stopped = || self.stopped(&Stoppable::new(facts, context)).is_some();
+        let permits = || rules.permits(facts.variant, validated.arguments(), || self.now());
+        if rules.shows(facts.tool).and_then(|()| permits()).is_err() || is_stopped() {
+            Box::pin(self.prove(&facts.caller, &location, context)).await?;
+            validated.disclose();
+        }
+        Ok(())
     }
 
     /// The refusal by a rule, in words that reveal only what the caller may know.

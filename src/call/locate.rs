@@ -35,7 +35,12 @@ impl Pipeline {
         snapshot: &Arc<Snapshot>,
     ) -> Result<Located, Answer> {
         let facts = self.find_account(tool, arguments, location, context, snapshot)?;
-        match facts.rules(context).shows(tool) {
+        // Whoever may have made its token up hears of a location's rules when the call is judged.
+        let rules = match facts.may_disclose {
+            true => facts.rules(context),
+            false => snapshot.rules_over(None, context.principal.access.as_ref()),
+        };
+        match rules.shows(tool) {
             Ok(()) => Ok(Located(facts)),
             Err(denied) => Err(self.deny(&facts, denied, context)),
         }
@@ -241,6 +246,16 @@ fn account(
     let named = named
         .as_ref()
         .map(|named| named.as_str().unwrap_or_default());
+    if let (Some(named), Some(location)) = (named, location)
+        && named != location
+    {
+        let what = format!(
+            "Nothing was sent: `location` is given twice, as {} in the arguments and as {} beside them.",
+            shown(named),
+            shown(location)
+        );
+        return Err(Failure::new(FailureClass::Location, what).with_remedy("Give it once."));
+    }
     match named.or(location) {
         Some(named) => account_named(named, accounts, principal),
         None => match (&principal.account, &principal.scope) {
@@ -256,6 +271,10 @@ fn account(
         },
     }
 }
+
+/// The remedy for a client's own token, whose locations only HighLevel knows.
+const BY_ID: &str = "Give the location's id, which list_locations shows beside its name. Leave `location` out if the token \
+                     is that of one location.";
 
 fn account_named(
     text: &str,
@@ -303,7 +322,7 @@ fn account_named(
     );
     let known: Vec<&Account> = principal.scope.within(accounts).collect();
     let remedy = match known.as_slice() {
-        [] => "Leave `location` out: the connection has one account only.".to_owned(),
+        [] => BY_ID.to_owned(),
         known => listed(known),
     };
     Err(Failure::new(FailureClass::Location, what).with_remedy(remedy))

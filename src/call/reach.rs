@@ -137,6 +137,13 @@ impl Pipeline {
         if need.location {
             match reach.only() {
                 Some(only) => self.set_location(facts, only, context),
+                // HighLevel refuses it, whichever location is given.
+                None if reach.count > 1
+                    && facts.variant.token == TokenClass::Location
+                    && facts.caller.credential.is_private_integration() =>
+                {
+                    remedies.push(CONNECT_LOCATION.to_owned());
+                }
                 None if reach.count > 0 => remedies.push(format!(
                     "The token reaches {} locations; give locationId: {}.",
                     reach.count,
@@ -152,12 +159,18 @@ impl Pipeline {
             match reach.company {
                 Some(company) => facts.caller.company = Some(company),
                 // A token of one location is listed nothing, where its scopes do not say otherwise.
-                None if self.set_company_of_location(facts, context).await => {}
-                None => remedies.push(
-                    "Give companyId, the agency's id: locations_get-location shows it, and HighLevel in the agency's Settings, Company."
-                        .to_owned(),
-                ),
+                None => match self.set_company_of_location(facts, context).await {
+                    Some(warning) => facts.warn(vec![warning]),
+                    None => remedies.push(
+                        "Give companyId, the agency's id: locations_get-location shows it, and HighLevel in the agency's Settings, Company."
+                            .to_owned(),
+                    ),
+                },
             }
+        }
+        if need.company_of_location {
+            // Where HighLevel does not tell it, the location's own token is all that binds the call.
+            self.set_company_of_location(facts, context).await;
         }
         facts.tenant_remedy = (!remedies.is_empty()).then(|| remedies.join(" ").into_boxed_str());
     }
@@ -171,25 +184,26 @@ impl Pipeline {
         facts.may_disclose = self.may_hear_of(&context.principal, &facts.caller, Some(location));
     }
 
-    /// The call is for the company of its location, and its answer says so; `false` where HighLevel does not tell that company.
-    async fn set_company_of_location(&self, facts: &mut Facts, context: &CallContext) -> bool {
-        let Some(location) = self.location_of_call(facts) else {
-            return false;
-        };
+    /// The call is for the company of its location, which the sentence says; `None` where HighLevel does not tell that
+    /// company.
+    async fn set_company_of_location(
+        &self,
+        facts: &mut Facts,
+        context: &CallContext,
+    ) -> Option<String> {
+        let location = self.location_of_call(facts)?;
         let tells = LocationDetails::has_company;
         let details = self
             .location_details(&location, tells, facts, context)
             .await;
-        let is_told = details.company.is_some();
-        if let Some(company) = details.company {
-            facts.warn(vec![format!(
-                "companyId was filled in: {}, the company of location {}.",
-                company.as_str(),
-                location.as_str()
-            )]);
-            facts.caller.company = Some(company);
-        }
-        is_told
+        let company = details.company?;
+        let sentence = format!(
+            "companyId was filled in: {}, the company of location {}.",
+            company.as_str(),
+            location.as_str()
+        );
+        facts.caller.company = Some(company);
+        Some(sentence)
     }
 
     /// Says of a refusal what a person can do about it, where the token is known to be an agency's private integration:

@@ -22,7 +22,16 @@ use crate::upstream::{Failure, Reply, UpstreamFile};
 use tool::Effect;
 
 /// A page of text is so many times as large once it is a tree of values (measured on lists of contacts: 2.8 to 3.6).
-pub(super) const TREE_FACTOR: usize = 3;
+const TREE_FACTOR: usize = 3;
+
+/// Least bytes of a parsed value, however short its text is.
+const VALUE_BYTES: usize = 64;
+
+/// The memory that a text of JSON takes once it is parsed: lists of nothing take far more than their text.
+pub(super) fn tree_bytes(text: &str) -> usize {
+    let values = memchr::memchr3_iter(b',', b'[', b'{', text.as_bytes()).count();
+    (TREE_FACTOR * text.len()).max(VALUE_BYTES * values)
+}
 
 /// No further page is asked for after this long: clients give up on a tool after a minute.
 const LONGEST: Duration = Duration::from_secs(45);
@@ -227,7 +236,7 @@ impl Pipeline {
         loop {
             let mut charge = reply.charge;
             let body = mask_secrets(reply.body);
-            let room = charge.grow(TREE_FACTOR * body.len());
+            let room = charge.grow(tree_bytes(&body));
             if room.is_err() && gathered.pages() > 0 {
                 gathered.stop(NO_ROOM);
                 break;

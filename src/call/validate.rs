@@ -154,6 +154,11 @@ fn refuse_masked(request: &reqwest::Request) -> Result<(), Failure> {
 }
 
 impl Validated {
+    /// HighLevel let the caller into the location.
+    pub(super) fn disclose(&mut self) {
+        self.facts.may_disclose = true;
+    }
+
     pub(super) fn facts(&self) -> &Facts {
         &self.facts
     }

@@ -24,7 +24,7 @@ use crate::upstream::TenantId;
 use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::caller::{Credential, LocationBinding};
 pub(in crate::http) use forwarding::was_forwarded;
-use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
+use headers::{access_key, bearer, foreign, not_a_token, tenant, unauthorized};
 pub(in crate::http) use local::{LocalAccess, NeededProof, local_access};
 pub(in crate::http) use sign_in::{AskedCall, shown_token};
 use sign_in::{SignInAddress, UNCONNECTED, not_for_calls, of_grant};
@@ -73,7 +73,6 @@ enum Shown {
 #[error("{0}")]
 pub struct AccessError(String);
 
-const ACCESS_KEY: &str = "x-access-key";
 const LOCATION: &str = "locationid";
 const COMPANY: &str = "companyid";
 
@@ -192,10 +191,9 @@ impl Access {
 
     /// The credential that a request shows.
     fn credential(&self, visit: &Visit<'_>, accounts: &Accounts) -> Result<Shown, HttpProblem> {
-        let access_key = match visit.headers.get(ACCESS_KEY) {
+        let access_key = match access_key(visit.headers)? {
             None => None,
             Some(key) => {
-                let key = key.to_str().unwrap_or_default();
                 let not_ours = || {
                     unauthorized(
                         "invalid_token",

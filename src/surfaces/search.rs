@@ -21,6 +21,8 @@ const MOST_QUERIES: usize = 5;
 
 /// Longest query in characters: the time of ranking grows with its words.
 const LONGEST_QUERY: usize = 400;
+/// Of a name that does not exist, so many characters are shown.
+const LONGEST_NAME: usize = 64;
 
 /// Hits for each intent, unless the caller gives a number.
 const USUAL_LIMIT: usize = 5;
@@ -105,8 +107,9 @@ pub fn search(search: &Search, is_served: impl Fn(&Tool) -> bool) -> Result<Valu
         && !domains().any(|(name, _)| name == domain)
     {
         let names: Vec<&str> = domains().map(|(name, _)| name).collect();
+        let asked: String = domain.chars().take(LONGEST_NAME).collect();
         return Err(format!(
-            "There is no domain {domain}; there are {}.",
+            "There is no domain {asked}; there are {}.",
             names.join(", ")
         ));
     }

@@ -9,7 +9,7 @@ use super::schema::Schema;
 use crate::upstream::caller::LocationBinding;
 use crate::upstream::{Caller, TenantId};
 use tool::Arguments;
-use tool::{Place, Role, Rule, Tool};
+use tool::{Place, Role, Rule, TokenClass, Tool};
 
 /// Fills in the caller's location and company, and under a pin refuses every other one.
 pub(super) fn bind(
@@ -74,6 +74,8 @@ pub(super) fn bind(
 pub(crate) struct TenantNeed {
     pub location: bool,
     pub company: bool,
+    /// The call names a company, and its connection is bound to a location whose company is not known here.
+    pub company_of_location: bool,
 }
 
 /// The tenants that a call of `tool` with the arguments `given` still needs.
@@ -103,6 +105,11 @@ pub(super) fn need(
         company: caller.company.is_none()
             && needs(Role::Company(Rule::Fill))
             && !is_given(is_company),
+        // An operation of the agency is refused to whoever is bound to a location.
+        company_of_location: caller.company.is_none()
+            && tool.token != TokenClass::Agency
+            && matches!(caller.location, Some(LocationBinding::Pin(_)))
+            && is_given(is_company),
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 
 /// Headers that proxies, load balancers, CDNs and tunnels add.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 17] = [
     "via",
     "x-realip",
     "x-remote-addr",
@@ -12,18 +12,27 @@ const NAMES: [&str; 8] = [
     "x-scheme",
     "x-amzn-trace-id",
     "x-cloud-trace-context",
+    "front-end-https",
+    "remote-user",
+    "rndr-id",
+    "surrogate-capability",
+    "x-real-port",
+    "x-remote-user",
+    "x-request-start",
+    "x-traefik",
+    "x-url-scheme",
 ];
 
 /// Parts of the names of such headers in any product: `forwarded`, `x-forwarded-for`, `x-nginx-proxy`.
-const PARTS: [&str; 2] = ["forward", "proxy"];
+const PARTS: [&str; 5] = ["forward", "proxy", "client-cert", "clientip", "tunnel"];
 
 /// The ending of headers with an address: `x-real-ip`, `true-client-ip`, `ali-cdn-real-ip`.
 const ADDRESS: &str = "-ip";
 
 /// Prefixes of the headers of one product: Envoy, Cloudflare, CloudFront, Fastly, Fly, Azure, App Engine, IIS, Vercel,
-/// Netlify, Akamai, Imperva, ngrok, Tailscale, Google's and Amazon's sign-in, Pomerium, Varnish, and those that
-/// preserve replaced values.
-const PREFIXES: [&str; 20] = [
+/// Netlify, Akamai, Imperva, ngrok, Tailscale, Google's and Amazon's sign-in, Pomerium, Varnish, those that preserve
+/// replaced values, sign-in by a subrequest (oauth2-proxy), Blue Coat, Codespaces, Heroku, Kong, Railway and Sucuri.
+const PREFIXES: [&str; 29] = [
     "x-envoy-",
     "cf-",
     "cloudfront-",
@@ -44,6 +53,15 @@ const PREFIXES: [&str; 20] = [
     "x-pomerium-",
     "x-varnish",
     "x-original-",
+    "x-akamai-",
+    "x-auth-request-",
+    "x-bluecoat-",
+    "x-codespaces",
+    "x-devtunnels",
+    "x-heroku-",
+    "x-kong-",
+    "x-railway-",
+    "x-sucuri-",
 ];
 
 /// Whether any header shows forwarding. A forwarded request may have none: this is one sign among others.
@@ -74,6 +92,27 @@ mod tests {
         for name in [
             "forwarded",
             "x-forwarded-for",
+            "remote-user",
+            "x-auth-request-user",
+            "x-ssl-client-cert",
+            "ssl-client-cert",
+            "x-client-cert",
+            "front-end-https",
+            "x-url-scheme",
+            "x-real-port",
+            "x-kong-request-id",
+            "x-traefik",
+            "x-bluecoat-via",
+            "surrogate-capability",
+            "x-akamai-edgescape",
+            "x-sucuri-clientip",
+            "x-railway-edge",
+            "rndr-id",
+            "x-devtunnels",
+            "x-tunnel-authorization",
+            "x-codespaces",
+            "x-heroku-queue-wait-time",
+            "x-request-start",
             "x-forwarded-host",
             "x-forwarded-proto",
             "x-forwarded-port",

@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use crate::http::problem::HttpProblem;
 use crate::upstream::TenantId;
 
+pub(super) const ACCESS_KEY: &str = "x-access-key";
+
 /// The bearer token, if there is an Authorization header.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpProblem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -23,6 +25,19 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpProblem> {
         _ => Err(unauthorized(
             "invalid_request",
             "The Authorization header is not of the form `Bearer pit-…`.",
+        )),
+    }
+}
+
+/// The access key of a request that has one beside its token, or in place of it.
+pub(super) fn access_key(headers: &HeaderMap) -> Result<Option<&str>, HttpProblem> {
+    let mut values = headers.get_all(ACCESS_KEY).iter();
+    let key = values.next();
+    match values.next() {
+        None => Ok(key.map(|key| key.to_str().unwrap_or_default())),
+        Some(_) => Err(unauthorized(
+            "invalid_request",
+            "There is more than one X-Access-Key header.",
         )),
     }
 }

@@ -8,8 +8,9 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use oauth::{Issuer, Resource};
 use secrecy::SecretString;
 
+use super::headers::ACCESS_KEY;
 use super::headers::{bearer, foreign, not_a_token, unauthorized};
-use super::{ACCESS_KEY, Access, Visit};
+use super::{Access, Visit};
 use crate::call::{
     AccessRef, AddressLimiter, CallerKind, GrantControls, GrantRef, LocationScope, Pipeline,
     Principal,

@@ -307,6 +307,12 @@ fn the_setting_decides_who_may_use_the_servers_account() {
     };
     check(off, &[], Err((401, "Send a HighLevel token")));
     check(off, &[key], Err((401, "not served over HTTP")));
+    for twice in [
+        [key, ("x-access-key", "bad")],
+        [("x-access-key", "bad"), key],
+    ] {
+        check(with_key, &twice, Err((401, "more than one X-Access-Key")));
+    }
     check(
         off,
         &[("authorization", "Bearer k3y")],

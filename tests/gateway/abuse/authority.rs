@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::agency::{BY_OPERATOR, bearer, company, location};
-use super::highlevel::{AGENCY, AGENCY_TOKEN, highlevel};
+use super::agency::{BY_OPERATOR, bearer, branches, company, location};
+use super::highlevel::{AGENCY, AGENCY_TOKEN, highlevel, scripted};
 use super::program::Program;
 use super::setup::Setup;
-use test_support::recording::Recording;
+use test_support::recording::{RecordedRequest, Recording, json as answer};
 
 const EVERYTHING: &str = "/mcp/l/b01/x/all";
 
@@ -92,17 +92,25 @@ async fn a1_agency_stands_on_a_key_made_by_the_command_line() {
 
 #[tokio::test]
 async fn a1_company_id_is_bound_like_a_location() {
-    let highlevel = highlevel().await;
-    let setup = company(1);
-    let program = setup.serve(&highlevel.url).await;
+    // HighLevel tells the company of a location whose own token is used.
+    let of_company = |request: &RecordedRequest| {
+        let id = request.path().strip_prefix("/locations/")?;
+        let told = json!({"location": {"id": id, "companyId": AGENCY}});
+        (request.method == "GET" && id != "search").then(|| answer(200, told.to_string()))
+    };
+    let highlevel = scripted(of_company).await;
     let mut sent = 0;
-    for tool in ["users_search-users", "locations_search-locations"] {
-        let arguments = json!({"companyId": "comSomebodyElse00001"});
-        let reply = program
-            .confirmed(&BY_OPERATOR, EVERYTHING, tool, arguments)
-            .await;
-        assert!(!reply.ok, "{tool}: {}", reply.text);
-        sent += highlevel.count(|seen| seen.target.contains("comSomebodyElse"));
+    for setup in [company(1), branches(1)] {
+        let program = setup.serve(&highlevel.url).await;
+        for tool in ["users_search-users", "locations_search-locations"] {
+            let arguments = json!({"companyId": "comSomebodyElse00001"});
+            let reply = program
+                .confirmed(&BY_OPERATOR, EVERYTHING, tool, arguments)
+                .await;
+            assert!(!reply.ok, "{tool}: {}", reply.text);
+            assert!(reply.text.contains(AGENCY), "{tool}: {}", reply.text);
+            sent += highlevel.count(|seen| seen.target.contains("comSomebodyElse"));
+        }
     }
     println!("{sent} requests named another company");
     assert_eq!(sent, 0);

@@ -5,7 +5,54 @@ use serde_json::{Value, json};
 use super::agency::{BY_OPERATOR, bearer, branches, location};
 use super::highlevel::{highlevel, scripted};
 use super::setup::Setup;
-use test_support::recording::json as answer;
+use test_support::recording::{RecordedRequest, json as answer};
+
+/// Ids of locations are in public addresses: whoever has one must not learn whether it is a customer's, nor its rules.
+#[tokio::test]
+async fn a13_the_rules_of_another_location_do_not_show() {
+    let highlevel = highlevel().await;
+    let rules = "[locations.b01]\ndeny = [\"contacts_add-tags\"]\n";
+    let setup = branches(3).rules(rules);
+    let program = setup.serve(&highlevel.url).await;
+    let with_rules = location(1);
+    let others = [location(2), "locNobodysLocation01".to_owned()];
+    let own = format!("pit-of-{}", location(3));
+    for token in ["pit-nobody", &own] {
+        for dry_run in [true, false] {
+            let bearer = bearer(token);
+            let said = async |id: &str| {
+                let headers = [("authorization", bearer.as_str()), ("locationid", id)];
+                let mut call = wrapped("contacts_add-tags");
+                call["dryRun"] = json!(dry_run);
+                let reply = program
+                    .call(&headers, "/mcp/orchestrator", "call_write", call)
+                    .await;
+                let mut told: Value = serde_json::from_str(&reply.text).unwrap_or_default();
+                if let Some(told) = told.as_object_mut() {
+                    told.remove("traceId");
+                }
+                told.to_string().replace(id, "ID")
+            };
+            let told = said(&with_rules).await;
+            for other in &others {
+                assert_eq!(told, said(other).await, "{token} {dry_run} {other}");
+            }
+        }
+    }
+    assert_eq!(highlevel.count(RecordedRequest::is_done_write), 0);
+    // A token of the location itself is told.
+    let own = bearer(&format!("pit-of-{with_rules}"));
+    let headers = [("authorization", own.as_str()), ("locationid", &with_rules)];
+    let call = wrapped("contacts_add-tags");
+    let reply = program
+        .call(&headers, "/mcp/orchestrator", "call_write", call)
+        .await;
+    assert!(
+        !reply.ok && reply.text.contains("[locations.b01]"),
+        "{}",
+        reply.text
+    );
+}
 
 #[tokio::test]
 async fn a13_a_stranger_hears_nothing_that_it_did_not_send() {

@@ -48,6 +48,38 @@ async fn the_location_of_a_token_of_one_location_is_filled_in_on_every_surface()
 
 #[tokio::test]
 async fn of_several_locations_none_is_guessed_and_all_are_named() {
+    let highlevel = Recording::start(|request| match request.path() {
+        "/locations/search" => reply(
+            200,
+            r#"{"locations":[{"id":"L1","name":"Harbor"},{"id":"L2","name":"Summit"},{"id":"L3"}]}"#,
+        ),
+        _ => reply(200, "{}"),
+    })
+    .await;
+    let server = TestServer::start_with(&highlevel.url, &[]).await;
+    let company = jwt(&json!({"authClass": "Company", "authClassId": "C1"}));
+    let headers = [("authorization", company.as_str())];
+    for _ in 0..2 {
+        let (text, is_error) = server
+            .call_with(&headers, "contacts_get-contacts", json!({}))
+            .await;
+        assert!(is_error && text.contains("locationId is missing"), "{text}");
+        assert!(
+            text.contains("reaches 3 locations; give locationId: L1 (Harbor), L2 (Summit), L3."),
+            "{text}"
+        );
+        assert!(!text.contains("header"), "{text}");
+    }
+    let targets: Vec<String> = highlevel.take().into_iter().map(|one| one.target).collect();
+    assert!(
+        matches!(targets.as_slice(), [one] if one.starts_with("/locations/search")),
+        "{targets:?}"
+    );
+}
+
+/// Whichever location is given, HighLevel refuses it to a private integration of the agency.
+#[tokio::test]
+async fn an_agencys_private_integration_is_not_asked_for_a_location() {
     let mut visitors = Visitors::start().await;
     for _ in 0..2 {
         let refused = visitors
@@ -59,13 +91,11 @@ async fn of_several_locations_none_is_guessed_and_all_are_named() {
             )
             .await
             .expect_err("three locations");
-        let error = refused["error"].as_str().unwrap_or_default();
-        assert!(error.contains("locationId is missing"), "{refused}");
         let remedy = refused["remedy"].as_str().unwrap_or_default();
-        assert!(remedy.contains("reaches 3 locations"), "{remedy}");
-        assert!(remedy.contains(&format!("{LOCATION} (Harbor")), "{remedy}");
-        assert!(remedy.contains("locSummitFitness0001 (Summit"), "{remedy}");
-        assert!(!refused.to_string().contains("header"), "{refused}");
+        assert!(
+            remedy.contains("An agency's token reaches no location's data"),
+            "{remedy}"
+        );
     }
     assert_eq!(visitors.seen("/locations/search").await, 1);
     assert_eq!(visitors.seen("/contacts/").await, 0);
