@@ -32,6 +32,7 @@ mod locate;
 mod location_details;
 mod location_zone;
 mod locations_read;
+mod message_target;
 mod meter;
 pub mod output;
 mod prepared_request;

@@ -20,7 +20,7 @@ use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use policy::Mode;
 use run::BatchRun;
-pub(super) use run::members;
+pub(super) use run::{members, without_values};
 use tool::Effect;
 
 /// Most calls in one batch.
@@ -161,7 +161,9 @@ impl Pipeline {
         let mut most_unseen: Option<usize> = None;
         for item in items {
             let located = self.locate_item(request, item, &snapshot)?;
-            let validated = self.validate(located, request.context).await?;
+            let mut validated = self.validate(located, request.context).await?;
+            self.ensure_may_hear(&mut validated, request.context)
+                .await?;
             let before = self.strangers_read_before(validated.facts(), request.context);
             let (mode, rule) = self.judge(&validated, before.await, request.context)?;
             if mode > inspected.mode {
@@ -217,7 +219,7 @@ impl Pipeline {
         let room = self.settings().max_answer_bytes;
         for (index, item) in items.iter().enumerate() {
             let answer = self.run_item(request, item, index, run).await;
-            let mut outcome = run.outcome(index, &answer);
+            let mut outcome = run.outcome(index, item, &answer);
             let fits = answer.is_error || index == 0 || run.taken + outcome.len() <= room;
             if !fits && request.tool.effect == Effect::Read {
                 run.stopped = Some("The answer is full (output.fields makes it smaller)");

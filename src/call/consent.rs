@@ -431,10 +431,13 @@ pub(super) fn preview(
     if let Some(confirm) = confirm {
         asked["confirm"] = json!(confirm);
     }
-    Answer {
+    subject.fence(&mut asked);
+    let mut answer = Answer {
         class: Some(FailureClass::NeedsConfirmation),
         did_nothing: true,
         is_error: as_highlevel,
         ..Answer::text(asked.to_string())
-    }
+    };
+    subject.explain_fences(&mut answer);
+    answer
 }

@@ -3,6 +3,7 @@
 mod binding;
 mod rows;
 mod run;
+mod strangers;
 mod tally;
 
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ use ring::digest::{SHA256, digest};
 use rows::{Candidate, ChosenRows};
 pub(super) use run::RowRun;
 use state::prepared::MOST_PREPARED_BYTES;
+pub(super) use strangers::StrangersInRows;
 use tool::Effect;
 
 /// If this many rows fail before any passed, the rest is not checked.
@@ -24,6 +26,9 @@ const FIRST_FAILURES: usize = 5;
 
 /// Rows that are checked before other tasks get a turn.
 const AT_ONCE: usize = 50;
+
+/// Longest value that names a row, in bytes.
+const LONGEST_ID: usize = 64;
 
 /// Characters of a digest in hexadecimal: enough that nobody finds another text for it.
 const DIGEST_LENGTH: usize = 32;
@@ -86,17 +91,29 @@ impl Pipeline {
             rows,
         } = inspected;
         let records = rows.iter().take(super::record_names::MOST_NAMED);
-        let records = records.map(|row| row.shown()).collect();
+        let mut records: Vec<Value> = records.map(|row| row.shown()).collect();
+        self.name_deleted(&mut records, &mut subject, context).await;
         subject.set_chosen(chosen.notes(each), records);
+        let fences = self.fences(each.tool);
+        let strangers =
+            fences.and_then(|fences| StrangersInRows::find(fences, each, &binding, &rows));
+        if let Some(strangers) = strangers {
+            self.note_strangers_read(context).await;
+            subject.set_strangers(strangers);
+        }
         if request.options.dry_run {
             let mut shown = subject.shown();
             shown["dryRun"] = json!(true);
-            return Err(self.fit(shown.to_string()));
+            subject.fence(&mut shown);
+            let mut answer = self.fit(shown.to_string());
+            subject.explain_fences(&mut answer);
+            return Err(answer);
         }
         let work = StoredWork::Rows(StoredRows {
             rows,
             mode: StoredMode::new(mode),
             digest: subject.digest(),
+            incomplete: chosen.incomplete(),
         });
         let preparation = StoredPreparation::new(request, work).bytes();
         subject.set_preparation(preparation.ok_or_else(too_long)?);
@@ -129,7 +146,8 @@ impl Pipeline {
             }
             let checked = async {
                 let located = self.locate_item(request, &candidate.item, &snapshot)?;
-                let validated = self.validate(located, context).await?;
+                let mut validated = self.validate(located, context).await?;
+                self.ensure_may_hear(&mut validated, context).await?;
                 let before = self.strangers_read_before(validated.facts(), context);
                 let judged = self.judge(&validated, before.await, context)?;
                 Ok((validated, judged))
@@ -194,11 +212,13 @@ impl SelectedRow {
 
     /// The row's name and first own value, for a sentence.
     fn label(&self) -> String {
-        let value = self.item.values().next();
-        let value = value.map(|value| match value.as_str() {
+        // An id, not what somebody wrote.
+        let mut values = self.item.values().map(|value| match value.as_str() {
             Some(text) => text.to_owned(),
             None => value.to_string(),
         });
+        let value =
+            values.find(|text| !text.contains(char::is_whitespace) && text.len() <= LONGEST_ID);
         match (&self.name, value) {
             (Some(name), Some(value)) => format!("{name} ({value})"),
             (Some(name), None) => name.clone(),

@@ -62,6 +62,9 @@ pub(super) struct StoredRows {
     pub mode: StoredMode,
     /// Stands for all of them.
     pub digest: String,
+    /// There may be further rows: how to go on with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<String>,
 }
 
 /// A row that a write is made for.

@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use serde_json::{Map, Value, json};
 
+use super::message_target::{MessageTarget, is_empty, refuses_all};
 use super::output::value_at;
 use super::strangers::visible;
 use super::{Answer, CallContext, ConsentSource, Facts, Pipeline, Subject, Validated};
@@ -59,6 +60,9 @@ const TELLING: [&str; 7] = [
     "dueDate",
     "status",
 ];
+
+/// What of a shown record names what is deleted with it.
+const DELETES_TOO: &str = "deletesToo";
 
 const DELETE_CONTACT: &str = "/contacts/{contactId}";
 const SEARCH_OPPORTUNITIES: &str = "/opportunities/search";
@@ -129,6 +133,17 @@ impl RecordRef {
         })
     }
 
+    /// Where the record is the contact that a message goes to.
+    fn message(&self) -> Option<MessageTarget> {
+        let is_contact = self.argument == "contactId";
+        MessageTarget::new(self.facts.tool, &self.facts.arguments).filter(|_| is_contact)
+    }
+
+    pub(super) fn is_deleted_contact(&self) -> bool {
+        let (tool, path) = (self.facts.tool, self.facts.variant.path);
+        tool.effect == Effect::Destructive && path == DELETE_CONTACT
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         self.tool.address() == other.tool.address() && self.id == other.id
     }
@@ -152,28 +167,46 @@ impl Pipeline {
             if let Some(found) = self.read_beside(facts, context).await {
                 let found = inner(&found);
                 shown.extend(name_in(found).map(|name| ("name".to_owned(), json!(name))));
-                shown.extend(telling(found));
+                shown.extend(telling(found, record.message().as_ref()));
             }
-            if subject.calls() == 1
-                && subject.tool().effect == Effect::Destructive
-                && record.facts.variant.path == DELETE_CONTACT
-                && let Some(deals) = self.count_opportunities(record, context).await
-            {
-                shown.insert("deletesToo".to_owned(), json!({"opportunities": deals}));
-            }
+            let deleted = self.deleted_with(record, context).await;
+            shown.extend(deleted.map(|deleted| (DELETES_TOO.to_owned(), deleted)));
             records.push(Value::Object(shown));
         }
         subject.set_records(records);
+        subject.note_deleted();
     }
 
-    /// How many opportunities a contact has: they go with it.
-    async fn count_opportunities(&self, record: &RecordRef, context: &CallContext) -> Option<u64> {
+    /// Adds what is deleted with the first records, which are shown as the rows of a read.
+    pub(super) async fn name_deleted(
+        &self,
+        records: &mut [Value],
+        subject: &mut Subject,
+        context: &CallContext,
+    ) {
+        subject.note_deleted();
+        for record in subject.record_refs() {
+            let is_it = |shown: &&mut Value| shown[record.argument.as_str()] == record.id;
+            if let Some(shown) = records.iter_mut().find(is_it)
+                && let Some(deleted) = self.deleted_with(record, context).await
+            {
+                shown[DELETES_TOO] = deleted;
+            }
+        }
+    }
+
+    /// What is deleted with the record, and how many of each: the opportunities of a contact.
+    async fn deleted_with(&self, record: &RecordRef, context: &CallContext) -> Option<Value> {
+        if !record.is_deleted_contact() {
+            return None;
+        }
         let tool = catalog::get(SEARCH_OPPORTUNITIES)?;
         let asked = json!({"contactId": record.id, "status": "all", "limit": 1});
         let arguments = asked.as_object().cloned().unwrap_or_default();
         let facts = reading(&record.facts, tool, arguments, self);
         let found = self.read_beside(facts, context).await?;
-        value_at(&found, tool.paging.total)?.as_u64()
+        let deals = value_at(&found, tool.paging.total)?.as_u64()?;
+        Some(json!({"opportunities": deals}))
     }
 
     async fn read_beside(&self, facts: Facts, context: &CallContext) -> Option<Value> {
@@ -217,28 +250,20 @@ pub(super) fn name_in(record: &Value) -> Option<String> {
     Some(visible(&shown).into_owned())
 }
 
-/// Whether a contact asked not to be disturbed, by this channel or any.
-pub(super) fn asks_for_quiet(record: &Value, channel: Option<&str>) -> bool {
-    let of_channel = || {
-        let settings = record.get("dndSettings")?.as_object()?;
-        let channel = channel?;
-        let mut channels = settings.iter();
-        let (_, setting) = channels.find(|(name, _)| name.eq_ignore_ascii_case(channel))?;
-        let status = setting.get("status")?.as_str()?;
-        Some(!status.eq_ignore_ascii_case("inactive"))
-    };
-    record.get("dnd") == Some(&Value::Bool(true)) || of_channel().unwrap_or_default()
-}
-
-fn telling(record: &Value) -> Map<String, Value> {
+/// What tells a record from its like, and hinders a message to it.
+fn telling(record: &Value, message: Option<&MessageTarget>) -> Map<String, Value> {
     let fields = TELLING.iter().filter_map(|name| {
         let value = record.get(*name)?;
         let is_short = value.is_number() || value.as_str().is_some_and(|text| text.len() <= 40);
         is_short.then(|| ((*name).to_owned(), value.clone()))
     });
     let mut told: Map<String, Value> = fields.collect();
-    if asks_for_quiet(record, None) {
+    if refuses_all(record) || message.is_some_and(|message| message.is_refused_by(record)) {
         told.insert("doNotDisturb".to_owned(), json!(true));
+    }
+    let address = message.and_then(MessageTarget::address);
+    if address.is_some_and(|field| is_empty(&record[field])) {
+        told.insert("noAddress".to_owned(), json!(true));
     }
     told
 }

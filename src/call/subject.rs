@@ -6,8 +6,9 @@ use std::sync::Arc;
 use ring::digest::{Context, SHA256};
 use serde_json::{Map, Value, json};
 
+use super::each::StrangersInRows;
 use super::record_names::{MOST_NAMED, RecordRef};
-use super::{AccessRef, CallContext, Facts, OnError, Pipeline, Validated};
+use super::{AccessRef, Answer, CallContext, Facts, OnError, Pipeline, Validated};
 use crate::catalog::masking::mask_secrets;
 use crate::upstream::ConfiguredLocation;
 use state::approvals::{LocationCount, MOST_PREVIEW, cut_preview};
@@ -30,6 +31,8 @@ pub(super) struct Subject {
     records: Vec<Value>,
     /// What is shown of rows that a read chose, beside the first of the requests.
     chosen: Option<Map<String, Value>>,
+    /// Other people's words among what is shown.
+    strangers: Option<StrangersInRows>,
     /// Stands for all, where the calls were counted and checked before.
     known_digest: Option<String>,
     /// As it is kept until it is confirmed.
@@ -74,6 +77,7 @@ impl Subject {
             record_refs: Vec::new(),
             records: Vec::new(),
             chosen: None,
+            strangers: None,
             known_digest: None,
             preparation: None,
             warnings: Vec::new(),
@@ -135,6 +139,16 @@ impl Subject {
         &self.record_refs
     }
 
+    /// Says that more is deleted than is counted.
+    pub(super) fn note_deleted(&mut self) {
+        let are_contacts = self.record_refs.iter().any(RecordRef::is_deleted_contact);
+        if are_contacts && self.calls > MOST_NAMED {
+            self.warnings.push(format!(
+                "A contact's opportunities are deleted with it. They are counted for the first {MOST_NAMED} only."
+            ));
+        }
+    }
+
     pub(super) fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -152,6 +166,24 @@ impl Subject {
         self.requests.truncate(1);
         self.chosen = Some(chosen);
         self.records = records;
+    }
+
+    pub(super) fn set_strangers(&mut self, strangers: StrangersInRows) {
+        self.strangers = Some(strangers);
+    }
+
+    /// Fences other people's words in what the caller is shown.
+    pub(super) fn fence(&self, shown: &mut Value) {
+        if let Some(strangers) = &self.strangers {
+            strangers.fence(shown);
+        }
+    }
+
+    /// Says what the fences in an answer are.
+    pub(super) fn explain_fences(&self, answer: &mut Answer) {
+        if let Some(strangers) = &self.strangers {
+            strangers.explain(answer);
+        }
     }
 
     pub(super) fn chosen(&self) -> Option<&Map<String, Value>> {

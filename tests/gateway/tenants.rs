@@ -126,6 +126,8 @@ impl Client {
                 Some(true) if said["class"].is_string() && (own || said["message"].is_null()) => {
                     count.refused += 1;
                 }
+                // A busy machine takes longer than a token without an answer waits for its turn.
+                None if reply["error"] == "temporarily_unavailable" => count.refused += 1,
                 _ => {
                     println!("{query} of {} at {location} got {reply}", self.bearer);
                     count.mismatches += 1;

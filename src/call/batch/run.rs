@@ -15,6 +15,9 @@ use super::LONGEST;
 use crate::call::output::Output;
 use tool::Tool;
 
+/// Shortest value of an argument that is looked for in errors, in bytes: an id. Shorter ones stand in words by chance.
+const SHORTEST_VALUE: usize = 8;
+
 /// A batch under way. If it is dropped before its end, the results so far are the answer for a repeat.
 pub(super) struct BatchRun<'a> {
     pipeline: &'a Pipeline,
@@ -79,7 +82,12 @@ impl<'a> BatchRun<'a> {
     }
 
     /// The outcome of an item. A repeated error refers to the item that reported it first.
-    pub(super) fn outcome(&mut self, index: usize, answer: &Answer) -> String {
+    pub(super) fn outcome(
+        &mut self,
+        index: usize,
+        item: &Map<String, Value>,
+        answer: &Answer,
+    ) -> String {
         let error = match answer.is_error {
             true => serde_json::from_str::<Map<String, Value>>(&answer.text).ok(),
             false => None,
@@ -89,6 +97,11 @@ impl<'a> BatchRun<'a> {
         };
         // HighLevel's own id of a call differs each time.
         error.remove("traceId");
+        for text in error.values_mut() {
+            if let Value::String(text) = text {
+                *text = without_values(text, item);
+            }
+        }
         let known = self.errors.iter().find(|(known, _)| *known == error);
         let Some((_, first)) = known else {
             self.errors.push((error, index));
@@ -180,7 +193,7 @@ impl Drop for BatchRun<'_> {
         }
         if self.is_sending.load(Relaxed) {
             let answer = broken_off();
-            let outcome = self.outcome(self.outcomes.len(), &answer);
+            let outcome = self.outcome(self.outcomes.len(), &Map::new(), &answer);
             self.add(outcome, &answer);
         }
         self.stopped = Some("The client left");
@@ -193,6 +206,20 @@ impl Drop for BatchRun<'_> {
 fn outcome(index: usize, answer: &Answer) -> String {
     let ok = !answer.is_error;
     format!("{{\"item\":{index},\"ok\":{ok},{}}}", members(answer))
+}
+
+/// An error in which the values of a call's own arguments, such as the id of its record, are their names: equal errors
+/// of several calls then are equal.
+pub(in crate::call) fn without_values(text: &str, item: &Map<String, Value>) -> String {
+    let values = item.iter().filter_map(|(name, value)| {
+        let value = value
+            .as_str()
+            .filter(|value| value.len() >= SHORTEST_VALUE)?;
+        Some((name, value))
+    });
+    values.fold(text.to_owned(), |text, (name, value)| {
+        text.replace(value, &format!("{{{name}}}"))
+    })
 }
 
 /// The result of one of several calls, as members of a JSON object.

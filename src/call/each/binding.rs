@@ -75,10 +75,15 @@ impl Binding {
         values.collect()
     }
 
+    /// The fields that may hold an argument's value.
+    pub(super) fn paths(&self, argument: &str) -> &[String] {
+        let bound = self.0.iter().find(|(name, _)| name == argument);
+        bound.map_or(&[], |(_, paths)| paths.as_slice())
+    }
+
     /// The fields of an argument, in words.
     pub(super) fn fields(&self, argument: &str) -> String {
-        let bound = self.0.iter().find(|(name, _)| name == argument);
-        bound.map_or_else(String::new, |(_, paths)| paths.join(" or "))
+        self.paths(argument).join(" or ")
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::super::record_names::{asks_for_quiet, name_in};
-use super::super::respond::TREE_FACTOR;
+use super::super::message_target::{MessageTarget, is_empty};
+use super::super::record_names::name_in;
+use super::super::respond::tree_bytes;
 use super::super::{Answer, ConsentSource, Each, Pipeline, Request};
 use super::Binding;
 use crate::call::output::{AllPages, GatheredRows, Output, most_rows_a_page};
@@ -14,7 +15,7 @@ use crate::catalog::decoding::from_json;
 use crate::catalog::masking::mask_secrets;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
-use tool::{Effect, Tool};
+use tool::Tool;
 
 /// Most rows of one confirm.
 const MOST_ROWS: usize = 1_000;
@@ -46,6 +47,10 @@ pub(super) struct ChosenRows {
     no_value: usize,
     duplicates: usize,
     do_not_disturb: usize,
+    /// Contacts that have no address of the message's channel.
+    no_address: usize,
+    /// The message's channel, where the rows do not show who asked not to be disturbed by it alone.
+    unseen: Option<String>,
     /// Rows that would be refused, by reason.
     refusals: BTreeMap<String, usize>,
 }
@@ -109,7 +114,7 @@ impl Pipeline {
             page.snapshot = self.snapshot();
             let asking = ConsentSource::Caller(None);
             let mut reply = Box::pin(self.read(page, asking, context)).await?;
-            let room = reply.charge.grow(TREE_FACTOR * reply.body.len());
+            let room = reply.charge.grow(tree_bytes(&reply.body));
             room.map_err(|_| no_room())?;
             let body = mask_secrets(reply.body);
             let answer: Value = from_json(body.as_bytes()).unwrap_or_default();
@@ -143,6 +148,9 @@ impl Pipeline {
 impl ChosenRows {
     /// Adds rows, and returns whether there is room for more.
     fn add(&mut self, request: &Request<'_>, binding: &Binding, rows: Vec<Value>) -> bool {
+        let message = MessageTarget::new(request.tool, &request.arguments);
+        let address = message.as_ref().and_then(MessageTarget::address);
+        let address = address.filter(|field| rows.iter().any(|row| !is_empty(&row[*field])));
         for row in rows {
             if self.matched == self.most {
                 return false;
@@ -158,8 +166,18 @@ impl ChosenRows {
                     continue;
                 }
             };
-            if is_left_in_peace(request, &row) {
+            if let Some(message) = &message
+                && row.get("dndSettings").is_none()
+            {
+                self.unseen.clone_from(&message.channel);
+            }
+            if message
+                .as_ref()
+                .is_some_and(|message| message.is_refused_by(&row))
+            {
                 self.do_not_disturb += 1;
+            } else if address.is_some_and(|field| is_empty(&row[field])) {
+                self.no_address += 1;
             } else if self.known.insert(Value::Object(item.clone()).to_string()) {
                 let name = name_in(&row);
                 self.candidates.push(Candidate { item, name });
@@ -186,16 +204,7 @@ impl ChosenRows {
 
     /// Notes on the rows for the person who confirms.
     pub(super) fn notes(&self, each: &Each) -> Map<String, Value> {
-        let mut skipped = Map::new();
-        for (name, count) in [
-            ("noValue", self.no_value),
-            ("duplicates", self.duplicates),
-            ("doNotDisturb", self.do_not_disturb),
-        ] {
-            if count > 0 {
-                skipped.insert(name.to_owned(), json!(count));
-            }
-        }
+        let mut skipped = self.skipped();
         if !self.refusals.is_empty() {
             skipped.insert("refused".to_owned(), json!(self.refusals));
         }
@@ -206,14 +215,39 @@ impl ChosenRows {
         if !skipped.is_empty() {
             notes.insert("skipped".to_owned(), Value::Object(skipped));
         }
-        if self.is_part {
-            let what = match self.matched == self.most {
-                true => format!("These are the first {} rows; more may match.", self.most),
-                false => "Not all pages were read; more rows may match.".to_owned(),
-            };
-            notes.insert("incomplete".to_owned(), json!(what));
+        if let Some(channel) = &self.unseen {
+            let what = format!(
+                "These rows do not show who refuses {channel} alone; HighLevel refuses those."
+            );
+            notes.insert("unseen".to_owned(), json!(what));
         }
+        let incomplete = self.incomplete();
+        notes.extend(incomplete.map(|what| ("incomplete".to_owned(), json!(what))));
         notes
+    }
+
+    /// How many rows are left out, by reason.
+    fn skipped(&self) -> Map<String, Value> {
+        let counts = [
+            ("noValue", self.no_value),
+            ("duplicates", self.duplicates),
+            ("doNotDisturb", self.do_not_disturb),
+            ("noAddress", self.no_address),
+        ];
+        let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+        counts
+            .map(|(name, count)| (name.to_owned(), json!(count)))
+            .collect()
+    }
+
+    /// There may be further rows: a sentence for this call, and how to go on after it.
+    pub(super) fn incomplete(&self) -> Option<String> {
+        let what = match self.matched == self.most {
+            true => format!("These are the first {} rows; more may match.", self.most),
+            false => "Not all pages were read; more rows may match.".to_owned(),
+        };
+        let how = "For those, call again once these are done, with an each.filter or each.arguments that leave these out.";
+        self.is_part.then(|| format!("{what} {how}"))
     }
 
     /// The answer if no row is left.
@@ -234,22 +268,15 @@ impl ChosenRows {
             matched => format!("Nothing to do: all of {matched} rows are left out."),
         };
         let mut shown = json!({"done": 0, "of": 0, "what": what});
-        if self.do_not_disturb > 0 {
-            shown["skipped"] = json!({"doNotDisturb": self.do_not_disturb});
+        let skipped = self.skipped();
+        if !skipped.is_empty() {
+            shown["skipped"] = Value::Object(skipped);
         }
         Answer {
             did_nothing: true,
             ..Answer::text(shown.to_string())
         }
     }
-}
-
-/// Whether the row shows that this contact must not get messages.
-fn is_left_in_peace(request: &Request<'_>, row: &Value) -> bool {
-    let has = |name: &str| request.tool.arguments.iter().any(|one| one.name == name);
-    let is_message = request.tool.effect == Effect::Send && has("message") && has("contactId");
-    let channel = request.arguments.get("type").and_then(Value::as_str);
-    is_message && asks_for_quiet(row, channel)
 }
 
 /// All pages, unless the caller gives a number.

@@ -88,7 +88,8 @@ impl Pipeline {
         };
         let keys = self.item_keys(request, &rows, id);
         let confirm = request.options.confirm.as_deref().unwrap_or_default();
-        let mut tally = RowTally::new(&rows.rows, confirm);
+        let mut tally =
+            RowTally::new(&rows.rows, confirm).with_incomplete(rows.incomplete.as_deref());
         if let Err(answer) = self.recall(&keys, &mut tally).await {
             return self.log_unsent(request, answer);
         }

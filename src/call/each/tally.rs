@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::batch::without_values;
 use super::super::prepared_request::SelectedRow;
 use super::super::{Answer, record_names};
 
@@ -16,6 +17,8 @@ pub(super) struct RowTally<'a> {
     rows: &'a [SelectedRow],
     outcomes: Vec<Option<RowOutcome>>,
     confirm: &'a str,
+    /// There may be further rows: how to go on with them.
+    incomplete: Option<&'a str>,
     stopped: Option<&'static str>,
     /// What came of a row was not written down in time.
     is_unrecorded: bool,
@@ -42,15 +45,20 @@ impl<'a> RowTally<'a> {
             rows,
             outcomes: vec![None; rows.len()],
             confirm,
+            incomplete: None,
             stopped: None,
             is_unrecorded: false,
         }
     }
 
+    pub(super) fn with_incomplete(self, incomplete: Option<&'a str>) -> Self {
+        Self { incomplete, ..self }
+    }
+
     pub(super) fn set(&mut self, index: usize, answer: &Answer) {
         self.is_unrecorded |= answer.is_unrecorded;
-        if let Some(outcome) = self.outcomes.get_mut(index) {
-            *outcome = Some(RowOutcome::from(answer));
+        if let (Some(outcome), Some(row)) = (self.outcomes.get_mut(index), self.rows.get(index)) {
+            *outcome = Some(RowOutcome::new(answer, &row.item));
         }
     }
 
@@ -121,6 +129,9 @@ impl<'a> RowTally<'a> {
         if !failures.is_empty() {
             shown["failures"] = json!(failures);
         }
+        if let Some(incomplete) = self.incomplete {
+            shown["incomplete"] = json!(incomplete);
+        }
         let mut remedies = Vec::new();
         if left > 0 {
             let why = self.stopped.unwrap_or("The client left");
@@ -185,8 +196,9 @@ impl<'a> RowTally<'a> {
     }
 }
 
-impl From<&Answer> for RowOutcome {
-    fn from(answer: &Answer) -> Self {
+impl RowOutcome {
+    /// `item`: the row's own arguments. Their values in an error are shown as their names, so that rows fail alike.
+    fn new(answer: &Answer, item: &Map<String, Value>) -> Self {
         if !answer.is_error {
             return Self::Done;
         }
@@ -202,6 +214,7 @@ impl From<&Answer> for RowOutcome {
             .into_iter()
             .filter_map(|name| {
                 let text = told.get(name)?.as_str()?;
+                let text = without_values(text, item);
                 let text: String = text.chars().take(LONGEST_MESSAGE).collect();
                 Some((name.to_owned(), json!(text)))
             });

@@ -61,9 +61,9 @@ impl Pipeline {
         answer: &Answer,
         context: &CallContext,
     ) {
-        let Some(lasts) = facts.snapshot.rules.longest_lockdown() else {
+        if facts.snapshot.rules.longest_lockdown().is_none() {
             return;
-        };
+        }
         let Some(fields) = fields(facts.tool).filter(|_| !answer.is_error) else {
             return;
         };
@@ -71,9 +71,19 @@ impl Pipeline {
             Some(fences) => fences.has_found(),
             None => carries(fields, &answer.text),
         };
+        if is_read {
+            self.note_strangers_read(context).await;
+        }
+    }
+
+    /// The caller got what other people wrote.
+    pub(in crate::call) async fn note_strangers_read(&self, context: &CallContext) {
+        let Some(lasts) = self.snapshot().rules.longest_lockdown() else {
+            return;
+        };
         let principal = self.principal_digest(&context.principal);
         let now = self.now();
-        if is_read && self.last_reads().put(principal, now) {
+        if self.last_reads().put(principal, now) {
             let store = &self.controls().store;
             // The rows are behind by as much as they are told in.
             let noted = store.note_stranger_read(principal, now, lasts + TOLD_EVERY);

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use oauth::Destination;
 
+use administration::moment;
+
 use super::approvals::{
     ApprovalPage, ApprovalRow, ApprovalsPage, EndOffer, FieldValue, RequestField, RequestItem,
     RequestRecord, RequestView,
@@ -15,7 +17,6 @@ use super::connect::{ClientPage, ConnectPage};
 use super::consent::{ClientOrigin, ClientView, ConsentPage, LocationRow, MOST_LISTED, RulesRow};
 use super::links::LinkPage;
 use super::locations::{ConnectedLocation, LocationPage, LocationsPage, MOST_LOCATIONS};
-use super::moment::Moment;
 use super::pause::{MOST_OFFERED, PausePage, PauseQuestion, PausedRow};
 use super::*;
 use crate::config::Flags;
@@ -48,10 +49,6 @@ fn client(name: &str, origin: ClientOrigin, goes_to: Destination) -> ClientView 
         origin,
         goes_to,
     }
-}
-
-fn moment() -> Moment {
-    Moment("2026-11-29T13:00:00Z".parse().expect("a time"))
 }
 
 fn location(alias: &str) -> LocationRow {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use test_support::recording::RecordedRequest;
 
-use super::{Contacts, SEND, TAG, contacts};
+use super::{Contacts, SEND, TAG, contacts, tag};
 
 #[tokio::test]
 async fn one_call_and_a_batch_run_by_their_confirm_alone() {
@@ -63,6 +63,44 @@ async fn a_request_that_is_too_long_to_keep_is_sent_again() {
     let (done, _) = stack.call("call_send", batch).await;
     assert_eq!(done["done"], 6, "{done}");
     assert_eq!(stack.writes().len(), 6);
+}
+
+#[tokio::test]
+async fn errors_that_differ_by_the_records_id_are_equal() {
+    let write = |request: &RecordedRequest| {
+        let id = request.path().split('/').nth(2).unwrap_or_default();
+        let text = format!(r#"{{"message":"DND is active for contact {id}"}}"#);
+        Some((400, &*text.leak()))
+    };
+    let mut all = contacts(3);
+    for (number, one) in all.iter_mut().enumerate() {
+        one["id"] = json!(format!("contactNumber0000000{number}"));
+    }
+    let items: Vec<Value> = all
+        .iter()
+        .map(|one| json!({"contactId": one["id"]}))
+        .collect();
+    let stack = Contacts::start_with(all, &[], write).await;
+    let batch = json!({"operation": TAG, "arguments": {"tags": ["x"]}, "items": items, "onError": "continue"});
+    let (told, _) = stack.call("call_write", batch).await;
+    let outcomes = told["outcomes"].as_array().expect("outcomes");
+    assert!(
+        outcomes[0].to_string().contains("contactNumber00000000"),
+        "{told}"
+    );
+    for outcome in &outcomes[1..] {
+        assert_eq!(outcome["error"]["sameAsItem"], 0, "{told}");
+    }
+    let (_, confirm) = stack.preview("call_write", tag(json!({}))).await;
+    let (done, _) = stack.call("call_write", confirm).await;
+    let failures = done["failures"].as_array().expect("failures");
+    assert_eq!(
+        (failures.len(), &failures[0]["count"]),
+        (1, &json!(3)),
+        "{done}"
+    );
+    let first = failures[0]["first"].to_string();
+    assert!(first.contains("contactNumber00000002"), "{done}");
 }
 
 #[tokio::test]

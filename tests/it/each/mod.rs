@@ -312,10 +312,20 @@ async fn as_many_rows_are_taken_as_are_asked_for_and_may_be() {
             true,
         ),
     ] {
-        let (asked, _) = stack.preview("call_write", tag(more.clone())).await;
+        let (asked, confirm) = stack.preview("call_write", tag(more.clone())).await;
         assert_eq!(asked["calls"], calls, "{more}: {asked}");
         assert_eq!(asked["incomplete"].is_string(), is_part, "{more}: {asked}");
+        if calls < 1_000 {
+            // Who only reads the outcome learns of the others, too.
+            let (done, _) = stack.call("call_write", confirm).await;
+            assert_eq!(
+                (&done["done"], &done["incomplete"]),
+                (&json!(calls), &asked["incomplete"]),
+                "{more}: {done}"
+            );
+        }
     }
+    stack.writes();
     let mut dry = tag(json!({}));
     dry["dryRun"] = json!(true);
     let (shown, is_error) = stack.call("call_write", dry).await;
@@ -328,17 +338,29 @@ async fn as_many_rows_are_taken_as_are_asked_for_and_may_be() {
 }
 
 #[tokio::test]
-async fn contacts_with_do_not_disturb_get_no_message() {
-    let mut all = contacts(4);
+async fn contacts_that_cannot_be_reached_get_no_message() {
+    let mut all = contacts(7);
+    for one in &mut all {
+        one["phone"] = json!("+15035550199");
+    }
     all[0]["dnd"] = json!(true);
     all[1]["dndSettings"] = json!({"SMS": {"status": "active"}});
     all[2]["dndSettings"] = json!({"Email": {"status": "active"}});
+    all[4]["phone"] = Value::Null;
+    all[5]["phone"] = json!(" ");
+    all[6].as_object_mut().expect("an object").remove("phone");
     let stack = Contacts::start(all).await;
     let each = json!({
         "operation": SEND, "arguments": {"type": "SMS", "message": "hello"}, "each": {"operation": FIND},
     });
     let (asked, confirm) = stack.preview("call_send", each).await;
-    assert_eq!(asked["skipped"], json!({"doNotDisturb": 2}), "{asked}");
+    assert_eq!(
+        asked["skipped"],
+        json!({"doNotDisturb": 2, "noAddress": 3}),
+        "{asked}"
+    );
+    let unseen = asked["unseen"].as_str().unwrap_or_default();
+    assert!(unseen.contains("who refuses SMS alone"), "{asked}");
     let (done, _) = stack.call("call_send", confirm).await;
     assert_eq!(done["done"], 2, "{done}");
     let writes = stack.writes();

@@ -90,6 +90,55 @@ async fn a_preview_names_its_records() {
     assert!(highlevel.take().iter().all(|one| one.method == "GET"));
 }
 
+/// Whoever deletes several contacts learns what goes with each, by items and by rows.
+#[tokio::test]
+async fn the_deals_of_each_contact_to_be_deleted_are_counted() {
+    let highlevel = Recording::start(|request| {
+        let about = ["contact_id", "contactId"].into_iter();
+        let about = about.filter_map(|name| request.query(name)).next();
+        let found = match request.path() {
+            "/contacts/search" => {
+                let row = |number| json!({"id": format!("c{number}"), "firstName": "Ada"});
+                let rows: Vec<Value> = (1..=7).map(row).collect();
+                json!({"contacts": rows, "total": 7})
+            }
+            "/opportunities/search" => {
+                let deals = if about.as_deref() == Some("c2") { 3 } else { 0 };
+                json!({"opportunities": [], "meta": {"total": deals}})
+            }
+            path => json!({"contact": {"id": path, "firstName": "Ada"}}),
+        };
+        answer(200, found.to_string())
+    })
+    .await;
+    let mut server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
+    server.path = "/mcp/orchestrator";
+    let items = |count: usize| -> Vec<Value> {
+        (1..=count)
+            .map(|number| json!({"contactId": format!("c{number}")}))
+            .collect()
+    };
+    let delete = |more: &str, value: Value| json!({"operation": "contacts_delete-contact", "arguments": {}, more: value});
+    let each = json!({"operation": "contacts_search-contacts-advanced"});
+    for (call, shown, are_more) in [
+        (delete("items", json!(items(2))), 2, false),
+        (delete("items", json!(items(7))), 5, true),
+        (delete("each", each), 5, true),
+    ] {
+        let (text, is_error) = server.call("call_destructive", call).await;
+        let asked: Value = serde_json::from_str(&text).expect("JSON");
+        let records = asked["records"].as_array().expect("records");
+        let deals: Vec<&Value> = records
+            .iter()
+            .map(|one| &one["deletesToo"]["opportunities"])
+            .collect();
+        assert_eq!(deals.len(), shown, "{text}");
+        assert!(!is_error && *deals[1] == 3 && *deals[0] == 0, "{text}");
+        let says_more = asked["_warnings"].to_string().contains("first 5 only");
+        assert_eq!(says_more, are_more, "{text}");
+    }
+}
+
 /// A record that cannot be read is shown by its id.
 #[tokio::test]
 async fn a_name_that_cannot_be_read_hinders_no_preview() {

@@ -76,6 +76,9 @@ impl<'a> FieldReader<'a> {
                 ("doNotDisturb", Value::Bool(true)) => {
                     warnings.push("Asked not to be contacted.".to_owned());
                 }
+                ("noAddress", Value::Bool(true)) => {
+                    warnings.push("Has no phone number or email address for this.".to_owned());
+                }
                 ("deletesToo", Value::Object(counts)) => {
                     let counts = counts.iter().filter(|(_, count)| **count != 0);
                     warnings.extend(

@@ -102,11 +102,12 @@ fn notes(preview: &Value, calls: usize) -> Vec<String> {
             "noValue" => "lack a value that is needed",
             "duplicates" => "would be done twice",
             "doNotDisturb" => "asked not to be contacted",
+            "noAddress" => "have no phone number or email address",
             _ => continue,
         };
         notes.push(format!("Left out, because they {sentence}: {count}."));
     }
-    let further = [text("incomplete"), text("cut")];
+    let further = [text("unseen"), text("incomplete"), text("cut")];
     notes.extend(
         further
             .into_iter()

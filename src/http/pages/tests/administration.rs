@@ -1,12 +1,12 @@
 //! The pages of administration at their fullest.
 
-use super::moment;
 use crate::http::pages::audit::{AuditPage, AuditedCallPage, CallCard};
 use crate::http::pages::clients::{ClientCard, ClientsPage, MOST_CLIENTS};
 use crate::http::pages::connections::{
     ConnectionPage, ConnectionRow, ConnectionsPage, MOST_CONNECTIONS, NarrowingRow,
 };
 use crate::http::pages::keys::{KeyCard, KeysPage, MOST_KEYS, NewKeyPage};
+use crate::http::pages::moment::Moment;
 use crate::http::pages::people::{
     DecidedLocation, DecidingForm, InvitationCard, InvitePage, MOST_DECIDED, MOST_INVITATIONS,
     MOST_PEOPLE, PeoplePage, PersonCard, PersonPage, SectionRow,
@@ -14,6 +14,11 @@ use crate::http::pages::people::{
 use crate::http::pages::proof::ProofPage;
 use crate::http::pages::reach::{LocationBox, MOST_BOXES, ReachFields};
 use crate::http::pages::{Page, form, paging};
+
+/// A time, whichever.
+pub(super) fn moment() -> Moment {
+    Moment("2026-11-29T13:00:00Z".parse().expect("a time"))
+}
 
 /// Each by its name.
 pub(super) fn every_page() -> Vec<(&'static str, Page)> {
