@@ -127,3 +127,86 @@ fn search_reports_requests_without_an_operation() {
         assert!(share <= most, "{wrong:?}");
     }
 }
+
+/// Words of figures, times and forms say nothing of the subject: they neither deny what there is, nor lead elsewhere.
+#[test]
+fn figures_times_and_forms_decide_nothing() {
+    let generation = generate(&load(Path::new(&folder("../openapi"))).expect("sources"));
+    let generation = generation.expect("a generation");
+    let index: Index = serde_json::from_str(&generation.index.text()).expect("an index");
+    let operations = generation.operations.iter().map(|one| &one.operation);
+    let tools: Vec<_> = operations.filter(|one| !one.toolsets.is_empty()).collect();
+    let mut faults = Vec::new();
+    for (request, wanted) in [
+        ("average deal size", "opportunities_search-opportunity"),
+        ("average order value", "payments_list-orders"),
+        ("average revenue per customer", "payments_list-transactions"),
+        (
+            "average number of appointments per day",
+            "calendars_get-calendar-events",
+        ),
+        (
+            "average budget of contacts",
+            "contacts_search-contacts-advanced",
+        ),
+        (
+            "number of new leads per day",
+            "contacts_search-contacts-advanced",
+        ),
+        ("leads per day", "contacts_search-contacts-advanced"),
+        (
+            "calls from today",
+            "conversations_export-messages-by-location",
+        ),
+        ("missed calls", "conversations_export-messages-by-location"),
+        ("mean invoice amount", "invoices_list-invoices"),
+        ("close rate", "opportunities_search-opportunity"),
+        (
+            "percentage of lost deals",
+            "opportunities_search-opportunity",
+        ),
+        ("table reservation", "calendars_create-appointment"),
+        ("book a table", "calendars_create-appointment"),
+        (
+            "subscription price",
+            "products_update-price-by-id-for-product",
+        ),
+        (
+            "change a plan's price",
+            "products_update-price-by-id-for-product",
+        ),
+        ("today's schedule", "calendars_get-calendar-events"),
+        ("my schedule today", "calendars_get-calendar-events"),
+        ("dump all contacts", "contacts_search-contacts-advanced"),
+        (
+            "export contacts as csv",
+            "contacts_search-contacts-advanced",
+        ),
+        ("csv of customers", "contacts_search-contacts-advanced"),
+        ("contact export", "contacts_search-contacts-advanced"),
+        (
+            "people who booked last week",
+            "calendars_get-calendar-events",
+        ),
+        ("note on a deal", "contacts_create-note"),
+    ] {
+        let found = index.find(request, |_| true);
+        let mut first = found.operations.iter().take(5);
+        let is_found = first.any(|(number, _)| tools[*number].tool == wanted);
+        if !is_found || found.lack().is_some() {
+            faults.push(format!("{request}: {:?}", found.lack()));
+        }
+    }
+    // A subject that is lacking is so under a figure, too.
+    for request in [
+        "refund of a payment",
+        "average rating of our reviews",
+        "number of visitors of the website",
+        "cancel a subscription",
+    ] {
+        if index.find(request, |_| true).lack().is_none() {
+            faults.push(format!("{request} is not lacking"));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}

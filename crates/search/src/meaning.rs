@@ -19,6 +19,12 @@ const INNER: f32 = 0.85;
 const NAME: f32 = 0.3;
 const HINT: f32 = 0.4;
 
+/// A word that says what is made of rows: operations have it by chance.
+const FIGURE: f32 = 0.3;
+
+/// A word of a meaning of its own whose stem is that of another: `viewing` is an appointment, and a view is none.
+const OWN_MEANING: f32 = 0.6;
+
 /// A time of day or a weekday suggests an appointment.
 const TIME: f32 = 0.4;
 
@@ -56,8 +62,10 @@ const ACTING: &[&str] = &[
 pub(crate) struct Term<'a> {
     pub weight: f32,
     pub ways: Vec<(f32, Vec<&'a str>)>,
-    /// It describes what is wanted, and is not a name.
+    /// It describes what is wanted, and is neither a name nor a figure.
     pub tells: bool,
+    /// It says when.
+    pub is_period: bool,
 }
 
 /// The positions of an expression's words, with its meaning.
@@ -149,6 +157,12 @@ impl Index {
             .map(Vec::as_slice)
     }
 
+    /// Whether the glossary has the word as it is written, and means something else by its stem.
+    fn has_own_meaning(&self, word: &Word) -> bool {
+        let [written, stem] = [&word.written, &word.stem].map(|form| self.synonyms.get(form));
+        word.written != word.stem && written.is_some() && stem.is_some() && written != stem
+    }
+
     pub(crate) fn terms<'a>(&'a self, clause: &'a Clause) -> Vec<Term<'a>> {
         let mut terms: Vec<Term> = Vec::new();
         let mut inner = vec![false; clause.words.len()];
@@ -172,14 +186,20 @@ impl Index {
             }
             if !word.silent {
                 let worth = if is_inner(&inner) { INNER } else { 1.0 };
-                let worth = if word.is_name { NAME } else { worth };
+                let worth = match word {
+                    word if word.is_name => NAME,
+                    word if word.is_figure => FIGURE,
+                    word if self.has_own_meaning(word) => OWN_MEANING,
+                    _ => worth,
+                };
                 ways.push((worth, vec![word.stem.as_str()]));
             }
             let is_known = |stem: &&str| self.words.contains_key(*stem);
             ways.retain(|(_, stems)| stems.iter().any(is_known));
             terms.push(Term {
                 weight: if at < clause.head { 1.0 } else { NARROW },
-                tells: !(word.is_name || word.silent && ways.is_empty()),
+                tells: !(word.is_name || word.is_figure || word.silent && ways.is_empty()),
+                is_period: word.is_period(),
                 ways,
             });
         }
@@ -188,6 +208,7 @@ impl Index {
                 weight: FILTER,
                 ways: vec![(1.0, vec!["filter"])],
                 tells: false,
+                is_period: false,
             });
         }
         let hints = [
@@ -203,6 +224,7 @@ impl Index {
                 weight,
                 ways: vec![(1.0, vec![stem])],
                 tells: false,
+                is_period: false,
             });
         }
         terms

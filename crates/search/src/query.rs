@@ -85,6 +85,29 @@ const BRANDS: &[&str] = &[
 /// Verbs that are adjectives before a plural: `open deals`, `new leads`. So are those that end in `ed`.
 const ADJECTIVES: &[&str] = &["new", "open", "active"];
 
+/// Words for what is made of rows. They say nothing of what the rows are: `average deal size`.
+const FIGURES: &[&str] = &[
+    "average",
+    "averages",
+    "avg",
+    "median",
+    "percentage",
+    "ratio",
+    "per",
+];
+
+/// Words after which `mean` is an average: `mean invoice amount`, and not `what does it mean`.
+const BEFORE_MEAN: &[&str] = &["the", "a", "our", "my", "by", "show", "get", "and"];
+
+/// How far behind `number of` its plural stands: `number of brand new leads`.
+const COUNTED: usize = 4;
+
+/// Words of a subject that is looked for, as its last word: `contact export`.
+const LISTED: &[&str] = &["list", "export", "overview", "count", "search"];
+
+/// Plurals without an s.
+const PLURALS: &[&str] = &["people", "men", "women", "children"];
+
 /// Words before a verb that mean many: `bulk add`.
 const MANY: &[&str] = &["bulk", "mass", "batch"];
 
@@ -128,12 +151,25 @@ fn clause(mut words: Vec<Word>, is_titled: bool, vocabulary: &impl Vocabulary) -
     for word in words.iter_mut().skip(1) {
         word.is_name = word.capital && !is_titled && !BRANDS.contains(&word.written.as_str());
     }
+    for at in 0..words.len() {
+        let is_figure = is_figure(&words, at, vocabulary);
+        if let Some(word) = words.get_mut(at) {
+            word.is_figure = is_figure;
+        }
+    }
     let head = head(&words, vocabulary);
     let about = words.get(..head).unwrap_or_default();
-    let has_plural = about.iter().any(|word| is_plural(word, vocabulary));
     let tells = |word: &Word| TELLING.contains(&word.written.as_str());
-    let mood = match words.first() {
-        Some(first) if ASKING.contains(&first.stem.as_str()) => Some(Mood::Ask),
+    // A figure is made of many, and so is a list.
+    let is_listed =
+        matches!(words.as_slice(), [_, .., last] if LISTED.contains(&last.stem.as_str()));
+    let has_plural = is_listed
+        || words.iter().any(|word| word.is_figure)
+        || about.iter().any(|word| is_plural(word, vocabulary));
+    let mood = match words.as_slice() {
+        [first, ..] if ASKING.contains(&first.stem.as_str()) => Some(Mood::Ask),
+        // `close rate` is a figure.
+        [_, rate] if rate.is_figure => Some(Mood::Ask),
         _ => mood_of_verb(&words, vocabulary)
             .or_else(|| (has_plural && !about.iter().any(tells)).then_some(Mood::Ask)),
     };
@@ -142,6 +178,33 @@ fn clause(mut words: Vec<Word>, is_titled: bool, vocabulary: &impl Vocabulary) -
         head,
         is_plural: has_plural,
         words,
+    }
+}
+
+/// Whether the word at `at` says what is made of rows: an average, a number of them, a rate.
+fn is_figure(words: &[Word], at: usize, vocabulary: &impl Vocabulary) -> bool {
+    let (before, rest) = words.split_at_checked(at).unwrap_or_default();
+    let Some((word, after)) = rest.split_first() else {
+        return false;
+    };
+    match word.written.as_str() {
+        "mean" => {
+            let last = before.last();
+            last.is_none_or(|last| BEFORE_MEAN.contains(&last.written.as_str()))
+        }
+        "number" => match after.split_first() {
+            Some((of, counted)) => {
+                let is_counted = |word: &Word| is_plural(word, vocabulary);
+                of.written == "of" && counted.iter().take(COUNTED).any(is_counted)
+            }
+            None => false,
+        },
+        "rate" | "rates" => {
+            let ends = after.first().is_none_or(|next| next.written == "of");
+            ends && before.iter().any(|word| !word.silent)
+        }
+        _ if before.last().is_some_and(|last| last.written == "per") => word.is_period(),
+        written => FIGURES.contains(&written) || word.is_form(),
     }
 }
 
@@ -179,10 +242,12 @@ fn mood_of_verb(words: &[Word], vocabulary: &impl Vocabulary) -> Option<Mood> {
 
 /// Whether a word is the plural of a subject of operations.
 fn is_plural(word: &Word, vocabulary: &impl Vocabulary) -> bool {
-    word.written.len() > 3
-        && word.written.ends_with('s')
-        && !word.stem.ends_with('s')
-        && vocabulary.is_known(word)
+    let written = word.written.as_str();
+    PLURALS.contains(&written)
+        || written.len() > 3
+            && written.ends_with('s')
+            && !word.stem.ends_with('s')
+            && vocabulary.is_known(word)
 }
 
 #[cfg(test)]
@@ -244,6 +309,11 @@ mod tests {
         check("open deals", Some(Mood::Ask));
         check("moved deals", Some(Mood::Ask));
         check("open a deal", Some(Mood::Bid));
+        // Figures and lists are looked for.
+        check("average deal", Some(Mood::Ask));
+        check("contact list", Some(Mood::Ask));
+        check("email rate", Some(Mood::Ask));
+        check("list", None);
         check("the deals are lost", None);
         check("Ann with contacts", None);
     }
@@ -259,6 +329,29 @@ mod tests {
         check("moved contacts", 2);
         check("who is coming", 3);
         check("with whom", 2);
+    }
+
+    #[test]
+    fn figures_are_seen() {
+        fn check(request: &str, figures: &[&str]) {
+            let (whole, _) = clauses(request, &Few);
+            let seen = whole.words.iter().filter(|word| word.is_figure);
+            let seen: Vec<&str> = seen.map(|word| &*word.written).collect();
+            assert_eq!(seen, figures, "{request}");
+        }
+        check(
+            "average size of deals per month",
+            &["average", "per", "month"],
+        );
+        check("mean amount", &["mean"]);
+        check("what does it mean", &[]);
+        check("number of new deals", &["number"]);
+        check("number of Ann", &[]);
+        check("phone number", &[]);
+        check("deal rate", &["rate"]);
+        check("rate a deal", &[]);
+        check("csv of contacts", &["csv"]);
+        check("deals of the month", &[]);
     }
 
     #[test]

@@ -69,6 +69,11 @@ impl Index {
             parts.push(whole);
         }
         let (lacking, margin, covered) = self.judge(&parts, &scored);
+        let asks_figures = parts.iter().any(|part| {
+            part.words
+                .iter()
+                .any(|word| word.is_figure && !word.is_form())
+        });
         let sorted = |scores: Vec<f32>| {
             let mut list: Vec<(usize, f32)> = scores
                 .into_iter()
@@ -85,6 +90,7 @@ impl Index {
             lacking,
             margin,
             covered,
+            asks_figures,
         }
     }
 

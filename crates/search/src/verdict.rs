@@ -10,7 +10,8 @@ const MARGIN: f32 = 0.85;
 /// The most of a request, by rarity, that the best operation covers if none serves it.
 const COVERED: f32 = 0.1;
 
-/// What is lacking has of a request at least this much, by rarity: one common noun of several rare words is not it.
+/// What is lacking has of a request's subject at least this much, by rarity: one common noun of several rare words is not
+/// it, and neither are the words of figures and times that stand in any request.
 const LACK_COVERED: f32 = 0.2;
 
 /// What a word is worth that no operation has, in the measure of `rarity`.
@@ -27,6 +28,8 @@ pub struct Ranking<'a> {
     pub margin: f32,
     /// The share of the request that the best operation covers, from 0 to 1.
     pub covered: f32,
+    /// It asks for what is made of rows: an average, a rate, a number of them.
+    pub asks_figures: bool,
 }
 
 /// The reason that nothing serves a request.
@@ -70,14 +73,15 @@ impl Index {
             if score <= 0.0 && lack_score <= 0.0 {
                 continue;
             }
-            covered = covered.max(self.coverage(part, best));
+            covered = covered.max(self.coverage(part, best, |_| true));
             let margin = lack_score / score.max(f32::MIN_POSITIVE);
             // Looked at last, for of most requests an operation has far more.
-            let margin =
-                match margin > MARGIN && self.coverage(part, operations + lack) < LACK_COVERED {
-                    true => 0.0,
-                    false => margin,
-                };
+            let subject = |term: &Term| !term.is_period;
+            let lacks_subject = || self.coverage(part, operations + lack, subject) < LACK_COVERED;
+            let margin = match margin > MARGIN && lacks_subject() {
+                true => 0.0,
+                false => margin,
+            };
             if lacks.is_none_or(|(_, least)| margin < least) {
                 lacks = Some((lack, margin));
             }
@@ -86,14 +90,15 @@ impl Index {
         (self.lacking.get(lack), margin, covered)
     }
 
-    /// How much of a clause an operation, or what is lacking, has, by rarity.
-    fn coverage(&self, clause: &Clause, operation: usize) -> f32 {
+    /// How much of the terms of a clause that count an operation, or what is lacking, has, by rarity.
+    fn coverage(&self, clause: &Clause, operation: usize, counts: impl Fn(&Term) -> bool) -> f32 {
         let has = |stem: &&str| {
             let found = self.words.get(*stem);
             found.is_some_and(|all| all.iter().step_by(2).any(|one| *one as usize == operation))
         };
         let (mut all, mut had) = (0.0, 0.0);
-        for term in self.terms(clause).iter().filter(|term| term.tells) {
+        let terms = self.terms(clause);
+        for term in terms.iter().filter(|term| term.tells && counts(term)) {
             let rarity = self.rarity(term);
             all += rarity;
             if term.ways.iter().any(|(_, stems)| stems.iter().all(has)) {

@@ -150,11 +150,15 @@ pub struct Word {
     pub capital: bool,
     /// It is somebody's name; `cut` does not set this.
     pub is_name: bool,
+    /// It says what is made of rows, and not of which: `average deal size`. `cut` does not set this.
+    pub is_figure: bool,
 }
 
 /// Words that say when, beside clock times such as `3pm`.
 const TIMES: &[&str] = &[
     "noon",
+    "tomorrow",
+    "tonight",
     "oclock",
     "monday",
     "tuesday",
@@ -165,8 +169,26 @@ const TIMES: &[&str] = &[
     "sunday",
 ];
 
+/// Periods, in stems. With `per` and `each` they are figures, and alone the time of anything.
+const PERIODS: &[&str] = &[
+    "hour", "day", "daili", "week", "weekly", "month", "monthli", "quarter", "year", "yearli",
+];
+
+/// Words for the form of rows, which say nothing of what the rows are: `csv of customers`.
+const FORMS: &[&str] = &["csv", "spreadsheet", "excel", "xlsx", "export"];
+
 impl Word {
-    /// It is a time of day or a weekday.
+    /// It is the form of rows.
+    pub(crate) fn is_form(&self) -> bool {
+        FORMS.contains(&self.written.as_str())
+    }
+
+    /// It is a period, or says when: the time of any request.
+    pub(crate) fn is_period(&self) -> bool {
+        self.is_time() || PERIODS.contains(&self.stem.as_str())
+    }
+
+    /// It is a time of day, a weekday or the next day.
     pub(crate) fn is_time(&self) -> bool {
         let written = self.written.as_str();
         let hour = ["am", "pm"]
@@ -203,6 +225,7 @@ pub fn cut(text: &str) -> Vec<Word> {
                 silent: true,
                 capital: false,
                 is_name: false,
+                is_figure: false,
             });
             continue;
         }
@@ -218,6 +241,7 @@ pub fn cut(text: &str) -> Vec<Word> {
                 capital: letters.next().is_some_and(char::is_uppercase)
                     && letters.any(char::is_lowercase),
                 is_name: false,
+                is_figure: false,
                 stem: stemmer.stem(&lower).into_owned(),
                 written: lower,
             });
