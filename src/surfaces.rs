@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use self::search::Inclusion;
 use crate::call::{Answer, CallContext, Pipeline, Principal, Progress, Request};
 use crate::catalog::TOOLS;
 use crate::telemetry::CallEnd;
@@ -248,6 +249,44 @@ impl<'a> Session<'a> {
     /// Whether `tool` may be called here. Calls that the rules deny are refused later, with the rule.
     pub fn serves(&self, tool: &Tool) -> bool {
         !self.read_only || tool.effect == Effect::Read
+    }
+
+    /// Whether a search here finds `tool`. What the rules hide stays hidden, but that an endpoint only reads is no secret.
+    pub fn inclusion(&self, tool: &Tool) -> Inclusion {
+        match (
+            self.pipeline.is_visible(tool, &self.context.principal),
+            self.serves(tool),
+        ) {
+            (true, true) => Inclusion::Served,
+            (true, false) => Inclusion::LeftOut,
+            (false, _) => Inclusion::Hidden,
+        }
+    }
+
+    /// The failure for a name of no operation that is served here.
+    pub fn unknown_operation(&self, name: &str) -> Failure {
+        let invalid = |what: String| Failure::new(FailureClass::Invalid, what);
+        let is_shown = |tool: &Tool| self.inclusion(tool) != Inclusion::Hidden;
+        let mut named = TOOLS.iter().filter(|tool| is_shown(tool));
+        if let Some(tool) = named.find(|tool| tool.is_called(name)) {
+            let what = elsewhere::only_reads(tool);
+            let remedy = "Use an endpoint without /readonly.";
+            return Failure::new(FailureClass::Refused, what).with_remedy(remedy);
+        }
+        let shown: String = name.chars().take(LONGEST_NAME).collect();
+        // A name that the rules deny would not help, and must not be revealed.
+        let near = nearest(name, is_shown).and_then(Toolset::find);
+        let mut what = format!("There is no operation {shown}.");
+        let remedy = match near {
+            Some(near) if self.serves(near) => format!("Did you mean {}?", near.name),
+            near => {
+                // A remedy has no names of tools that the endpoint lacks.
+                let why = near.map(elsewhere::only_reads);
+                what.extend(why.map(|why| format!(" {why}")));
+                "search_operations finds operations by what they do.".to_owned()
+            }
+        };
+        invalid(what).with_remedy(remedy)
     }
 
     /// Answers for a tool that sends nothing itself: runs `work`, and logs the result with its duration.

@@ -184,6 +184,8 @@ pub(crate) fn output_schema() -> Value {
     let condition = json!({
         "field": {"type": "string"},
         "op": {"type": "string", "enum": comparisons},
+        // As HighLevel's own filters have it.
+        "operator": {"type": "string", "enum": comparisons},
         "value": {},
     });
     json!({

@@ -16,12 +16,12 @@ use list::{DESCRIBE, EXECUTE, LIST, LIST_LOCATIONS, OWN, SEARCH};
 use params::{Params, missing_by_place};
 
 use super::orchestrator::locations;
-use super::{Calling, Listing, Session, Surface, nearest, unknown_name};
+use super::{Calling, Listing, Session, Surface, unknown_name};
 use crate::call::arguments::own::OwnArguments;
 use crate::call::output::Output;
 use crate::call::{Answer, Options};
 use crate::catalog::TOOLS;
-use crate::surfaces::search::{EffectName, Search, inside, search, shown_by_place};
+use crate::surfaces::search::{EffectName, Inclusion, Search, inside, search, shown_by_place};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::{Effect, Tool};
@@ -128,9 +128,11 @@ async fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<An
             ..Search::default()
         };
         let writes = asked.kind.as_deref() == Some("write");
-        let is_served =
-            |tool: &Tool| session.finds(tool) && !(writes && tool.effect == Effect::Read);
-        search(&one, is_served).map_err(|what| Failure::new(FailureClass::Invalid, what))
+        let inclusion = |tool: &Tool| match writes && tool.effect == Effect::Read {
+            true => Inclusion::Hidden,
+            false => session.inclusion(tool),
+        };
+        search(&one, inclusion).map_err(|what| Failure::new(FailureClass::Invalid, what))
     };
     let domains: BTreeSet<String> = asked.domains.iter().cloned().collect();
     if domains.len() > MOST_DOMAINS {
@@ -242,20 +244,13 @@ fn operation(id: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> 
             _ => None,
         })
         .ok_or_else(|| {
-            let shown: String = id.chars().take(64).collect();
-            let near = nearest(id, |tool| session.finds(tool));
-            let remedy = match (by_id.as_slice(), near) {
-                ([_, _, ..], _) => {
-                    let names: Vec<&str> = by_id.iter().map(|tool| tool.name).collect();
-                    format!("Several have this id: {}.", names.join(", "))
-                }
-                (_, Some(near)) => format!("Did you mean {near}?"),
-                _ => "search_operations finds operations by what they do.".to_owned(),
+            let [_, _, ..] = by_id.as_slice() else {
+                return session.unknown_operation(id);
             };
-            Failure::new(
-                FailureClass::Invalid,
-                format!("There is no operation {shown}."),
-            )
-            .with_remedy(remedy)
+            let shown: String = id.chars().take(64).collect();
+            let names: Vec<&str> = by_id.iter().map(|tool| tool.name).collect();
+            let what = format!("There is no operation {shown}.");
+            let remedy = format!("Several have this id: {}.", names.join(", "));
+            Failure::new(FailureClass::Invalid, what).with_remedy(remedy)
         })
 }

@@ -7,6 +7,12 @@ use tool::{Effect, Tool};
 /// Endpoints with tools for many operations.
 const WITH_METAS: [&str; 2] = [USUAL, "compat"];
 
+/// Why an endpoint without writes does not have `tool`.
+pub(super) fn only_reads(tool: &Tool) -> String {
+    let name = tool.name;
+    format!("{name} changes something, and this endpoint only reads.")
+}
+
 impl Endpoint {
     /// The way to call `name`, if it is a tool or an operation that `is_visible` accepts and this endpoint does not
     /// list.
@@ -24,9 +30,7 @@ impl Endpoint {
             ));
         }
         if self.read_only && tool.effect != Effect::Read {
-            return Some(format!(
-                "{name} changes something, and this endpoint only reads."
-            ));
+            return Some(only_reads(tool));
         }
         let endpoint = match tool.toolsets.contains(&OFFICIAL) {
             true => "/mcp".to_owned(),

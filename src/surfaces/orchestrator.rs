@@ -33,6 +33,10 @@ pub enum CallToolKind {
     Destructive,
 }
 
+/// Arguments of a search that are lists.
+const QUERIES: &str = "queries";
+const MANY: [&str; 2] = [QUERIES, "operations"];
+
 static SEARCH_ARGUMENTS: LazyLock<OwnArguments> = LazyLock::new(|| {
     let texts = json!({"type": "array", "items": {"type": "string"}});
     let schema = json!({
@@ -112,12 +116,32 @@ impl Surface for Orchestrator {
     }
 }
 
-fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
+fn find(mut arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
+    take_one_for_many(&mut arguments);
     let asked: Search =
         SEARCH_ARGUMENTS.read(arguments, |name| session.pipeline.is_ignored(name))?;
-    let found = search(&asked, |tool| session.finds(tool));
+    let found = search(&asked, |tool| session.inclusion(tool));
     let found = found.map_err(|what| Failure::new(FailureClass::Invalid, what))?;
     Ok(session.pipeline.fit(found.to_string()))
+}
+
+/// `query`, which HighLevel's own server takes, as `queries`; and one text as a list of it.
+fn take_one_for_many(arguments: &mut Map<String, Value>) {
+    if !arguments.contains_key(QUERIES)
+        && let Some(query) = arguments.shift_remove("query")
+    {
+        arguments.insert(QUERIES.to_owned(), query);
+    }
+    for name in MANY {
+        // A text of a list is read as the list that it holds.
+        if let Some(Value::String(one)) = arguments.get_mut(name)
+            && !one.trim().is_empty()
+            && !one.trim_start().starts_with('[')
+        {
+            let one = std::mem::take(one);
+            arguments.insert(name.to_owned(), json!([one]));
+        }
+    }
 }
 
 impl CallToolKind {

@@ -6,10 +6,11 @@ mod signature;
 
 use std::sync::LazyLock;
 
-use ::search::{Index, Lack};
+use ::search::{Index, Lack, Ranking};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::elsewhere::only_reads;
 use crate::catalog::{SEARCH_INDEX, TOOLS, TOOLSETS};
 use tool::nearest;
 use tool::{Effect, Place, Tool};
@@ -79,8 +80,30 @@ pub enum Detail {
     Schema,
 }
 
-/// The answer to a search among the tools that pass `is_served`. Fails if the search is faulty.
-pub fn search(search: &Search, is_served: impl Fn(&Tool) -> bool) -> Result<Value, String> {
+/// Whether a search finds an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inclusion {
+    Served,
+    /// Its endpoint only reads, and it writes. The one who searches is told so.
+    LeftOut,
+    Hidden,
+}
+
+impl From<bool> for Inclusion {
+    fn from(is_served: bool) -> Self {
+        match is_served {
+            true => Self::Served,
+            false => Self::Hidden,
+        }
+    }
+}
+
+/// The answer to a search among the tools that `inclusion` serves. Fails if the search is faulty.
+pub fn search<I: Into<Inclusion>>(
+    search: &Search,
+    inclusion: impl Fn(&Tool) -> I,
+) -> Result<Value, String> {
+    let inclusion = |tool: &Tool| -> Inclusion { inclusion(tool).into() };
     if search.queries.is_empty() && search.operations.is_empty() {
         return Err(
             "Give queries, what you want to do in a few words, or operations by name.".to_owned(),
@@ -118,13 +141,13 @@ pub fn search(search: &Search, is_served: impl Fn(&Tool) -> bool) -> Result<Valu
         let shown = search
             .operations
             .iter()
-            .map(|name| find_by_name(name, search, &is_served));
+            .map(|name| find_by_name(name, search, inclusion));
         answer.insert("operations".to_owned(), shown.collect());
     }
     let mut found: Vec<Map<String, Value>> = search
         .queries
         .iter()
-        .map(|query| find(query, search, &is_served))
+        .map(|query| find(query, search, inclusion))
         .collect();
     let is_empty = found
         .iter()
@@ -142,7 +165,7 @@ pub fn search(search: &Search, is_served: impl Fn(&Tool) -> bool) -> Result<Valu
             answer.insert("searches".to_owned(), by_query.collect());
         }
     }
-    if is_empty {
+    if is_empty && !answer.contains_key("hint") {
         let domains = domains().map(|(name, about)| json!(format!("{name}: {about}")));
         let hint = "Nothing matches; try other words, or a domain.";
         answer.insert("hint".to_owned(), json!(hint));
@@ -160,21 +183,32 @@ fn domains() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// The operations for a query as `results`; if none fits, a `hint` that says so, and the `nearest` ones.
-fn find(query: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Map<String, Value> {
+fn find(
+    query: &str,
+    search: &Search,
+    inclusion: impl Fn(&Tool) -> Inclusion,
+) -> Map<String, Value> {
     let limit = search.limit.unwrap_or(USUAL_LIMIT).clamp(1, MOST_HITS);
-    let is_wanted = |number: usize| {
-        TOOLS.get(number).is_some_and(|tool| {
-            let domain = search.domain.as_deref();
+    let included = |number: usize| {
+        let domain = search.domain.as_deref();
+        let tool = TOOLS.get(number).filter(|tool| {
             domain.is_none_or(|domain| tool.document == domain || tool.toolsets.contains(&domain))
                 && search.effect.is_none_or(|effect| effect.is(tool.effect))
-                && is_served(tool)
-        })
+        });
+        tool.map_or(Inclusion::Hidden, &inclusion)
     };
-    let ranking = INDEX.find(query, is_wanted);
+    let is_wanted = |number: usize| included(number) == Inclusion::Served;
+    let ranking = INDEX.find(query, |number| included(number) != Inclusion::Hidden);
     let numbers = ranking.operations.iter().map(|(number, _)| *number);
+    let left_out = numbers.clone().next().filter(|number| !is_wanted(*number));
+    let left_out = left_out.and_then(|number| TOOLS.get(number));
+    let numbers = numbers.filter(|number| is_wanted(*number));
     let lack = ranking.lack().filter(|_| !ranking.operations.is_empty());
     let (list, known, hint) = match lack {
-        None => ("results", &[][..], None),
+        None => match left_out {
+            None => ("results", &[][..], figures_hint(&ranking)),
+            Some(tool) => ("nearest", &[][..], Some(only_reads(tool))),
+        },
         Some(Lack::Known(lacking)) => {
             let hint = format!(
                 "No operation does this: HighLevel's API has none to {}.",
@@ -202,8 +236,24 @@ fn find(query: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Map<
     hint.into_iter().chain([(list.to_owned(), shown)]).collect()
 }
 
-fn find_by_name(name: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Value {
-    let served = || TOOLS.iter().filter(|tool| is_served(tool));
+/// For a request for figures, which no operation returns: where they come from.
+fn figures_hint(ranking: &Ranking<'_>) -> Option<String> {
+    let (best, _) = ranking.operations.first()?;
+    let has_rows = TOOLS
+        .get(*best)
+        .is_some_and(|tool| tool.effect == Effect::Read && !tool.paging.rows.is_empty());
+    let hint =
+        "output.count, sum, avg, min, max and groupBy of a call make figures of a list's rows.";
+    (ranking.asks_figures && has_rows).then(|| hint.to_owned())
+}
+
+fn find_by_name(name: &str, search: &Search, inclusion: impl Fn(&Tool) -> Inclusion) -> Value {
+    let inclusion = &inclusion;
+    let of = |wanted: Inclusion| TOOLS.iter().filter(move |tool| inclusion(tool) == wanted);
+    let served = || of(Inclusion::Served);
+    if let Some(tool) = of(Inclusion::LeftOut).find(|tool| tool.is_called(name)) {
+        return json!({"name": tool.name, "error": only_reads(tool)});
+    }
     match served().find(|tool| tool.is_called(name)) {
         Some(tool) => match &search.path {
             Some(path) => inside(tool, path),
@@ -275,6 +325,9 @@ pub fn inside(tool: &Tool, path: &str) -> Value {
 /// The facts about an operation at every detail.
 fn head(tool: &Tool) -> Value {
     let mut head = json!({"name": tool.name, "effect": tool.effect.name()});
+    if tool.bulk && tool.effect != Effect::Read {
+        head["bulk"] = json!(true);
+    }
     if tool.deprecated {
         head["deprecated"] = json!(true);
     }

@@ -22,6 +22,7 @@ mod medias;
 mod messages;
 mod oauth;
 mod opportunities;
+mod opportunity_filters;
 mod payments;
 mod records;
 mod social;

@@ -21,7 +21,7 @@ const LONGEST_EXAMPLE: usize = 40;
 pub struct Condition {
     /// Dotted path inside the row.
     pub field: String,
-    #[serde(default)]
+    #[serde(default, alias = "operator")]
     pub op: Comparison,
     #[serde(default)]
     pub value: Value,

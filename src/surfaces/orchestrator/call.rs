@@ -12,11 +12,10 @@ use crate::call::arguments::own::OwnArguments;
 use crate::call::output::Output;
 use crate::call::{Answer, Each, OnError, Options, output_schema};
 use crate::catalog::TOOLS;
-use crate::surfaces::{Session, nearest};
+use crate::surfaces::Session;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
-use tool::LONGEST_NAME;
-use tool::Tool;
+use tool::{Effect, Tool};
 
 /// The arguments of a call tool.
 #[derive(Debug, Deserialize)]
@@ -55,10 +54,32 @@ struct EachArguments {
 /// Members of `each` that are parsed like those of `output`.
 const EACH_OUTPUT: [&str; 3] = ["filter", "maxItems", "allPages"];
 
+/// Arguments that a read accepts and neither lists nor names in errors.
+const UNLISTED: [&str; 6] = [
+    "each",
+    "onError",
+    "dryRun",
+    "idempotencyKey",
+    "confirm",
+    "reason",
+];
+
 /// Every call tool accepts the same arguments, but lists only its usual ones.
-static ARGUMENTS: LazyLock<[OwnArguments; 4]> = LazyLock::new(|| {
+static ARGUMENTS: LazyLock<[OwnArguments; 4]> =
+    LazyLock::new(|| CallToolKind::ALL.map(|kind| OwnArguments::new(kind.tool_name(), schema())));
+
+/// The arguments that a read lists, for errors about others.
+static LISTED_OF_READ: LazyLock<OwnArguments> = LazyLock::new(|| {
+    let mut listed = schema();
+    if let Some(properties) = listed["properties"].as_object_mut() {
+        properties.retain(|name, _| !UNLISTED.contains(&name.as_str()));
+    }
+    OwnArguments::new(CallToolKind::Read.tool_name(), listed)
+});
+
+fn schema() -> Value {
     let text = json!({"type": "string"});
-    let schema = json!({
+    json!({
         "type": "object",
         "additionalProperties": false,
         "properties": {
@@ -74,17 +95,31 @@ static ARGUMENTS: LazyLock<[OwnArguments; 4]> = LazyLock::new(|| {
             "confirm": text,
             "reason": text,
         },
-    });
-    CallToolKind::ALL.map(|kind| OwnArguments::new(kind.tool_name(), schema.clone()))
-});
+    })
+}
+
+/// The arguments of a call, or every problem of them.
+fn read(
+    kind: CallToolKind,
+    arguments: Map<String, Value>,
+    is_ignored: impl Fn(&str) -> bool,
+) -> Result<CallArguments, Failure> {
+    let mut listed = (kind == CallToolKind::Read).then(|| arguments.clone());
+    let read = ARGUMENTS[kind as usize].read(arguments, &is_ignored);
+    if let (Err(_), Some(listed)) = (&read, &mut listed) {
+        listed.retain(|name, _| !UNLISTED.contains(&name.as_str()));
+        let checked = LISTED_OF_READ.read::<CallArguments>(std::mem::take(listed), &is_ignored);
+        return checked.and(read);
+    }
+    read
+}
 
 pub(super) async fn run(
     kind: CallToolKind,
     arguments: Map<String, Value>,
     session: &Session<'_>,
 ) -> Result<Answer, Failure> {
-    let own = &ARGUMENTS[kind as usize];
-    let given: CallArguments = own.read(arguments, |name| session.pipeline.is_ignored(name))?;
+    let given = read(kind, arguments, |name| session.pipeline.is_ignored(name))?;
     let Some(name) = &given.operation else {
         let Some(confirm) = &given.confirm else {
             let what = "Nothing was sent: operation is missing; only a confirm stands alone.";
@@ -188,12 +223,32 @@ fn read_each(mut given: Map<String, Value>, session: &Session<'_>) -> Result<Eac
     };
     let output: Output = serde_json::from_value(Value::Object(output)).map_err(unreadable)?;
     let each: EachArguments = serde_json::from_value(Value::Object(given)).map_err(unreadable)?;
+    let tool = find_operation(&each.operation, session)?;
+    if tool.effect != Effect::Read && session.finds(tool) {
+        let what = format!(
+            "Nothing was sent: each.operation is the read whose rows are gone through, and {} has the effect {}.",
+            tool.name,
+            tool.effect.name()
+        );
+        let remedy = format!(
+            "Give each the operation that lists the rows, and {} as the operation beside it.",
+            tool.name
+        );
+        return Err(Failure::new(FailureClass::Invalid, what).with_remedy(remedy));
+    }
     Ok(Each {
-        tool: operation(CallToolKind::Read, &each.operation, session)?,
+        tool,
         arguments: each.arguments,
         output,
         bind: each.bind,
     })
+}
+
+/// The operation of this name, if it is served here.
+fn find_operation(name: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> {
+    let mut served = TOOLS.iter().filter(|tool| session.serves(tool));
+    let found = served.find(|tool| tool.is_called(name));
+    found.ok_or_else(|| session.unknown_operation(name))
 }
 
 /// The operation, if this tool runs it.
@@ -202,18 +257,7 @@ fn operation(
     name: &str,
     session: &Session<'_>,
 ) -> Result<&'static Tool, Failure> {
-    let mut served = TOOLS.iter().filter(|tool| session.serves(tool));
-    let Some(tool) = served.find(|tool| tool.is_called(name)) else {
-        let shown: String = name.chars().take(LONGEST_NAME).collect();
-        // A name that the rules deny would not help, and must not be revealed.
-        let near = nearest(name, |tool| session.finds(tool));
-        let remedy = match near {
-            Some(near) => format!("Did you mean {near}?"),
-            None => "search_operations finds operations by what they do.".to_owned(),
-        };
-        let what = format!("There is no operation {shown}.");
-        return Err(Failure::new(FailureClass::Invalid, what).with_remedy(remedy));
-    };
+    let tool = find_operation(name, session)?;
     let right = CallToolKind::of_tool(tool);
     // A denied operation is refused with the rule, not with a hint that such a tool exists.
     if right == kind || !session.finds(tool) {

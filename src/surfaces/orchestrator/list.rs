@@ -27,7 +27,7 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
         MetaListing {
             name: SEARCH,
             title: Some("Search operations"),
-            description: "Find HighLevel operations by intent. Each hit names its effect: use call_<effect>, for money call_destructive.",
+            description: "Find HighLevel operations by intent. Each hit names its effect: use call_<effect>, for money or bulk call_destructive.",
             schema: search_schema(),
             hints: hints(true, true),
             calls: None,
@@ -85,7 +85,7 @@ fn search_schema() -> Value {
                 "type": "array", "items": {"type": "string"}, "maxItems": 5,
                 "description": "one intent each",
             },
-            "operations": {"type": "array", "items": {"type": "string"}, "description": "or exact names"},
+            "operations": {"type": "array", "items": {"type": "string"}, "description": "exact names"},
             "domain": {"type": "string", "description": "e.g. contacts"},
             "effect": {"type": "string", "enum": ["read", "write", "send", "money", "destructive"]},
             "limit": {"type": "integer"},

@@ -287,6 +287,62 @@ fn filters_hold() {
     assert!(search(&Search::default(), |_| true).is_err());
 }
 
+/// What an endpoint without writes leaves out is named as such; what the rules hide is not.
+#[test]
+fn an_endpoint_that_only_reads_names_the_write_that_fits() {
+    let of = |tool: &Tool| match tool.effect {
+        Effect::Read => Inclusion::Served,
+        _ => Inclusion::LeftOut,
+    };
+    let asked = Search {
+        queries: vec!["add a tag to a contact".to_owned()],
+        operations: vec!["contacts_add-tags".to_owned()],
+        ..Search::default()
+    };
+    let why = "contacts_add-tags changes something, and this endpoint only reads.";
+    let answer = search(&asked, of).expect("an answer");
+    assert_eq!(answer["hint"], why, "{answer}");
+    assert_eq!(answer["operations"][0]["error"], why, "{answer}");
+    let near = answer["nearest"].as_array().expect("a list");
+    assert!(near.iter().all(|hit| hit["effect"] == "read"), "{answer}");
+    let answer = search(&asked, |tool| tool.effect == Effect::Read).expect("an answer");
+    assert!(!answer.to_string().contains("add-tags changes"), "{answer}");
+    let read = Search {
+        queries: vec!["list contacts".to_owned()],
+        ..Search::default()
+    };
+    let answer = search(&read, of).expect("an answer");
+    assert!(answer["results"].is_array(), "{answer}");
+}
+
+/// A hit tells everything that decides which call tool runs it.
+#[test]
+fn bulk_writes_are_marked() {
+    for tool in TOOLS {
+        let hit = shown(tool, Detail::Names);
+        let is_marked = hit["bulk"] == true;
+        assert_eq!(is_marked, tool.bulk && tool.effect != Effect::Read, "{hit}");
+    }
+}
+
+#[test]
+fn a_request_for_figures_is_told_where_they_come_from() {
+    fn check(query: &str, is_told: bool) {
+        let answer = ask(&[query], Detail::Names);
+        let hint = answer["hint"].as_str().unwrap_or_default();
+        assert_eq!(
+            hint.starts_with("output.count, sum, avg"),
+            is_told,
+            "{answer}"
+        );
+        assert!(answer["results"].is_array(), "{answer}");
+    }
+    check("average deal size", true);
+    check("number of new leads per day", true);
+    check("list contacts", false);
+    check("export contacts as csv", false);
+}
+
 #[test]
 fn queries_are_short() {
     fn check(query: &str, is_taken: bool) {

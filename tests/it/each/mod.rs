@@ -235,7 +235,7 @@ async fn impossible_writes_for_rows_are_refused_before_anything_is_sent() {
         (
             "a write to read",
             tag(json!({"operation": TAG})),
-            "Call it with call_write",
+            "each.operation is the read whose rows are gone through",
         ),
         (
             "no such read",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Stack, list, text};
 
 /// A stack whose calls go to `path`.
-async fn start_at(path: &'static str) -> Stack {
+pub(super) async fn start_at(path: &'static str) -> Stack {
     let mut stack = Stack::start().await;
     stack.server.path = path;
     stack

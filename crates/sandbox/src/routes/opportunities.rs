@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::contact_fields::given_fields;
 use super::found_records::{FoundRecords, filters_nothing, newest_first};
+use super::opportunity_filters::{OpportunityFilter, sort};
 use super::records::{make, mentions};
 use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
@@ -30,7 +32,7 @@ const TEXTS_OF_CONTACT: &[&str] = &["/contactName", "/email"];
 pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /opportunities/search" => Ok(search(state, call)),
-        "POST /opportunities/search" => Ok(search_by_body(state, call)),
+        "POST /opportunities/search" => search_by_body(state, call),
         "POST /opportunities/" => create(state, call),
         "POST /opportunities/upsert" => upsert(state, call),
         "PUT /opportunities/{id}" => {
@@ -100,14 +102,20 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
     json!({"opportunities": page, "meta": meta, "aggregations": {}})
 }
 
-/// Newest first; `searchAfter` is the `sort` of the last row [I].
-fn search_by_body(state: &Records, call: &SandboxCall) -> Value {
+/// Newest first unless sorted; `searchAfter` is the `sort` of the last row [I].
+fn search_by_body(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let needle = call.text("query").unwrap_or_default().to_lowercase();
-    let found = if needle.is_empty() {
+    let filter = OpportunityFilter::read(&call.body["filters"])?;
+    let order = &call.body["sort"];
+    let is_sorted = order.as_array().is_some_and(|order| !order.is_empty());
+    let found = if needle.is_empty() && filter.is_empty() && !is_sorted {
         FoundRecords::All(state.newest_first("opportunity", call.location(), "createdAt"))
     } else {
         let all = newest_first(state, "opportunity", call.location(), "createdAt");
-        FoundRecords::List(all.filter(|one| is_about(state, one, &needle)).collect())
+        let found = all.filter(|one| is_about(state, one, &needle) && filter.holds(state, one));
+        let mut found: Vec<&Value> = found.collect();
+        sort(state, &mut found, order)?;
+        FoundRecords::List(found)
     };
     let total = found.len();
     let number = |name: &str, usual: usize| {
@@ -129,7 +137,8 @@ fn search_by_body(state: &Records, call: &SandboxCall) -> Value {
         one["sort"] = json!([at, one["id"]]);
         one
     });
-    json!({"opportunities": rows.collect::<Vec<_>>(), "total": total, "aggregations": {}})
+    let rows: Vec<Value> = rows.collect();
+    Ok(json!({"opportunities": rows, "total": total, "aggregations": {}}))
 }
 
 /// Whether a deal or its contact mentions the lower-case `needle`.
@@ -201,21 +210,29 @@ fn create(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
         .map(|pipeline| pipeline["stages"][0]["id"].clone())
         .unwrap_or_default();
     members.entry("pipelineStageId").or_insert(first);
-    members.insert("customFields".to_owned(), values(call));
+    members.insert("customFields".to_owned(), values(state, call, &Value::Null));
     members.insert("source".to_owned(), json!("api"));
     let opportunity = make(state, call, "opportunity", Value::Object(members));
     Ok(json!({"opportunity": with_contact(state, &opportunity)}))
 }
 
 fn upsert(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
+    let mut members = call.members();
     let Some(id) = call.text("id") else {
         let pipeline = call.text("pipelineId").unwrap_or_default();
         check_stage(state, call, pipeline, call.text("pipelineStageId"))?;
-        let made = make(state, call, "opportunity", Value::Object(call.members()));
+        if members.contains_key("customFields") {
+            members.insert("customFields".to_owned(), values(state, call, &Value::Null));
+        }
+        let made = make(state, call, "opportunity", Value::Object(members));
         return Ok(json!({"opportunity": made, "new": true}));
     };
-    call.record(state, "opportunity", id)?;
-    let changed = state.change("opportunity", id, call.members());
+    let before = call.record(state, "opportunity", id)?;
+    if members.contains_key("customFields") {
+        let fields = values(state, call, &before["customFields"]);
+        members.insert("customFields".to_owned(), fields);
+    }
+    let changed = state.change("opportunity", id, members);
     Ok(json!({"opportunity": changed, "new": false}))
 }
 
@@ -227,7 +244,8 @@ fn update(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     check_stage(state, call, pipeline, call.text("pipelineStageId"))?;
     let mut changes = call.members();
     if changes.contains_key("customFields") {
-        changes.insert("customFields".to_owned(), values(call));
+        let fields = values(state, call, &before["customFields"]);
+        changes.insert("customFields".to_owned(), fields);
     }
     let now = json!(call.date());
     changes.insert("updatedAt".to_owned(), now.clone());
@@ -246,14 +264,14 @@ fn update(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     Ok(with_contact(state, &changed))
 }
 
-/// [M] docs#87: an opportunity's custom field answers as `fieldValueString`.
-fn values(call: &SandboxCall) -> Value {
-    let fields = call.body["customFields"].as_array().into_iter().flatten();
-    let fields = fields.map(|field| {
-        let value = ["field_value", "fieldValue", "value"]
-            .iter()
-            .find_map(|name| field.get(*name));
-        json!({"id": field["id"], "fieldValueString": value})
-    });
-    Value::Array(fields.collect())
+/// The values of custom fields, merged over the earlier ones. [M] docs#87: one of an opportunity answers as
+/// `fieldValueString`; [E] the document has it as `fieldValue`.
+fn values(state: &Records, call: &SandboxCall, before: &Value) -> Value {
+    let mut fields = before.as_array().cloned().unwrap_or_default();
+    let given = &call.body["customFields"];
+    for (id, value) in given_fields(state, call.location(), "opportunity", given) {
+        fields.retain(|present| present["id"] != id);
+        fields.push(json!({"id": id, "fieldValue": value, "fieldValueString": value}));
+    }
+    Value::Array(fields)
 }

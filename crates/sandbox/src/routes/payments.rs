@@ -47,7 +47,9 @@ pub(super) fn found(state: &Records, call: &SandboxCall, kind: RecordKind) -> (V
             None if name == "contactId" => &one["contactDetails"]["id"],
             _ => &one[name],
         };
-        call.query(name).is_none_or(|wanted| own == wanted)
+        // [I] several words are separated by commas.
+        let is_one = |wanted: &str| wanted.split(',').any(|wanted| own == wanted.trim());
+        call.query(name).is_none_or(is_one)
     };
     let needle = call.query("search").unwrap_or_default().to_lowercase();
     let mut narrowing = MEMBERS.iter().chain(&["search", "startAt", "endAt"]);
