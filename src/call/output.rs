@@ -36,7 +36,7 @@ pub(super) use form::harmless;
 pub use gather::GatheredRows;
 use group::MeasureKind;
 pub use list::ListText;
-pub use paging::most_rows_a_page;
+pub use paging::{added_page_size, most_rows_a_page};
 pub(super) use path::field_at;
 pub use path::value_at;
 pub(super) use project::IDS;

@@ -13,7 +13,7 @@ use super::usage::SendPurpose;
 use super::{Answer, CallContext, Consent, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
 use crate::call::arguments::LocalZone;
-use crate::call::output::{Format, GatheredRows, Output, change, most_rows_a_page};
+use crate::call::output::{Format, GatheredRows, Output, added_page_size, change};
 use crate::call::read_back::SentValues;
 use crate::call::shape::{check_file, encoded_bytes, fitting_text, shape};
 use crate::catalog::decoding::from_json;
@@ -83,8 +83,7 @@ impl Pipeline {
         let mut arguments = self
             .checker()
             .canonical_names(tool, std::mem::take(&mut facts.arguments));
-        let largest = most_rows_a_page(tool, output)
-            .filter(|(size, _)| pages > 1 && !arguments.contains_key(*size));
+        let largest = added_page_size(tool, output, &arguments).filter(|_| pages > 1);
         if let Some((size, rows)) = largest {
             arguments.insert(size.to_owned(), json!(rows));
         }

@@ -276,6 +276,17 @@ impl Aggregate {
                 ));
             }
         }
+        let averages = self.measures.iter();
+        let averages = averages.filter(|measure| measure.kind == MeasureKind::Average);
+        for measured in averages.filter_map(|measure| self.fields.get(measure.field)) {
+            let reading = &measured.reading;
+            if reading.empty > 0 && reading.taken > 0 {
+                warnings.push(format!(
+                    "{} rows have no {}: its average is of the other {}.",
+                    reading.empty, measured.field, reading.taken
+                ));
+            }
+        }
         if self.currencies.len() > 1 {
             let names = Vec::from_iter(self.currencies.iter().map(String::as_str)).join(", ");
             warnings.push(format!(

@@ -83,8 +83,12 @@ impl Output {
         }
         let mut notes = Map::new();
         notes.extend(others(aggregate, sorted, shown));
-        notes.insert("looked_at".to_owned(), json!(gathered.seen));
-        notes.insert("matched".to_owned(), json!(gathered.matched));
+        // A count of HighLevel's is of more rows than were read to learn it.
+        let is_known = self.known_count(gathered).is_some();
+        if !is_known || gathered.ends_here() {
+            notes.insert("looked_at".to_owned(), json!(gathered.seen));
+            notes.insert("matched".to_owned(), json!(gathered.matched));
+        }
         let total = gathered.total.clone();
         notes.extend(total.map(|total| ("total".to_owned(), total)));
         if let Some(fences) = &gathered.fences {
@@ -139,7 +143,12 @@ impl Output {
             note.why = vec!["The figures are of a part of the rows.".to_owned(), why];
             let narrow = match (&gathered.following, tool.paging.narrow) {
                 (Following::Lost(_), Some(narrow)) => format!("Ask for {narrow}."),
-                _ => "Ask for fewer rows by the operation's own arguments.".to_owned(),
+                _ => match gathered.larger_pages(tool, self) {
+                    Some((size, most)) => {
+                        format!("Set {size} to {most}, which reads more rows a page.")
+                    }
+                    None => "Ask for fewer rows by the operation's own arguments.".to_owned(),
+                },
             };
             note.next.push(match &next {
                 Some(_) => format!("Call again with next and add those figures to these. {narrow}"),

@@ -10,7 +10,10 @@ use serde_json::{Map, Value, json};
 use super::aggregate::Aggregate;
 use super::companions::companions;
 use super::known::FieldSearch;
-use super::paging::{Evidence, Following, after_row, changed, following, rows_before, total};
+use super::paging::{
+    Evidence, Following, after_row, changed, following, most_rows_a_page, page_size, rows_before,
+    total,
+};
 use super::{Output, rows, value_at};
 use crate::call::Fences;
 use crate::upstream::Failure;
@@ -269,6 +272,13 @@ impl GatheredRows {
             change.insert(size.to_owned(), value.clone());
         }
         Following::Page { change, evidence }
+    }
+
+    /// The argument of the page size and the most it takes, where smaller pages were asked for.
+    pub(super) fn larger_pages(&self, tool: &Tool, output: &Output) -> Option<(&'static str, i64)> {
+        let (size, most) = most_rows_a_page(tool, output)?;
+        let given = page_size(tool, &self.arguments)?;
+        (given < most).then_some((size, most))
     }
 
     /// Whether the list is taken to end with the one page that was asked for.

@@ -46,6 +46,8 @@ pub(super) struct Reading {
     pub inside: Option<String>,
     /// A row had a list of several.
     pub has_lists: bool,
+    /// Rows without a value.
+    pub empty: u64,
 }
 
 /// Rows that are alike in what they are grouped by.
@@ -236,6 +238,7 @@ impl Figure {
     pub(super) fn read(value: Option<&Value>, is_added: bool, reading: &mut Reading) -> Self {
         let none = Self::default();
         let Some(value) = value.filter(|value| !value.is_null() && *value != "") else {
+            reading.empty += 1;
             return none;
         };
         let number = Decimal::read(value);

@@ -15,6 +15,32 @@ use tool::{Effect, Tool, nearest};
 const MOST_NAMES: usize = 300;
 const MOST_LISTED: usize = 20;
 
+/// Names that an error lists before others, in this order.
+const USUAL_NAMES: [&str; 22] = [
+    "id",
+    "_id",
+    "name",
+    "title",
+    "contactName",
+    "firstName",
+    "lastName",
+    "email",
+    "phone",
+    "status",
+    "tags",
+    "type",
+    "source",
+    "amount",
+    "total",
+    "monetaryValue",
+    "contactId",
+    "assignedTo",
+    "dateAdded",
+    "createdAt",
+    "dateUpdated",
+    "startTime",
+];
+
 /// What the rows of a call have of the fields that it names.
 #[derive(Debug, Default)]
 pub(super) struct FieldSearch {
@@ -85,8 +111,7 @@ impl FieldSearch {
             Some(near) => format!("Did you mean {near}?"),
             None => {
                 let names = self.names.iter().filter(|name| !name.contains('.'));
-                let names: Vec<&str> = names.take(MOST_LISTED).map(String::as_str).collect();
-                format!("Rows have {}.", names.join(", "))
+                format!("Rows have {}.", listed(field, names.map(String::as_str)))
             }
         };
         let what = format!("{what}, nor do its documents name it.");
@@ -197,6 +222,41 @@ pub(super) fn is_documented(tool: &Tool, field: &str) -> bool {
         || summary.any(|name| name == first)
 }
 
+/// The names of fields for an error about `field`: first those with a part of its name, then those that most rows are
+/// told apart by, and how many there are besides.
+fn listed<'n>(field: &str, names: impl Iterator<Item = &'n str>) -> String {
+    let asked = words(field);
+    let place = |name: &str| {
+        let own = words(name);
+        let is_like = own.iter().any(|word| asked.contains(word));
+        let usual = USUAL_NAMES.iter().position(|usual| *usual == name);
+        (!is_like, usual.unwrap_or(USUAL_NAMES.len()))
+    };
+    let mut names: Vec<&str> = names.collect();
+    names.sort_by_key(|name| place(name));
+    let more = names.len().saturating_sub(MOST_LISTED);
+    names.truncate(MOST_LISTED);
+    match more {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+/// The words of a name in camel or snake case, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = vec![String::new()];
+    for letter in name.chars() {
+        if letter.is_uppercase() || !letter.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if let (true, Some(word)) = (letter.is_alphanumeric(), words.last_mut()) {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words.retain(|word| word.len() > 1);
+    words
+}
+
 fn note_names(names: &mut BTreeSet<String>, path: &str, value: &Value) {
     for name in value
         .as_object()
@@ -209,5 +269,31 @@ fn note_names(names: &mut BTreeSet<String>, path: &str, value: &Value) {
                 path => format!("{path}.{name}"),
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_lists_first_what_was_probably_meant() {
+        let own = ["id", "phone", "email", "tags", "city", "mobilePhone"];
+        let mut names: Vec<String> = (1..=30)
+            .map(|number| format!("additional{number}"))
+            .collect();
+        names.extend(own.map(str::to_owned));
+        names.sort();
+        let listed = |field: &str| listed(field, names.iter().map(String::as_str));
+        let usual = listed("nonsense");
+        assert!(
+            usual.starts_with("id, email, phone, tags, additional1, "),
+            "{usual}"
+        );
+        assert!(usual.ends_with(" and 16 more"), "{usual}");
+        let meant = listed("workPhone");
+        assert!(meant.starts_with("phone, mobilePhone, id, "), "{meant}");
+        let few = super::listed("x", ["b", "a"].into_iter());
+        assert_eq!(few, "b, a");
     }
 }

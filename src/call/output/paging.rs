@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use super::{Output, value_at};
+use super::{AllPages, Output, value_at};
 use tool::{DeepPaging, PagingStyle, Tool};
 
 /// Rows a page where all are wanted: the most that reports of users show HighLevel to take.
@@ -52,6 +52,23 @@ pub fn most_rows_a_page(tool: &Tool, output: &Output) -> Option<(&'static str, i
         false => MOST_A_PAGE,
     };
     Some((name, most.map_or(MOST_A_PAGE, |most| most.min(wanted))))
+}
+
+/// The argument of the page size and the size to read by, where a call does not set its own. Figures are of all rows:
+/// how many it wants a page only makes them slower, unless it counts pages by it.
+pub fn added_page_size(
+    tool: &Tool,
+    output: &Output,
+    arguments: &Map<String, Value>,
+) -> Option<(&'static str, i64)> {
+    let (size, most) = most_rows_a_page(tool, output)?;
+    let is_free = || {
+        output.aggregates()
+            && !matches!(output.all_pages, AllPages::Pages(_))
+            && rows_before(tool, arguments) == Some(0)
+            && page_size(tool, arguments).is_some_and(|given| given < most)
+    };
+    (!arguments.contains_key(size) || is_free()).then_some((size, most))
 }
 
 /// How many rows of the list stand before the page that `arguments` ask for; `None` where nobody knows.
@@ -293,7 +310,7 @@ fn is_blank(value: &Value) -> bool {
 }
 
 /// Rows that a page was asked to have, or has where nothing is asked for.
-fn page_size(tool: &Tool, arguments: &Map<String, Value>) -> Option<i64> {
+pub(super) fn page_size(tool: &Tool, arguments: &Map<String, Value>) -> Option<i64> {
     let name = tool.paging.page_size?;
     let argument = tool.arguments.iter().find(|one| one.name == name)?;
     let usual = || number(&serde_json::from_str(argument.when_absent?).ok()?);

@@ -259,3 +259,17 @@ async fn values_left_out_of_a_sum_are_reported() {
     ]);
     assert_eq!(answer["_warnings"], expected);
 }
+
+#[tokio::test]
+async fn an_average_says_how_many_rows_have_no_value() {
+    let rows = json!([
+        {"id": "a", "monetaryValue": 100}, {"id": "b", "monetaryValue": 300},
+        {"id": "c", "monetaryValue": null}, {"id": "d"},
+    ]);
+    let (_highlevel, server) = serve_rows("data", rows).await;
+    let output = json!({"avg": "monetaryValue"});
+    let answer = read(&server, TRANSACTIONS, &Map::new(), &output).await;
+    assert_eq!(answer["avg(monetaryValue)"], 200, "{answer}");
+    let warnings = json!(["2 rows have no monetaryValue: its average is of the other 2."]);
+    assert_eq!(answer["_warnings"], warnings, "{answer}");
+}
