@@ -3,6 +3,7 @@
 use ::sandbox::{LOCATION, SandboxOptions};
 use serde_json::{Value, json};
 
+use super::orchestrator::start_at;
 use super::{Sandbox, list, ok, refused, text};
 
 fn account(mut more: Value) -> Value {
@@ -75,4 +76,38 @@ async fn text_to_pay_makes_an_invoice_that_is_there_afterwards() {
     refused(&sandbox, &void, account(json!({}))).await;
     let send = account(json!({"userId": "u", "action": "email", "liveMode": true}));
     refused(&sandbox, &format!("POST /invoices/{id}/send"), send).await;
+}
+
+/// A state that there is not finds nothing, which reads as if no invoice were unpaid.
+#[tokio::test]
+async fn invoices_are_filtered_by_the_states_that_there_are() {
+    let stack = start_at("/mcp/orchestrator").await;
+    let read = async |operation: &str, arguments: Value| {
+        let output = json!({"count": true});
+        let asked = json!({"operation": operation, "arguments": arguments, "output": output});
+        stack.try_call("call_read", asked).await
+    };
+    let count = async |status: Value| {
+        let found = read("invoices_list-invoices", json!({"status": status})).await;
+        let found = found.unwrap_or_else(|error| panic!("{status}: {error}"));
+        found["count"].as_u64().expect("a count")
+    };
+    let (sent, paid) = (count(json!("sent")).await, count(json!("paid")).await);
+    assert!(sent > 0 && paid > 0);
+    assert_eq!(count(json!("sent,paid")).await, sent + paid);
+    assert_eq!(count(json!(["sent", "paid"])).await, sent + paid);
+    for (operation, name, value) in [
+        ("invoices_list-invoices", "status", "unpaid"),
+        ("invoices_list-invoices", "status", "overdue"),
+        ("invoices_list-invoices", "status", "sent,overdue"),
+        ("payments_list-transactions", "paymentMode", "production"),
+        ("payments_list-orders", "paymentMode", "production"),
+        ("payments_list-subscriptions", "paymentMode", "production"),
+        ("social-media-posting_get-posts", "postType", "video"),
+    ] {
+        let error = read(operation, json!({name: value})).await;
+        let error = error.expect_err(value);
+        assert_eq!(error["class"], "invalid", "{error}");
+        assert!(text(&error, "/error").contains(name), "{error}");
+    }
 }
