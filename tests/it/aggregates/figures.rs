@@ -256,6 +256,7 @@ async fn values_left_out_of_a_sum_are_reported() {
     let expected = json!([
         "1 values of createdAt are no date and left out, such as \"some day\".",
         "1 values of amount are no number and left out, such as \"free\".",
+        "1 rows have no amount: its average is of the other 1.",
     ]);
     assert_eq!(answer["_warnings"], expected);
 }

@@ -103,7 +103,6 @@ async fn invoices_are_filtered_by_the_states_that_there_are() {
         ("payments_list-transactions", "paymentMode", "production"),
         ("payments_list-orders", "paymentMode", "production"),
         ("payments_list-subscriptions", "paymentMode", "production"),
-        ("social-media-posting_get-posts", "postType", "video"),
     ] {
         let error = read(operation, json!({name: value})).await;
         let error = error.expect_err(value);

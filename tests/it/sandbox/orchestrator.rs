@@ -346,7 +346,7 @@ async fn a_read_only_surface_neither_finds_nor_calls_what_writes() {
         )
         .await;
     assert!(
-        list(&found, "/results")
+        list(&found, "/nearest")
             .iter()
             .all(|hit| hit["effect"] == "read"),
         "{found}"
@@ -354,7 +354,7 @@ async fn a_read_only_surface_neither_finds_nor_calls_what_writes() {
     let refused = stack
         .try_call("call_read", json!({"operation": "contacts_delete-contact"}))
         .await;
-    assert!(text(&refused.expect_err("a write"), "/error").contains("no operation"));
+    assert!(text(&refused.expect_err("a write"), "/error").contains("only reads"));
 }
 
 #[tokio::test]
