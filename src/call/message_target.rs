@@ -58,3 +58,54 @@ pub(super) fn refuses_all(contact: &Value) -> bool {
 pub(super) fn is_empty(address: &Value) -> bool {
     address.is_null() || address.as_str().is_some_and(|text| text.trim().is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::TOOLS;
+
+    #[track_caller]
+    fn check(arguments: Value, contact: Value, is_refused: bool, address: Option<&str>) {
+        let name = "conversations_send-a-new-message";
+        let tool = TOOLS.iter().find(|tool| tool.name == name).expect(name);
+        let arguments = arguments.as_object().cloned().unwrap_or_default();
+        let target = MessageTarget::new(tool, &arguments).expect("a message");
+        let found = (target.is_refused_by(&contact), target.address());
+        assert_eq!(found, (is_refused, address), "{arguments:?} {contact}");
+    }
+
+    #[test]
+    fn a_contact_is_reached_by_a_channel_that_it_does_not_refuse() {
+        let of_channel = json!({"dnd": false, "dndSettings": {"SMS": {"status": "active"}, "Email": {"status": "inactive"}}});
+        let sms = json!({"type": "SMS"});
+        check(json!({}), json!({"dnd": true}), true, None);
+        check(sms.clone(), json!({"dnd": false}), false, Some("phone"));
+        check(
+            json!({"type": "sms"}),
+            of_channel.clone(),
+            true,
+            Some("phone"),
+        );
+        check(
+            json!({"type": "Email"}),
+            of_channel.clone(),
+            false,
+            Some("email"),
+        );
+        check(json!({}), of_channel, false, None);
+        check(sms, json!({}), false, Some("phone"));
+        let addressed = json!({"type": "SMS", "toNumber": "+15035550199"});
+        check(addressed, json!({}), false, None);
+        check(json!({"type": "Live_Chat"}), json!({}), false, None);
+    }
+
+    #[test]
+    fn reads_and_other_writes_are_no_messages() {
+        for name in ["contacts_add-tags", "contacts_get-contact"] {
+            let tool = TOOLS.iter().find(|tool| tool.name == name).expect(name);
+            assert!(MessageTarget::new(tool, &Map::new()).is_none(), "{name}");
+        }
+    }
+}

@@ -376,23 +376,4 @@ mod tests {
         check(json!({"name": "x".repeat(500)}), Some(&"x".repeat(80)));
         check(json!([]), None);
     }
-
-    #[test]
-    fn a_contact_is_left_in_peace_by_channel_or_altogether() {
-        let by_channel = json!({"dnd": false, "dndSettings": {"SMS": {"status": "active"}, "Email": {"status": "inactive"}}});
-        for (record, channel, expected) in [
-            (json!({"dnd": true}), None, true),
-            (json!({"dnd": false}), Some("SMS"), false),
-            (by_channel.clone(), Some("sms"), true),
-            (by_channel.clone(), Some("Email"), false),
-            (by_channel, None, false),
-            (json!({}), Some("SMS"), false),
-        ] {
-            assert_eq!(
-                asks_for_quiet(&record, channel),
-                expected,
-                "{record} {channel:?}"
-            );
-        }
-    }
 }

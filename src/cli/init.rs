@@ -164,7 +164,10 @@ impl Init {
             client.show(self.output)?;
         }
         print(format_args!(
-            "Start the server with `{serve}`; `highlevel-mcp doctor` checks everything\n"
+            "Start the server with `{serve}`; `highlevel-mcp doctor{}` checks everything\n",
+            serve
+                .strip_prefix("highlevel-mcp serve")
+                .unwrap_or_default()
         ))?;
         Ok(ExitCode::SUCCESS)
     }

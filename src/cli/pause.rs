@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::output::OutputFlags;
+use super::output::{OutputFlags, note};
+use super::running_server::RunningServer;
 use super::text::visible;
 use super::{CliError, StateFlags, reach};
 use crate::config::Flags;
@@ -43,14 +44,24 @@ impl PauseCommand {
         let pauses = Pauses::new(&store);
         let paused = pauses.pause(self.location.as_deref(), self.reason.as_deref());
         let paused = paused.wait()?;
+        let sandbox = if self.of.sandbox { " --sandbox" } else { "" };
         let text = format!(
             "{} is paused: running servers on {} refuse everything except reads within 0.2 seconds. `highlevel-mcp \
-             resume{}` ends this\n",
+             resume{}{sandbox}` ends this\n",
             describe(paused.location.as_deref()),
             store.shown(),
             option(paused.location.as_deref())
         );
         self.output.record(&paused, text)?;
+        for other in RunningServer::find(&config)? {
+            if !other.is_on_store_of(&config) {
+                note(format_args!(
+                    "{}; it is not paused ({} pauses it).",
+                    other.elsewhere(),
+                    other.flag()
+                ));
+            }
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 use super::CliError;
 use super::version::version;
 use crate::config::Config;
+use state::SANDBOX;
 
 const PREFIX: &str = "server-";
 
@@ -46,6 +47,22 @@ impl RunningServer {
         let mut found: Vec<Self> = ours.filter_map(|path| read(&path)).collect();
         found.sort_by_key(|server| server.since);
         Ok(found)
+    }
+
+    /// Says where it is, for a command that is about another store.
+    pub(super) fn elsewhere(&self) -> String {
+        format!(
+            "A server for {} runs in the same folder, at {}",
+            self.store, self.address
+        )
+    }
+
+    /// The flag by which commands are about its store.
+    pub(super) fn flag(&self) -> &'static str {
+        match self.store.as_str() {
+            SANDBOX => "--sandbox",
+            _ => "--base-url",
+        }
     }
 
     /// Whether it serves the upstream of the settings.
@@ -115,7 +132,7 @@ fn read(path: &Path) -> Option<RunningServer> {
 
 fn store_name(config: &Config) -> String {
     let name = config.state_name();
-    name.unwrap_or_else(|| ::state::SANDBOX.to_owned())
+    name.unwrap_or_else(|| SANDBOX.to_owned())
 }
 
 #[cfg(test)]

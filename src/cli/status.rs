@@ -8,13 +8,13 @@ use std::time::Duration;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use state::Store;
 use state::approvals::Approvals;
 use state::audit::{AuditQuery, AuditRecord, RecordState, records};
 use state::keys::Keys;
 use state::pause::{Pause, Pauses};
 use state::people::People;
 use state::vault::Vault;
-use state::{SANDBOX, Store};
 
 use super::output::{CardField, OutputFlags, Text, note};
 use super::running_server::RunningServer;
@@ -135,13 +135,10 @@ impl StatusCommand {
             }
         }
         for other in others {
-            let how = match other.store.as_str() {
-                SANDBOX => "--sandbox shows it",
-                _ => "--base-url shows it",
-            };
             note(format_args!(
-                "A server for {} runs in the same folder, at {}; {how}.",
-                other.store, other.address
+                "{}; {} shows it.",
+                other.elsewhere(),
+                other.flag()
             ));
         }
         Ok(ExitCode::from(u8::from(!status.running)))

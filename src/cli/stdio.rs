@@ -29,8 +29,8 @@ use state::logins::Logins;
 
 #[derive(Args)]
 pub(super) struct Stdio {
-    /// Tools to serve: official, orchestrator, legacy, compat, all, or toolsets joined by `+`, such as
-    /// contacts+calendars. Each may have /readonly behind it.
+    /// Tools to serve: official, official-36, orchestrator, legacy, compat, all, or toolsets joined by `+`, such as
+    /// contacts+calendars. Each may have /readonly behind it. Without it: the 21 official ones and the orchestrator.
     #[arg(long, value_name = "SURFACE", default_value = USUAL, hide_default_value = true)]
     tools: String,
     /// Act in one of the server's own locations, by its alias. Without it and without HIGHLEVEL_TOKEN, each call names

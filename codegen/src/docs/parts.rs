@@ -56,7 +56,7 @@ const SURFACES: [(&str, &str, &str); 10] = [
     (
         "/mcp/l/NAME/…",
         "",
-        "Any of these for one of the server's own locations",
+        "Any of these for one of the server's own locations, by the short name that `init` gives it",
     ),
 ];
 

@@ -322,7 +322,7 @@ fn rows_that_share_no_fields_are_no_table() {
     ] {
         let output: Output = serde_json::from_value(json!({"format": format})).expect("an output");
         let rows: Vec<Value> = (0..25).map(|number| row(number, count)).collect();
-        let mut gathered = GatheredRows::for_call(Map::new(), None, 1);
+        let mut gathered = GatheredRows::for_call(serde_json::Map::new(), None, 1);
         output
             .gather(tool, &json!({"contacts": rows}), &mut gathered)
             .expect("rows");

@@ -54,7 +54,7 @@ impl Client {
     }
 
     /// False for web pages without a field for a header.
-    pub(super) fn can_send_token(self) -> bool {
+    pub(in crate::cli) fn can_send_token(self) -> bool {
         !matches!(self, Self::ClaudeAi | Self::Chatgpt)
     }
 

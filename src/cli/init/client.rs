@@ -8,10 +8,11 @@ use crate::cli::CliError;
 use crate::cli::connect::{Client, ClientSetup, Connect};
 use crate::config::{Config, Flags};
 
-/// The names of clients that `connect` knows.
+/// The names of clients that `connect` knows. Those that need a server on the internet come last.
 pub(super) fn names() -> Vec<String> {
-    let all = Client::value_variants().iter();
-    let values = all.filter_map(Client::to_possible_value);
+    let mut all = Client::value_variants().to_vec();
+    all.sort_by_key(|client| !client.can_send_token());
+    let values = all.iter().filter_map(Client::to_possible_value);
     values.map(|value| value.get_name().to_owned()).collect()
 }
 
