@@ -136,6 +136,6 @@ mod tests {
             table.contains("| `/mcp/official` | The 21 only | 4,262 |"),
             "{table}"
         );
-        assert!(table.contains("locations |  |\n"), "{table}");
+        assert!(table.contains("gives it |  |\n"), "{table}");
     }
 }

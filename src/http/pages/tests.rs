@@ -405,8 +405,13 @@ fn every_page_is_short_names_its_brand_and_holds_no_script_or_style() {
             assert!(!html.contains(word), "{name}: {word}");
         }
         let scripts = html.matches("<script").count();
-        // The script of links, or of live parts, and the one of passkeys if there is a button for them.
-        let expected = usize::from(page.kind != PageKind::Consent)
+        // The script of links, or those of live parts and times; the one of passkeys if there is a button for them.
+        let by_kind = [PageKind::Consent, PageKind::Entry];
+        let usual = by_kind
+            .iter()
+            .position(|kind| *kind == page.kind)
+            .unwrap_or(2);
+        let expected = usual
             + html
                 .matches("<form method=\"post\" action=\"/console/passkeys\" data-passkey")
                 .count();
