@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use oauth::Destination;
 
-use administration::moment;
+use administration::{moment, usual_scripts};
 
 use super::approvals::{
     ApprovalPage, ApprovalRow, ApprovalsPage, EndOffer, FieldValue, RequestField, RequestItem,
@@ -404,18 +404,12 @@ fn every_page_is_short_names_its_brand_and_holds_no_script_or_style() {
         for word in ["<style", "style=", "onclick", "javascript:", "http-equiv"] {
             assert!(!html.contains(word), "{name}: {word}");
         }
-        let scripts = html.matches("<script").count();
         // The script of links, or those of live parts and times; the one of passkeys if there is a button for them.
-        let by_kind = [PageKind::Consent, PageKind::Entry];
-        let usual = by_kind
-            .iter()
-            .position(|kind| *kind == page.kind)
-            .unwrap_or(2);
-        let expected = usual
-            + html
-                .matches("<form method=\"post\" action=\"/console/passkeys\" data-passkey")
-                .count();
-        assert_eq!(scripts, expected, "{name}");
+        let passkeys = html
+            .matches("action=\"/console/passkeys\" data-passkey")
+            .count();
+        let scripts = html.matches("<script").count();
+        assert_eq!(scripts, usual_scripts(page.kind) + passkeys, "{name}");
         // Readers with a screen reader or a keyboard find the one heading, and the label of each field.
         assert_eq!(html.matches("<h1>").count(), 1, "{name}");
         let fields: usize = [

@@ -13,11 +13,20 @@ use crate::http::pages::people::{
 };
 use crate::http::pages::proof::ProofPage;
 use crate::http::pages::reach::{LocationBox, MOST_BOXES, ReachFields};
-use crate::http::pages::{Page, form, paging};
+use crate::http::pages::{Page, PageKind, form, paging};
 
 /// A time, whichever.
 pub(super) fn moment() -> Moment {
     Moment("2026-11-29T13:00:00Z".parse().expect("a time"))
+}
+
+/// Scripts that every page of this kind has.
+pub(super) fn usual_scripts(kind: PageKind) -> usize {
+    match kind {
+        PageKind::Consent => 0,
+        PageKind::Entry => 1,
+        PageKind::Console(_) => 2,
+    }
 }
 
 /// Each by its name.
