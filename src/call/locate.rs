@@ -273,7 +273,7 @@ fn account(
 }
 
 /// The remedy for a client's own token, whose locations only HighLevel knows.
-const BY_ID: &str = "Give the location's id, which list_locations shows beside its name. Leave `location` out if the token \
+const BY_ID: &str = "Give the location's id, not its name: HighLevel shows it in its address bar. Leave `location` out if the token \
                      is that of one location.";
 
 fn account_named(

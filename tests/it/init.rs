@@ -121,7 +121,7 @@ async fn missing_flags_are_named_and_nothing_is_written() {
         ),
         (
             vec!["--sandbox", "--client", "emacs"],
-            "there is no client emacs; there are claude-ai, claude-code",
+            "there is no client emacs; there are claude-code, claude-desktop",
         ),
     ] {
         let arguments = [vec!["init"], further].concat();

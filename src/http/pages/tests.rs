@@ -133,7 +133,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
             id: format!("id{number}"),
             name: format!("Phone {number}"),
             created: moment(),
-            used: (number > 0).then(|| moment()),
+            used: (number > 0).then(moment),
         })
         .collect();
     let passkeys = passkeys::PasskeysPage {

@@ -215,7 +215,7 @@ pub(super) fn of_location(
             "HighLevel gives the company no token for {location}.",
         )
         .with_remedy(
-            "Check the location's id: list_locations shows it beside the name. If it is right, a person has to install the app for that location, in the Marketplace.",
+            "Check the location's id; its name does not do. If it is right, a person has to install the app for that location, in the Marketplace.",
         )
     });
     said.add_to(&mut failure, status);

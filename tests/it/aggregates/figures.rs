@@ -254,7 +254,7 @@ async fn values_left_out_of_a_sum_are_reported() {
     let expected = json!([["2026-11", 2, 10, 10], [null, 1, 0, null]]);
     assert_eq!(groups(&answer), &expected, "{answer}");
     let expected = json!([
-        "1 values of createdAt are no date and left out, such as \"some day\".",
+        "1 values of createdAt are no date and left out, such as a text.",
         "1 values of amount are no number and left out, such as \"free\".",
         "1 rows have no amount: its average is of the other 1.",
     ]);

@@ -77,7 +77,8 @@ async fn the_page_of_a_request_shows_names_and_labels() {
         "<dt>Contact</dt>",
         "Deletes or ends something",
         "Approve: do it now",
-        &format!("<span class=\"soft\"> Contact {id}</span>"),
+        "<span class=\"soft\"> Contact</span>",
+        &format!("<code>{id}</code>"),
         &format!("DELETE /contacts/{id}"),
     ] {
         assert!(page.text.contains(part), "{part} is not in {}", page.text);
