@@ -51,7 +51,7 @@ const faults = [];
 
 // A browser window, watched. `options`: playwright's.
 async function open(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 900, height: 900 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 900, height: 900 }, timezoneId: "America/Denver", locale: "en-US", ...options });
   context.on("page", watch);
   // The site of a client that is reached by https.
   await context.route("https://app.example.test/**", (route) => route.fulfill({ body: "<title>back</title>connected", contentType: "text/html" }));
@@ -147,6 +147,11 @@ async function checkAll(pages, page, still) {
     assert.equal(response.status(), one.status ?? 200, one.name);
     const bytes = (await response.body()).length;
     assert.ok(bytes <= MOST_BYTES, `${one.name} has ${bytes} bytes`);
+    // Times are the reader's own; without script they are in UTC, and say so.
+    for (const time of await page.locator("time").all()) {
+      assert.match(await time.textContent(), /^[A-Z][a-z]{2} \d+, \d{4}.* M[SD]T$/, one.name);
+      assert.match(await time.getAttribute("title"), / UTC$/, one.name);
+    }
     const paint = await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
     paints.push([Math.round(await paint.jsonValue()), one.name]);
     if (one.main) await reach(page, one);

@@ -189,7 +189,16 @@ async fn check(
     assert!(!is_error, "{name}: {answer}");
     assert!(answer.get("_unrecorded").is_none(), "{name}: {answer}");
     assert_eq!(highlevel.count(is_write), before + writes, "{name}");
-    let records = state::audit::records(&server.store(), &state::audit::AuditQuery::default());
+    // To others the database may still be starting.
+    let read = || state::audit::records(&server.store(), &state::audit::AuditQuery::default());
+    let mut records = read();
+    for _ in 0..50 {
+        if records.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        records = read();
+    }
     let records = records.expect("read").records;
     let open = records.iter().filter(|one| one.outcome.is_none()).count();
     assert_eq!(open, 0, "{name}: an answered call has no end in the audit");
