@@ -11,12 +11,14 @@ use test_support::recording::{RecordedRequest, json as answer};
 #[tokio::test]
 async fn a13_the_rules_of_another_location_do_not_show() {
     let highlevel = highlevel().await;
-    let rules = "[locations.b01]\ndeny = [\"contacts_add-tags\"]\n";
+    let rules = "[locations.b01]\ndeny = [\"contacts_create-contact\"]\n";
     let setup = branches(3).rules(rules);
     let program = setup.serve(&highlevel.url).await;
     let with_rules = location(1);
     let others = [location(2), "locNobodysLocation01".to_owned()];
     let own = format!("pit-of-{}", location(3));
+    // A call that says its location to HighLevel.
+    let create = |dry_run: bool| json!({"operation": "contacts_create-contact", "arguments": {"firstName": "Ada"}, "dryRun": dry_run});
     // A token that HighLevel refused is not tried again at once, so each is shown once.
     let mut shown = 0;
     for token in ["pit-nobody", &own] {
@@ -25,8 +27,7 @@ async fn a13_the_rules_of_another_location_do_not_show() {
                 shown += 1;
                 let bearer = bearer(&format!("{token}-{shown}"));
                 let headers = [("authorization", bearer.as_str()), ("locationid", id)];
-                let mut call = wrapped("contacts_add-tags");
-                call["dryRun"] = json!(dry_run);
+                let call = create(dry_run);
                 let reply = program
                     .call(&headers, "/mcp/orchestrator", "call_write", call)
                     .await;
@@ -46,7 +47,7 @@ async fn a13_the_rules_of_another_location_do_not_show() {
     // A token of the location itself is told.
     let own = bearer(&format!("pit-of-{with_rules}"));
     let headers = [("authorization", own.as_str()), ("locationid", &with_rules)];
-    let call = wrapped("contacts_add-tags");
+    let call = create(false);
     let reply = program
         .call(&headers, "/mcp/orchestrator", "call_write", call)
         .await;
