@@ -95,46 +95,49 @@ impl Pipeline {
             endpoint.alias,
             endpoint.header.as_deref().unwrap_or_default()
         );
-        if !transport.is_proven(account, location) && transport.is_kept_out(account, &endpoint) {
-            return Err(not_let_in());
-        }
-        for probe in PROVING.iter().filter_map(|path| catalog::get(path)) {
-            if transport.is_proven(account, location) {
-                return Ok(());
-            }
-            let mut arguments = Map::new();
-            arguments.insert("locationId".to_owned(), json!(location.as_str()));
-            let answer = Box::pin(self.probe(probe, arguments, context)).await;
-            match answer.class {
-                // Another read may be within the token's scopes, or pass rules that were reloaded
-                // meanwhile.
-                None
-                | Some(FailureClass::Scope | FailureClass::TokenClass | FailureClass::Refused) => {}
-                Some(
-                    class @ (FailureClass::Auth
-                    | FailureClass::RateLimited
-                    | FailureClass::Upstream),
-                ) => {
-                    return Err(not_tried(class, answer.retry_after));
-                }
-                Some(_) => break,
-            }
-        }
         if transport.is_proven(account, location) {
             return Ok(());
+        }
+        if transport.is_kept_out(account, &endpoint) {
+            return Err(not_let_in());
+        }
+        let Err(refusals) = self.prove(account, location, context).await else {
+            return Ok(());
+        };
+        if let Some(last) = refusals.last()
+            && let Some(
+                class @ (FailureClass::Auth | FailureClass::RateLimited | FailureClass::Upstream),
+            ) = last.class
+        {
+            return Err(not_tried(class, last.retry_after));
         }
         transport.keep_out(account, endpoint);
         Err(not_let_in())
     }
 
-    /// Lets HighLevel say whether a token is let into a location. Fails with HighLevel's refusal.
-    pub(super) async fn prove(
+    /// Makes HighLevel let a token into a location. Fails with HighLevel's own refusal, as a call there would.
+    pub(super) async fn ensure_proven(
         &self,
         caller: &Caller,
         location: &TenantId,
         context: &CallContext,
     ) -> Result<(), Answer> {
-        let mut refusal = None;
+        let proven = self.prove(caller, location, context).await;
+        proven.map_err(|refusals| {
+            let mut refusals = refusals.into_iter().filter(|answer| answer.is_error);
+            refusals.next().unwrap_or_else(not_let_in)
+        })
+    }
+
+    /// Tries a token by the reads of a location until one proves that it belongs there, or HighLevel says that it does
+    /// not. Fails with the answers.
+    async fn prove(
+        &self,
+        caller: &Caller,
+        location: &TenantId,
+        context: &CallContext,
+    ) -> Result<(), Vec<Answer>> {
+        let mut answers = Vec::new();
         for probe in PROVING.iter().filter_map(|path| catalog::get(path)) {
             let arguments = [("locationId".to_owned(), json!(location.as_str()))];
             let arguments = Map::from_iter(arguments);
@@ -142,18 +145,17 @@ impl Pipeline {
             if self.transport().is_proven(caller, location) {
                 return Ok(());
             }
-            let is_last = !matches!(
+            // Another read may be within the token's scopes, or pass rules that were reloaded meanwhile.
+            let is_final = !matches!(
                 answer.class,
-                Some(FailureClass::Scope | FailureClass::TokenClass)
+                None | Some(FailureClass::Scope | FailureClass::TokenClass | FailureClass::Refused)
             );
-            if answer.is_error {
-                refusal.get_or_insert(answer);
-            }
-            if is_last {
+            answers.push(answer);
+            if is_final {
                 break;
             }
         }
-        Err(refusal.unwrap_or_else(not_let_in))
+        Err(answers)
     }
 
     /// One read through the pipeline, without the content of its answer. No rule or cap of a location applies to it:

@@ -155,7 +155,7 @@ impl Pipeline {
         let is_stopped = || self.stopped(&Stoppable::new(facts, context)).is_some();
         let permits = || rules.permits(facts.variant, validated.arguments(), || self.now());
         if rules.shows(facts.tool).and_then(|()| permits()).is_err() || is_stopped() {
-            Box::pin(self.prove(&facts.caller, &location, context)).await?;
+            Box::pin(self.ensure_proven(&facts.caller, &location, context)).await?;
             validated.disclose();
         }
         Ok(())

@@ -141,9 +141,12 @@ impl Init {
         let client = client
             .map(|client| client::connect(&client, account.is_none(), &config, flags))
             .transpose()?;
-        let serve = match account {
-            None => "highlevel-mcp serve --sandbox",
-            Some(_) => "highlevel-mcp serve",
+        let (serve, doctor) = match account {
+            None => (
+                "highlevel-mcp serve --sandbox",
+                "highlevel-mcp doctor --sandbox",
+            ),
+            Some(_) => ("highlevel-mcp serve", "highlevel-mcp doctor"),
         };
         if self.output.is_json() {
             let location = account.as_ref().map(|account| NewLocationRecord {
@@ -164,10 +167,7 @@ impl Init {
             client.show(self.output)?;
         }
         print(format_args!(
-            "Start the server with `{serve}`; `highlevel-mcp doctor{}` checks everything\n",
-            serve
-                .strip_prefix("highlevel-mcp serve")
-                .unwrap_or_default()
+            "Start the server with `{serve}`; `{doctor}` checks everything\n"
         ))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::elsewhere::only_reads;
 use crate::catalog::{SEARCH_INDEX, TOOLS, TOOLSETS};
 use tool::nearest;
-use tool::{Effect, Place, Tool};
+use tool::{Effect, LONGEST_NAME, Place, Tool};
 
 pub(crate) use form::{allowed_values, fields, forms, is_list, is_required, items, type_text};
 
@@ -22,8 +22,6 @@ const MOST_QUERIES: usize = 5;
 
 /// Longest query in characters: the time of ranking grows with its words.
 const LONGEST_QUERY: usize = 400;
-/// Of a name that does not exist, so many characters are shown.
-const LONGEST_NAME: usize = 64;
 
 /// Hits for each intent, unless the caller gives a number.
 const USUAL_LIMIT: usize = 5;

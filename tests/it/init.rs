@@ -1,8 +1,11 @@
 //! `init` without a terminal: by flags alone, and its message if they are not enough.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+use std::time::Duration;
 
 use ::sandbox::{LOCATION, SandboxOptions, TOKEN};
+use tokio::process::Command;
 
 use crate::sandbox::Sandbox;
 use crate::stdio::program;
@@ -29,16 +32,21 @@ impl Newcomer {
             .to_owned()
     }
 
-    async fn run(&self, arguments: &[&str], code: i32) -> String {
+    fn command(&self, arguments: &[&str]) -> Command {
         let (home, state) = (self.path(""), self.path("state"));
         let variables = [
             ("HOME", home.as_str()),
             ("HIGHLEVEL_MCP_STATE_FOLDER", &state),
             ("HIGHLEVEL_MCP_UPSTREAM_BASE_URL", &self.sandbox.url),
+            ("HIGHLEVEL_MCP_METRICS_LISTEN", ""),
         ];
         let mut command = program(arguments, &variables);
-        let done = command.current_dir(self.home.path()).output().await;
-        let done = done.expect("run");
+        command.current_dir(self.home.path());
+        command
+    }
+
+    async fn run(&self, arguments: &[&str], code: i32) -> String {
+        let done = self.command(arguments).output().await.expect("run");
         let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
         assert_eq!(done.status.code(), Some(code), "{arguments:?}: {text}");
         assert!(
@@ -141,8 +149,37 @@ async fn the_sandbox_needs_no_file_of_settings() {
     check(&text, "MCP Client Tool");
     check(
         &text,
-        "Start the server with `highlevel-mcp serve --sandbox`",
+        "Start the server with `highlevel-mcp serve --sandbox`; `highlevel-mcp doctor --sandbox` checks everything",
     );
     let settings = newcomer.path(".config/highlevel-mcp/config.toml");
     assert!(!std::fs::exists(settings).expect("looked at"));
+}
+
+/// Whoever pauses the wrong store learns that a server goes on.
+#[tokio::test]
+async fn a_pause_tells_of_a_server_that_it_does_not_reach() {
+    let newcomer = Newcomer::new().await;
+    let serve = ["serve", "--sandbox", "--listen", "127.0.0.1:0"];
+    let mut server = newcomer.command(&serve);
+    server.stdout(Stdio::null()).stderr(Stdio::null());
+    let _server = server.spawn().expect("started");
+    let mut status = newcomer.command(&["status", "--sandbox"]);
+    for _ in 0..200 {
+        if status.output().await.expect("run").status.success() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let key = ["keys", "create", "--name", "a", "--all-locations"];
+    newcomer.run(&key, 0).await;
+    let text = newcomer.run(&["pause"], 0).await;
+    check(
+        &text,
+        "A server for sandbox runs in the same folder, at 127.0.0.1:",
+    );
+    check(&text, "it is not paused (--sandbox pauses it)");
+    let text = newcomer.run(&["pause", "--sandbox"], 0).await;
+    check(&text, "`highlevel-mcp resume --sandbox` ends this");
+    assert!(!text.contains("it is not paused"), "{text}");
+    newcomer.run(&["resume", "--sandbox"], 0).await;
 }

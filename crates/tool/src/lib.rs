@@ -5,7 +5,7 @@ mod nearest;
 mod strangers;
 
 pub use arguments::{Arguments, UnusableArgument, Values};
-pub use nearest::{LONGEST_NAME, edit_distance, first_names, nearest, nearest_shown};
+pub use nearest::{LONGEST_NAME, edit_distance, first_names, name_words, nearest, nearest_shown};
 pub use strangers::{StrangerFields, StrangerWords, is_meant};
 
 use serde::{Deserialize, Serialize};

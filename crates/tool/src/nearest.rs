@@ -56,6 +56,27 @@ pub fn first_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
+/// The words of a name in camel, snake or kebab case, in small letters; digits are words of their own.
+pub fn name_words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut before = ' ';
+    for letter in name.chars() {
+        let begins = !before.is_alphanumeric()
+            || before.is_lowercase() && letter.is_uppercase()
+            || before.is_ascii_digit() != letter.is_ascii_digit();
+        if letter.is_alphanumeric() {
+            if begins {
+                words.push(String::new());
+            }
+            let word = words.last_mut();
+            word.into_iter()
+                .for_each(|word| word.extend(letter.to_lowercase()));
+        }
+        before = letter;
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +124,19 @@ mod tests {
         let started = std::time::Instant::now();
         assert_eq!(nearest(&long, known), None);
         assert!(started.elapsed().as_millis() < 50);
+    }
+
+    #[test]
+    fn names_are_made_of_words() {
+        for (name, words) in [
+            ("contactId", &["contact", "id"][..]),
+            ("date_added", &["date", "added"]),
+            ("add-tags", &["add", "tags"]),
+            ("address2", &["address", "2"]),
+            ("body_companyName", &["body", "company", "name"]),
+            ("__", &[]),
+        ] {
+            assert_eq!(name_words(name), words, "{name}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! A wrong suggestion leads to a wrong call, which may succeed. So a name is suggested for its whole words, of which the
 //! last says what it is, or for a slip of the keyboard, and never for a word that it begins with.
 
-use tool::{Argument, LONGEST_NAME, Role, Tool, edit_distance};
+use tool::{Argument, LONGEST_NAME, Role, Tool, edit_distance, name_words};
 
 /// Words of one meaning in names of arguments.
 const MEANINGS: [&[&str]; 6] = [
@@ -119,23 +119,7 @@ fn squeeze(name: &str) -> String {
 
 /// The words of a name in small letters and the singular, each as the first word of its meaning.
 fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut before = ' ';
-    for letter in name.chars() {
-        let begins = !before.is_alphanumeric()
-            || before.is_lowercase() && letter.is_uppercase()
-            || before.is_ascii_digit() != letter.is_ascii_digit();
-        if letter.is_alphanumeric() {
-            if begins {
-                words.push(String::new());
-            }
-            let word = words.last_mut();
-            word.into_iter()
-                .for_each(|word| word.extend(letter.to_lowercase()));
-        }
-        before = letter;
-    }
-    let mut words = Vec::from_iter(words.into_iter().map(meaning));
+    let mut words = Vec::from_iter(name_words(name).into_iter().map(meaning));
     if TAILS
         .iter()
         .any(|tail| words.ends_with(&tail.map(str::to_owned)))

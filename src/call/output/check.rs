@@ -1,5 +1,7 @@
 //! Refuses impossible requests for an answer before anything is sent.
 
+use serde_json::Value;
+
 use super::aggregate::Aggregate;
 use super::filter::Condition;
 use super::{Format, Output};
@@ -89,10 +91,11 @@ impl Output {
         };
         let choices = |one: &Condition| one.value.as_array().map_or(1, Vec::len);
         let choices = self.filter.iter().map(choices).max().unwrap_or_default();
-        let compared = self
-            .filter
-            .iter()
-            .map(|one| one.value.to_string().len() / choices.max(1));
+        let values = self.filter.iter().flat_map(|one| match &one.value {
+            Value::Array(values) => values.as_slice(),
+            value => std::slice::from_ref(value),
+        });
+        let longest = values.map(|value| value.to_string().len()).max();
         let is_long = |(_, name): &(&str, &str)| name.len() > LONGEST_FIELD;
         too_many(fields, MOST_FIELDS, "The fields of output.fields")
             .or_else(|| {
@@ -104,9 +107,8 @@ impl Output {
             })
             .or_else(|| too_many(choices, MOST_CHOICES, "The values of one condition"))
             .or_else(|| {
-                let longest = compared.max().unwrap_or_default();
                 too_many(
-                    longest,
+                    longest.unwrap_or_default(),
                     LONGEST_COMPARED,
                     "The characters of a condition's value",
                 )

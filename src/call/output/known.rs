@@ -9,7 +9,7 @@ use super::path::{PLAIN, field_at};
 use crate::catalog::custom_field;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
-use tool::{Effect, Tool, nearest};
+use tool::{Effect, Tool, name_words, nearest};
 
 /// Most names of rows that are kept, and that an error lists.
 const MOST_NAMES: usize = 300;
@@ -225,6 +225,11 @@ pub(super) fn is_documented(tool: &Tool, field: &str) -> bool {
 /// The names of fields for an error about `field`: first those with a part of its name, then those that most rows are
 /// told apart by, and how many there are besides.
 fn listed<'n>(field: &str, names: impl Iterator<Item = &'n str>) -> String {
+    // A number stands in many names.
+    let words = |name: &str| {
+        let words = name_words(name).into_iter();
+        Vec::from_iter(words.filter(|word| word.len() > 1))
+    };
     let asked = words(field);
     let place = |name: &str| {
         let own = words(name);
@@ -240,21 +245,6 @@ fn listed<'n>(field: &str, names: impl Iterator<Item = &'n str>) -> String {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),
     }
-}
-
-/// The words of a name in camel or snake case, in lower case.
-fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = vec![String::new()];
-    for letter in name.chars() {
-        if letter.is_uppercase() || !letter.is_alphanumeric() {
-            words.push(String::new());
-        }
-        if let (true, Some(word)) = (letter.is_alphanumeric(), words.last_mut()) {
-            word.extend(letter.to_lowercase());
-        }
-    }
-    words.retain(|word| word.len() > 1);
-    words
 }
 
 fn note_names(names: &mut BTreeSet<String>, path: &str, value: &Value) {

@@ -306,6 +306,12 @@ fn what_would_take_long_is_refused_before_anything_is_sent() {
     );
     let long = json!({"field": "source", "op": "contains", "value": "a".repeat(3_000)});
     check(json!({"filter": [long]}), "at most 2000");
+    let mut one_long = fields(400);
+    one_long.push("a".repeat(3_000));
+    check(
+        json!({"filter": [condition(json!(one_long))]}),
+        "at most 2000",
+    );
 }
 
 #[test]

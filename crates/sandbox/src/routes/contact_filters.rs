@@ -4,24 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::field_test::{FieldTest, wrong};
+use super::field_test::{ANY, CHOICE, DATE, FieldTest, ID, NUMBER, TEXT, wrong};
 use super::records::of_location;
 use crate::call::milliseconds;
 use crate::refusal::Refusal;
 use crate::state::Records;
-
-const ID: &[&str] = &["eq", "not_eq"];
-const CHOICE: &[&str] = &["eq", "not_eq", "exists", "not_exists"];
-const TEXT: &[&str] = &[
-    "eq",
-    "not_eq",
-    "contains",
-    "not_contains",
-    "exists",
-    "not_exists",
-];
-const DATE: &[&str] = &["range", "exists", "not_exists"];
-const NUMBER: &[&str] = &["range", "exists", "not_exists", "eq", "not_eq"];
 
 /// [E] every field with its operators.
 const FIELDS: [(&[&str], &[&str]); 5] = [
@@ -219,15 +206,7 @@ fn operators(state: &Records, location: &str, field: &str) -> Option<&'static [&
         Some("NUMERICAL" | "MONETORY") => NUMBER,
         Some("DATE") => DATE,
         Some(_) => TEXT,
-        None => &[
-            "range",
-            "eq",
-            "not_eq",
-            "contains",
-            "not_contains",
-            "exists",
-            "not_exists",
-        ],
+        None => ANY,
     })
 }
 

@@ -8,7 +8,30 @@ use crate::refusal::Refusal;
 /// [E] longest value, in characters.
 const LONGEST: usize = 75;
 
-/// The requirement on a field of a contact.
+/// The operators of each kind of field; `ANY`: of one whose kind is not known.
+pub(super) const ID: &[&str] = &["eq", "not_eq"];
+pub(super) const CHOICE: &[&str] = &["eq", "not_eq", "exists", "not_exists"];
+pub(super) const TEXT: &[&str] = &[
+    "eq",
+    "not_eq",
+    "contains",
+    "not_contains",
+    "exists",
+    "not_exists",
+];
+pub(super) const DATE: &[&str] = &["range", "exists", "not_exists"];
+pub(super) const NUMBER: &[&str] = &["range", "exists", "not_exists", "eq", "not_eq"];
+pub(super) const ANY: &[&str] = &[
+    "eq",
+    "not_eq",
+    "contains",
+    "not_contains",
+    "range",
+    "exists",
+    "not_exists",
+];
+
+/// The requirement on a field of a record.
 pub(super) enum FieldTest {
     Equal(Vec<String>),
     NotEqual(Vec<String>),

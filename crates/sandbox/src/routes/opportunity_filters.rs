@@ -4,32 +4,10 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::field_test::{FieldTest, search_text, wrong};
+use super::field_test::{ANY, CHOICE, DATE, FieldTest, ID, NUMBER, TEXT, search_text, wrong};
 use crate::call::milliseconds;
 use crate::refusal::Refusal;
 use crate::state::Records;
-
-const ID: &[&str] = &["eq", "not_eq"];
-const CHOICE: &[&str] = &["eq", "not_eq", "exists", "not_exists"];
-const TEXT: &[&str] = &[
-    "eq",
-    "not_eq",
-    "contains",
-    "not_contains",
-    "exists",
-    "not_exists",
-];
-const DATE: &[&str] = &["range", "exists", "not_exists"];
-const NUMBER: &[&str] = &["range", "exists", "not_exists", "eq", "not_eq"];
-const ANY: &[&str] = &[
-    "eq",
-    "not_eq",
-    "contains",
-    "not_contains",
-    "range",
-    "exists",
-    "not_exists",
-];
 
 /// What stands before the id of a custom field.
 const CUSTOM: &str = "custom_fields.";
