@@ -32,9 +32,8 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// An approved request of many rows stops after this time. Its client continues it.
 const LONGEST_RUN: Duration = Duration::from_hours(1);
 
-/// Calls that could not be made are forgotten after this time. It is longer than any approval
-/// lasts.
-const FORGOTTEN: Duration = Duration::from_hours(48);
+/// Calls that could not be made are forgotten after this time. An approval lasts at most a week (`approvals.expire_minutes`).
+const FORGOTTEN: Duration = Duration::from_hours(8 * 24);
 
 /// Everything that is needed to make a call without its client.
 #[derive(Serialize, Deserialize)]
@@ -60,7 +59,8 @@ pub(super) struct StoredRequest {
 /// The caller, by names that give no access.
 #[derive(Serialize, Deserialize)]
 struct StoredCaller {
-    kind: StoredKind,
+    /// Never `Token`: nothing is stored of a token.
+    kind: CallerKind,
     /// Set for an access key.
     key: Option<String>,
     /// Set for a grant.
@@ -79,17 +79,6 @@ struct StoredCaller {
 struct StoredSeat {
     person: String,
     rules: String,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum StoredKind {
-    AccessKey,
-    Grant,
-    Console,
-    ServerKey,
-    OwnAccount,
-    Local,
 }
 
 /// The number of failed attempts to make a call, and the time of the last.
@@ -118,18 +107,10 @@ impl StoredRequest {
     /// `None` for a caller that brought its own token.
     pub(super) fn new(subject: &Subject, context: &CallContext) -> Option<Self> {
         let principal = &context.principal;
-        if principal.brings_token {
+        let kind = principal.kind;
+        if principal.brings_token || kind == CallerKind::Token {
             return None;
         }
-        let kind = match principal.kind {
-            CallerKind::AccessKey => StoredKind::AccessKey,
-            CallerKind::Grant => StoredKind::Grant,
-            CallerKind::Console => StoredKind::Console,
-            CallerKind::ServerKey => StoredKind::ServerKey,
-            CallerKind::OwnAccount => StoredKind::OwnAccount,
-            CallerKind::Local => StoredKind::Local,
-            CallerKind::Token => return None,
-        };
         let account = principal.account.as_ref();
         let alias = account.and_then(|account| account.configured.as_ref());
         let (key, grant, console) = match &principal.access {
@@ -300,12 +281,9 @@ impl Pipeline {
         own: Option<&Caller>,
     ) -> Option<Principal> {
         let kind = match stored.kind {
-            StoredKind::AccessKey => CallerKind::AccessKey,
-            StoredKind::Grant => CallerKind::Grant,
-            StoredKind::Console => return self.seat_again(stored.console.as_ref()?),
-            StoredKind::ServerKey => CallerKind::ServerKey,
-            StoredKind::OwnAccount => CallerKind::OwnAccount,
-            StoredKind::Local => CallerKind::Local,
+            CallerKind::Console => return self.seat_again(stored.console.as_ref()?),
+            CallerKind::Token => return None,
+            kind => kind,
         };
         let snapshot = self.snapshot();
         let account = match (&stored.alias, stored.is_own) {

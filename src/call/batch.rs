@@ -29,7 +29,7 @@ const MOST: usize = 100;
 /// Longest time of a batch: clients give up on a tool after a minute.
 pub(super) const LONGEST: Duration = Duration::from_secs(50);
 
-/// Most bytes of all argument objects together, each merged with the shared arguments.
+/// Most bytes that the shared arguments may take once they are merged into every call.
 const MOST_BYTES: usize = 16 << 20;
 
 /// The needs of all calls of a batch.

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::access_ref::{AccessRef, GrantRef, is_named_in};
 use super::shares::CallPlace;
 use super::{ClientLine, Pipeline, PrincipalId};
@@ -44,7 +46,8 @@ pub struct LocationEndpoint {
 }
 
 /// How a caller proved who it is. The table of SECURITY.md has a row for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CallerKind {
     /// An `hlk_` key that `highlevel-mcp keys create` made.
     AccessKey,

@@ -61,7 +61,7 @@ impl ConfirmTokens {
 
     fn tag(&self, start: &str, digest: &str, principal: [u8; 32]) -> String {
         let mut context = hmac::Context::with_key(&self.key);
-        // No text contains a line break, so the end of each part is unambiguous.
+        // The texts contain no line break and the last part has a fixed length, so the end of each part is unambiguous.
         for part in [start.as_bytes(), digest.as_bytes(), &principal] {
             context.update(part);
             context.update(b"\n");

@@ -17,50 +17,50 @@ use tool::{Effect, Tool};
 #[derive(Clone)]
 pub(super) struct Facts {
     pub tool: &'static Tool,
-    /// What is called for the tool, and under which version.
+    /// The operation that is called for the tool, and its version.
     pub variant: &'static Tool,
     pub version: &'static str,
-    /// The account that it acts for; its configured location is that of the location it is for, where that is one of the server's.
+    /// The account that the call acts for. Its configured location is that of `location`, if the server knows that.
     pub caller: Caller,
-    /// It may go out with the agency's own token.
+    /// The agency's own token may be used.
     pub agency: bool,
-    /// As they were given, but for what named the location; of a read only until they are checked.
+    /// As given, without what named the location. Empty for a read once they are checked.
     pub arguments: Map<String, Value>,
-    /// They are read as HighLevel's own servers read them.
+    /// The arguments are read as HighLevel's own servers read them.
     pub as_highlevel: bool,
-    /// Where it came from takes a confirm without the rest.
+    /// The surface accepts a confirm token without arguments.
     pub confirm_alone: bool,
-    /// What its answer says beside what HighLevel answered.
+    /// Added to HighLevel's answer.
     pub warnings: Option<Box<CallWarnings>>,
-    /// Stand in its answer around what other people wrote.
+    /// Surround other people's words in the answer.
     pub fences: Option<Arc<Fences>>,
-    /// The location that it is for, as far as arguments or connection say.
+    /// The location of the call, if the arguments or the connection name one.
     pub location: Option<TenantId>,
-    /// The request itself names that location, so that HighLevel holds it to it.
+    /// The request itself names that location, so HighLevel checks it.
     pub names_location: bool,
-    /// It comes with an idempotency key, under which it happens once.
+    /// Set if the call has an idempotency key, under which it happens once.
     pub once: Option<OnceKey>,
-    /// That key, as the client made it up.
+    /// That key as the client sent it.
     pub idempotency_key: Option<String>,
-    /// Its answer is part of another, which is given then.
+    /// The time of the answer that this one is a part of.
     pub answer_by: Option<Instant>,
-    /// The caller may hear what the server knows of the location: its alias, its name, the rules over it. Anybody can
-    /// name a location; only who is let in there is told more than what it sent.
+    /// The caller may be told what the server knows about the location: its alias, name and rules. Anybody can name a
+    /// location, but only callers that HighLevel let in there are told more than they sent.
     pub may_disclose: bool,
-    /// What to do where HighLevel needs a location or company that neither call nor connection names.
+    /// The remedy if HighLevel needs a location or company that neither call nor connection names.
     pub tenant_remedy: Option<Box<str>>,
-    /// The zone of its times without an offset.
+    /// The zone of times without an offset.
     pub zone: LocalZone,
-    /// The locations and rules that it is judged by.
+    /// The locations and rules that decide about the call.
     pub snapshot: Arc<Snapshot>,
 }
 
-/// Behind a pointer, for few calls have any and every layer moves the facts of a call.
+/// Boxed in `Facts`: few calls have any, and every layer moves the facts.
 #[derive(Clone, Default)]
 pub(super) struct CallWarnings(Vec<String>);
 
 impl Facts {
-    /// What whoever asked should know.
+    /// Sentences for the caller.
     pub(super) fn warnings(&self) -> &[String] {
         self.warnings.as_ref().map_or(&[], |warnings| &warnings.0)
     }
@@ -75,7 +75,7 @@ impl Facts {
         self.tool.effect == Effect::Read
     }
 
-    /// What a read whose zone cannot be learnt has to say.
+    /// A sentence if the zone of a read is not known.
     pub(super) fn zone_warning(&self) -> Option<String> {
         let LocalZone::Unknown(why) = &self.zone else {
             return None;

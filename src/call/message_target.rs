@@ -54,11 +54,6 @@ pub(super) fn refuses_all(contact: &Value) -> bool {
     contact.get("dnd") == Some(&Value::Bool(true))
 }
 
-/// Whether a contact's field holds no address.
-pub(super) fn is_empty(address: &Value) -> bool {
-    address.is_null() || address.as_str().is_some_and(|text| text.trim().is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

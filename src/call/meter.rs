@@ -1,5 +1,5 @@
-//! Has what a call needs in the store before it is sent: its place in the caps, its mark that it happens once, its line
-//! in the audit.
+//! Records what a call needs before it is sent: its place in the caps, its mark that it happens once, its line in the
+//! audit.
 
 use std::time::Duration;
 
@@ -33,15 +33,17 @@ pub(super) struct Metered {
 /// However late HighLevel answered, an answer waits so long for its end to be written.
 pub(super) const LEAST_WAIT: Duration = Duration::from_secs(2);
 
-/// What of a call stands in the store until its outcome is known; nothing of most reads.
+/// The store's record of a call whose outcome is not written yet. Most reads have none.
 pub(super) struct CallRecord {
     open: Option<Box<OpenRecord>>,
     /// Then its client is answered, whether its end is written or not.
     answer_by: Instant,
 }
 
+/// Dropped, it writes down what is known: a client may leave while its answer is still being made.
 struct OpenRecord {
-    call: OpenCall,
+    /// `None`: it has ended.
+    call: Option<OpenCall>,
     outcome: CallOutcome,
 }
 
@@ -105,9 +107,12 @@ impl Pipeline {
         // Boxed: a read pays nothing for it.
         let once = confirmed.into_iter().chain(facts.once.clone()).collect();
         let call = Box::pin(self.begin_in_store(facts, (once, caps, audit), context)).await?;
-        let outcome = CallOutcome::cut_off();
+        let open = OpenRecord {
+            call: Some(call),
+            outcome: CallOutcome::cut_off(),
+        };
         Ok(CallRecord {
-            open: Some(Box::new(OpenRecord { call, outcome })),
+            open: Some(Box::new(open)),
             answer_by,
         })
     }
@@ -259,9 +264,10 @@ impl Metered {
 }
 
 impl CallRecord {
-    /// Whether what came of it is kept for whoever repeats it.
+    /// Whether its outcome is kept for repeats.
     pub(super) fn is_once(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.call.is_once())
+        let call = self.open.as_ref().and_then(|open| open.call.as_ref());
+        call.is_some_and(OpenCall::is_once)
     }
 
     /// How long its answer waits for its end to be written.
@@ -269,7 +275,7 @@ impl CallRecord {
         self.answer_by.max(Instant::now() + LEAST_WAIT)
     }
 
-    /// What came of the request.
+    /// Notes the outcome of the request.
     pub(super) fn replied(&mut self, replied: &Result<Reply, Failure>) {
         let Some(open) = &mut self.open else {
             return;
@@ -288,20 +294,32 @@ impl CallRecord {
         };
     }
 
-    /// Writes down what came of it, with the answer that its client gets. It begins at once: a client that leaves now
-    /// loses nothing. `None` where the answer need not wait for it.
+    /// Writes the outcome, with the answer that its client gets. It begins at once: a client that leaves now loses
+    /// nothing. `None` if the answer need not wait for it.
     pub(super) fn end(self, answer: Option<&Answer>) -> Option<Pending<()>> {
-        let OpenRecord { call, outcome } = *self.open?;
+        let mut open = self.open?;
+        let call = open.call.take()?;
         let (is_once, has_record) = (call.is_once(), call.has_record());
         let copy = if call.is_item() { kept_of_item } else { kept };
         let kept = answer.filter(|_| is_once).map(copy);
-        let ended = call.end(CallOutcome { kept, ..outcome });
+        let ended = call.end(CallOutcome {
+            kept,
+            ..open.outcome.clone()
+        });
         has_record.then_some(ended)
     }
 }
 
-/// Whether what came of a call is written by then, if there is anything to write. What is not is written before the next
-/// call begins, unless the process ends first: whoever is answered before that must hear so.
+impl Drop for OpenRecord {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            drop(call.end(self.outcome.clone()));
+        }
+    }
+}
+
+/// Whether the outcome of a call is written by then, if there is one to write. Otherwise it is written before the next
+/// call begins, unless the process ends first: a client that is answered before that must be told.
 pub(super) async fn is_written(pending: Option<Pending<()>>, until: Instant) -> bool {
     let Some(pending) = pending else {
         return true;
@@ -309,11 +327,11 @@ pub(super) async fn is_written(pending: Option<Pending<()>>, until: Instant) -> 
     match timeout_at(until, pending).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
-            tracing::error!(%error, "what came of a call was not written");
+            tracing::error!(%error, "the outcome of a call was not written");
             false
         }
         Err(_) => {
-            tracing::error!("what came of a call is not written yet, and its client is told so");
+            tracing::error!("the outcome of a call is not written yet, and its client is told so");
             false
         }
     }
@@ -357,5 +375,55 @@ fn entry<'a>(
                 by: Some(by),
             }),
         idempotency_key: facts.idempotency_key.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use state::Store;
+    use state::calls::OnceKind;
+
+    use super::*;
+
+    /// A client may leave while the reason of a refusal is looked up: the next attempt must not find an unknown outcome.
+    #[tokio::test]
+    async fn a_known_outcome_is_written_although_the_client_leaves() {
+        let store = Store::in_memory().expect("a store");
+        let refused = Failure::new(FailureClass::RateLimited, "No.");
+        let cut_off = Failure::new(FailureClass::UnknownOutcome, "Cut off.");
+        let rows = [
+            (1, Some(refused), false),
+            (2, Some(cut_off), true),
+            (3, None, true),
+        ];
+        for (id, failure, is_known) in rows {
+            let key = OnceKey {
+                kind: OnceKind::Key,
+                id: [id; 32],
+                principal: [0; 32],
+                call: [0; 32],
+                expires_at: Timestamp::MAX,
+            };
+            let start = CallStart {
+                once: vec![key.clone()],
+                ..CallStart::default()
+            };
+            let Ok(CallBegin::Open(call)) = store.begin(start).await else {
+                panic!("it does not begin");
+            };
+            let mut record = CallRecord {
+                open: Some(Box::new(OpenRecord {
+                    call: Some(call),
+                    outcome: CallOutcome::cut_off(),
+                })),
+                answer_by: Instant::now(),
+            };
+            if let Some(failure) = failure {
+                record.replied(&Err(failure));
+            }
+            drop(record);
+            let known = store.known_call(&key).await.expect("read");
+            assert_eq!(known.is_some(), is_known, "{known:?}");
+        }
     }
 }

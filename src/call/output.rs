@@ -36,6 +36,7 @@ pub(super) use form::harmless;
 pub use gather::GatheredRows;
 use group::MeasureKind;
 pub use list::ListText;
+pub(in crate::call) use paging::is_empty;
 pub use paging::{added_page_size, most_rows_a_page};
 pub(super) use path::field_at;
 pub use path::value_at;

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::call::output::value_at;
+use crate::call::output::{is_empty, value_at};
 use crate::catalog::custom_field::IDS_FROM;
 use tool::{ReadBack, Tool};
 
@@ -160,15 +160,6 @@ fn is_alike(sent: &str, found: &str) -> bool {
 
 fn value(item: &Value) -> Option<&Value> {
     VALUE.iter().find_map(|name| item.get(name))
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
 }
 
 /// Numbers and texts of them are one; only plain values are compared, for HighLevel writes dates and

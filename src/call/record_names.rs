@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use serde_json::{Map, Value, json};
 
-use super::message_target::{MessageTarget, is_empty, refuses_all};
+use super::message_target::{MessageTarget, refuses_all};
 use super::output::value_at;
 use super::strangers::visible;
 use super::{Answer, CallContext, ConsentSource, Facts, Pipeline, Subject, Validated};
@@ -12,7 +12,7 @@ use crate::catalog;
 use crate::catalog::decoding::from_json;
 use crate::catalog::masking::mask_secrets;
 use crate::upstream::Reply;
-use tool::{Effect, Place, Tool};
+use tool::{Effect, Place, Tool, is_blank};
 
 /// Each is a read; a person who looks at a preview reads no more names.
 pub(super) const MOST_NAMED: usize = 5;
@@ -262,7 +262,7 @@ fn telling(record: &Value, message: Option<&MessageTarget>) -> Map<String, Value
         told.insert("doNotDisturb".to_owned(), json!(true));
     }
     let address = message.and_then(MessageTarget::address);
-    if address.is_some_and(|field| is_empty(&record[field])) {
+    if address.is_some_and(|field| is_blank(&record[field])) {
         told.insert("noAddress".to_owned(), json!(true));
     }
     told

@@ -34,7 +34,7 @@ pub(super) fn tree_bytes(text: &str) -> usize {
 }
 
 /// No further page is asked for after this long: clients give up on a tool after a minute.
-const LONGEST: Duration = Duration::from_secs(45);
+pub(super) const LONGEST_READING: Duration = Duration::from_secs(45);
 
 const NO_ROOM: &str = "The server has no room for more pages now.";
 
@@ -271,7 +271,7 @@ impl Pipeline {
                 Some(next) if !ends => arguments = next,
                 _ => break,
             }
-            if started.elapsed() > LONGEST {
+            if started.elapsed() > LONGEST_READING {
                 gathered.stop("The time of one call is used up.");
                 break;
             }

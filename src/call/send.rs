@@ -1,5 +1,6 @@
 //! Sends what may be sent.
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::meter::CallRecord;
@@ -16,8 +17,8 @@ pub(super) struct Response {
 }
 
 impl Pipeline {
-    /// Dropping the future ends the call to HighLevel, and its record then says that it was cut off. What happens once is
-    /// made to its end all the same: a client that lost its connection hears what came of it when it comes again.
+    /// Dropping the future ends the call to HighLevel, and its record then says that it was cut off. A call that happens
+    /// once is made to its end all the same: a client that lost its connection hears the outcome when it repeats the call.
     pub(super) async fn send(
         &self,
         metered: Metered,
@@ -48,11 +49,13 @@ impl Pipeline {
                 replied,
                 record,
             });
-            if let Err(response) = sender.send(response) {
-                pipeline.respond_to_nobody(*response).await;
-            }
+            drop(sender.send(ResponseOnItsWay {
+                pipeline,
+                response: Some(response),
+            }));
         });
-        receiver.await.ok().map(|response| *response)
+        let mut arrived = receiver.await.ok()?;
+        arrived.response.take().map(|response| *response)
     }
 
     async fn send_counted(
@@ -65,6 +68,22 @@ impl Pipeline {
         self.note_connected(facts, &mut replied);
         tally.replied(&replied);
         replied
+    }
+}
+
+/// A response until its caller has it. A sent one may still be dropped unread, because the client may leave at any time.
+struct ResponseOnItsWay {
+    pipeline: Pipeline,
+    /// `None`: it arrived.
+    response: Option<Box<Response>>,
+}
+
+impl Drop for ResponseOnItsWay {
+    fn drop(&mut self) {
+        if let (Some(response), Ok(runtime)) = (self.response.take(), Handle::try_current()) {
+            let pipeline = self.pipeline.clone();
+            runtime.spawn(async move { pipeline.respond_to_nobody(*response).await });
+        }
     }
 }
 

@@ -178,8 +178,8 @@ impl Validated {
         let query = url
             .query()
             .map_or_else(String::new, |query| format!("?{query}"));
-        let body = self.outgoing.body();
-        let body = body.map(|body| serde_json::from_slice::<Value>(body).unwrap_or_default());
+        let sent = self.outgoing.body();
+        let body = body::preview(self.facts.variant, &self.arguments, sent);
         json!({
             "method": self.outgoing.method().as_str(),
             "url": format!("{}{query}", url.path()),

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use reqwest::Request;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::catalog::prepare::PrepareError;
 use tool::Arguments;
@@ -42,6 +42,43 @@ pub(crate) fn write(
     request.headers_mut().insert(CONTENT_TYPE, value);
     *request.body_mut() = Some(bytes.into());
     Ok(())
+}
+
+/// The body of `request` for a person or model to read: members as they are sent, and of a file its name, media type and
+/// size.
+pub(crate) fn preview(tool: &Tool, arguments: &Arguments, sent: Option<&[u8]>) -> Option<Value> {
+    let sent = sent?;
+    if tool.media == Media::Json {
+        return serde_json::from_slice(sent).ok();
+    }
+    let mut body = arguments.body.clone()?;
+    for (name, value) in body.as_object_mut().into_iter().flatten() {
+        if is_file(tool, name) {
+            match value {
+                Value::Array(several) => several.iter_mut().for_each(describe),
+                one => describe(one),
+            }
+        }
+    }
+    Some(body)
+}
+
+fn is_file(tool: &Tool, name: &str) -> bool {
+    let mut arguments = tool.arguments.iter();
+    arguments.any(|argument| {
+        argument.file && (argument.wire_name == name || argument.wire_name == "body")
+    })
+}
+
+fn describe(value: &mut Value) {
+    if let Ok(UploadFile {
+        name,
+        media_type,
+        bytes,
+    }) = file(value)
+    {
+        *value = json!({"name": name, "type": media_type, "bytes": bytes.len()});
+    }
 }
 
 /// The file in `value`: base64, a data URI, or either as `data` of an object with `name` and `type`.
@@ -99,9 +136,7 @@ fn form(body: &Value) -> String {
 fn multipart(tool: &Tool, body: &Value) -> Result<(String, Vec<u8>), PrepareError> {
     let mut parts = Vec::new();
     for (name, value) in body.as_object().into_iter().flatten() {
-        let is_file = tool.arguments.iter().any(|argument| {
-            argument.file && (argument.wire_name == name || argument.wire_name == "body")
-        });
+        let is_file = is_file(tool, name);
         let several = value
             .as_array()
             .map_or(std::slice::from_ref(value), Vec::as_slice);
@@ -187,7 +222,6 @@ fn form_text(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn files_are_read_in_each_form() {
@@ -234,6 +268,25 @@ mod tests {
         check(json!(""), Err("empty"));
         check(json!(7), Err("not a file"));
         check(json!({"data": "aGk=", "type": "a\r\nb"}), Err("media type"));
+    }
+
+    #[test]
+    fn a_preview_has_what_is_sent_and_describes_files() {
+        let tool = crate::catalog::get("medias_upload-media-content").expect("a tool");
+        let file = json!({"data": "aGk=", "name": "a.txt", "type": "text/plain"});
+        let described = json!({"name": "a.txt", "type": "text/plain", "bytes": 2});
+        for (given, shown) in [
+            (file.clone(), described.clone()),
+            (json!([file]), json!([described])),
+        ] {
+            let arguments = Arguments {
+                body: Some(json!({"file": given, "hosted": false})),
+                ..Arguments::default()
+            };
+            let shown = json!({"file": shown, "hosted": false});
+            assert_eq!(preview(tool, &arguments, Some(b"--boundary")), Some(shown));
+            assert_eq!(preview(tool, &arguments, None), None);
+        }
     }
 
     #[test]

@@ -14,10 +14,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use state::keys::Keys;
+use state::vault::Vault;
 
 use super::CliError;
 use super::output::OutputFlags;
+use crate::call::{has_store, open_store};
 use crate::config::{Config, Flags};
 use address::{check, usual_url};
 pub(super) use clients::Client;
@@ -33,12 +36,13 @@ const NAME: &str = "ghl";
 #[derive(Args)]
 pub(super) struct Connect {
     client: Client,
-    /// Address of the server. By default it comes from the settings: oauth.url if people sign in, otherwise
-    /// server.listen.
+    /// Address of the server. By default oauth.url of the settings if people sign in, otherwise the address of the
+    /// running server, or server.listen.
     #[arg(long)]
     url: Option<String>,
     /// Access key (`highlevel-mcp keys create`). The output then contains it. Without this flag the client sends the
-    /// value of HIGHLEVEL_TOKEN, which is a key or a HighLevel token.
+    /// value of HIGHLEVEL_TOKEN, which is a key or a HighLevel token. It sends none if that is not set and the server
+    /// has locations of its own for programs of this machine.
     #[arg(long, value_name = "KEY", value_parser = access_key, conflicts_with_all = ["sign_in", "sandbox"])]
     key: Option<SecretString>,
     /// The client signs in and sends no token (docs/connect.md). This is the default if oauth.url is set and neither
@@ -66,8 +70,10 @@ pub(super) struct Connect {
 enum ClientAccess {
     /// It sends a token or a key in a header.
     Token(ClientSecret),
-    /// The server's own account serves it, without headers.
+    /// A sandbox serves it, without headers.
     Sandbox,
+    /// The server serves it with its own account, without headers. The file of its settings, if a flag named it.
+    OwnAccount(Option<PathBuf>),
     /// It signs in, without headers.
     SignIn,
 }
@@ -118,7 +124,8 @@ impl Connect {
                 ),
             }));
         }
-        let config = Config::load(flags)?;
+        let mut config = Config::load(flags)?;
+        config.upstream.simulated |= self.sandbox;
         let signs_in = self.sign_in
             || (config.oauth.is_on()
                 && self.url.is_none()
@@ -140,14 +147,19 @@ impl Connect {
             )));
         }
         let secret = ClientSecret::new(self.key, &config.account.token);
-        let access = match (self.sandbox, signs_in) {
-            (true, _) => ClientAccess::Sandbox,
-            (false, true) => ClientAccess::SignIn,
-            (false, false) => ClientAccess::Token(secret),
+        let access = match (self.sandbox, signs_in, secret) {
+            (true, ..) => ClientAccess::Sandbox,
+            (false, true, _) => ClientAccess::SignIn,
+            (false, false, ClientSecret::Missing)
+                if self.url.is_none() && serves_without_token(&config)? =>
+            {
+                ClientAccess::OwnAccount(flags.config.clone())
+            }
+            (false, false, secret) => ClientAccess::Token(secret),
         };
         let url = match &self.url {
             Some(url) => check(url, &config)?,
-            None => usual_url(&config, &access),
+            None => usual_url(&config, &access)?,
         };
         let server = Server::new(url, access, &config);
         if let Some(note) = server.missing_secret() {
@@ -243,6 +255,24 @@ impl Server {
     }
 }
 
+/// Whether the server of these settings serves clients of this machine with a location of its own, without a token.
+fn serves_without_token(config: &Config) -> Result<bool, CliError> {
+    let server = &config.server;
+    let has_access_key = !server.access_key.expose_secret().is_empty();
+    if config.oauth.is_on() || !server.opens_own_account() || has_access_key {
+        return Ok(false);
+    }
+    if !has_store(config)? {
+        return Ok(!config.locations.is_empty());
+    }
+    let store = open_store(config)?;
+    let keys = Keys::new(&store).list().wait()?;
+    let connected = Vault::new(&store).list().wait()?;
+    let has_location =
+        !config.locations.is_empty() || connected.iter().any(|one| one.owner.is_none());
+    Ok(has_location && keys.iter().all(|key| key.revoked.is_some()))
+}
+
 /// The printed set-up of two clients for a server on the sandbox.
 pub(super) fn to_the_sandbox(url: &str) -> Result<String, CliError> {
     let server = Server {
@@ -278,7 +308,7 @@ pub(super) fn with_key(
     config: &Config,
 ) -> Result<(String, Vec<String>), CliError> {
     let access = ClientAccess::Token(ClientSecret::Given(key.clone()));
-    let url = usual_url(config, &access);
+    let url = usual_url(config, &access)?;
     let server = Server::new(url, access, config);
     Ok((server.printed(client)?, server.notes(client)))
 }

@@ -1,6 +1,6 @@
 //! `console`: links by which the first operator, or a signed-out person, gets in.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use state::links::{FIRST_LASTS, LinkRecord, Links, Offer};
 use state::people::{People, Person, PersonRole};
 
 use super::output::OutputFlags;
+use super::running_server::RunningServer;
 use super::text::visible;
 use super::{CliError, StateFlags};
 use crate::config::{Config, Flags, Tls};
@@ -44,7 +45,7 @@ struct SignInLink {
     /// Name or id of the person who signs in with the link.
     #[arg(long, value_name = "NAME")]
     person: Option<String>,
-    /// Address and port of the server, if they differ from the settings.
+    /// Address and port of the server. By default those of the running server, otherwise those of the settings.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
     #[command(flatten)]
@@ -65,14 +66,21 @@ impl Console {
 
 impl SignInLink {
     fn show(self, flags: &Flags, opens: bool) -> Result<(), CliError> {
+        let is_given = self.listen.is_some();
         let flags = Flags {
             listen: self.listen,
             ..flags.clone()
         };
-        let (config, link) = self.of.change(&flags, |config, store| {
-            ConsoleLink::make(config, store, self.person.as_deref())
+        let (config, (listen, link)) = self.of.change(&flags, |config, store| {
+            let listen = match is_given {
+                true => config.server.listen,
+                false => RunningServer::listening(config)?,
+            };
+            let url = address(config, listen)?;
+            let link = ConsoleLink::make(&url, store, self.person.as_deref())?;
+            Ok((listen, link))
         })?;
-        note_absent_server(&config);
+        note_absent_server(&config, listen);
         if opens && open::that_detached(&link.url).is_ok() {
             eprintln!("Your browser opens the page. If it does not, open this link yourself.");
         }
@@ -98,13 +106,12 @@ struct ConsoleLink {
 }
 
 impl ConsoleLink {
-    fn make(config: &Config, store: &Store, named: Option<&str>) -> Result<Self, CliError> {
-        let url = address(config)?;
+    fn make(url: &str, store: &Store, named: Option<&str>) -> Result<Self, CliError> {
         let people = People::new(store).list().wait()?;
         let Some(person) = choose(&people, named)? else {
             let (record, text) = make(store, Offer::First)?;
             return Ok(Self {
-                url: first_address(&url, &text),
+                url: first_address(url, &text),
                 name: None,
                 expires: record.expires,
                 effect: "becomes the operator".to_owned(),
@@ -125,11 +132,10 @@ impl ConsoleLink {
 }
 
 /// Where the pages are: at `oauth.url`, or on this machine.
-fn address(config: &Config) -> Result<String, CliError> {
+fn address(config: &Config, listen: SocketAddr) -> Result<String, CliError> {
     if config.oauth.is_on() {
         return Ok(config.oauth.url.clone());
     }
-    let listen = config.server.listen;
     if !listen.ip().is_loopback() {
         return Err(CliError(format!(
             "other machines can reach the server at {listen}. The console then needs oauth.url, the address that \
@@ -154,8 +160,7 @@ fn address(config: &Config) -> Result<String, CliError> {
 }
 
 /// Says on the terminal where no server of this machine shows the pages yet.
-fn note_absent_server(config: &Config) {
-    let listen = config.server.listen;
+fn note_absent_server(config: &Config, listen: SocketAddr) {
     if !config.oauth.is_on() && TcpStream::connect_timeout(&listen, PATIENCE).is_err() {
         eprintln!(
             "Note: no server answers at {listen} yet. Start `highlevel-mcp serve`, or give --listen."

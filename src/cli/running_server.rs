@@ -49,6 +49,18 @@ impl RunningServer {
         Ok(found)
     }
 
+    /// Where the server of these settings listens: a running one may have a `--listen` of its own.
+    pub(super) fn listening(config: &Config) -> Result<SocketAddr, CliError> {
+        let settings = config.server.listen;
+        let ours = Self::find(config)?.into_iter();
+        let ours = ours.filter(|server| server.is_on_store_of(config));
+        let addresses: Vec<_> = ours.map(|server| server.address).collect();
+        Ok(match addresses.first() {
+            Some(first) if !addresses.contains(&settings) => *first,
+            _ => settings,
+        })
+    }
+
     /// Says where it is, for a command that is about another store.
     pub(super) fn elsewhere(&self) -> String {
         format!(
@@ -158,7 +170,14 @@ mod tests {
             (std::process::id(), address)
         );
         assert!(found[0].is_on_store_of(&config));
+        config.server.listen = "127.0.0.1:8101".parse().expect("an address");
+        let listening = |config: &Config| RunningServer::listening(config).expect("read");
+        assert_eq!(listening(&config), address);
+        let second = Announcement::make(&config, config.server.listen);
+        assert_eq!(listening(&config), config.server.listen);
+        drop(second);
         config.upstream.simulated = true;
+        assert_eq!(listening(&config), config.server.listen);
         assert!(!found[0].is_on_store_of(&config));
         // As after a killed process: the file stays, and its lock is gone.
         let path = announced.path.clone();

@@ -30,6 +30,9 @@ const SOURCES: [(&str, &str); 4] = [
     ("state", "keys"),
 ];
 
+/// Percentages of it are far below the limits of an `i64`.
+const MOST_CALLS: i64 = 1_000_000_000_000;
+
 /// The least and the greatest sensible value of numbers. The others may be 0.
 const BOUNDS: [(&str, &str, i64, i64); 21] = [
     ("server", "header_timeout_ms", 1, i64::MAX),
@@ -45,13 +48,14 @@ const BOUNDS: [(&str, &str, i64, i64); 21] = [
     ("upstream", "connect_timeout_ms", 1, i64::MAX),
     ("upstream", "total_timeout_ms", 1, i64::MAX),
     ("upstream", "max_response_bytes", 1, i64::MAX),
-    ("limits", "calls_per_interval", 1, i64::MAX),
+    ("limits", "calls_per_interval", 1, MOST_CALLS),
     ("limits", "interval_ms", 1, i64::MAX),
     ("limits", "percent", 1, 100),
-    ("limits", "calls_per_day", 1, i64::MAX),
+    ("limits", "calls_per_day", 1, MOST_CALLS),
     ("tools", "max_answer_bytes", 1, i64::MAX),
     ("audit", "keep_days", 1, i64::MAX),
-    ("approvals", "expire_minutes", 1, i64::MAX),
+    // A week: records of approvals are kept no longer.
+    ("approvals", "expire_minutes", 1, 10_080),
     ("approvals", "max_pending_per_caller", 1, i64::MAX),
 ];
 

@@ -98,6 +98,14 @@ impl ServerSettings {
         self.max_body_bytes.max(files)
     }
 
+    /// Whether programs of this machine may use the server's own account and locations and show nothing, as long as
+    /// there is no access key.
+    pub fn opens_own_account(&self) -> bool {
+        self.own_account == OwnAccount::Local
+            && self.listen.ip().is_loopback()
+            && !self.is_behind_proxy()
+    }
+
     /// Whether a proxy is in front of the server, so that its peer is not its client.
     pub fn is_behind_proxy(&self) -> bool {
         self.tls == Tls::Proxy || !self.trusted_proxies.is_empty()

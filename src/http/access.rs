@@ -24,12 +24,13 @@ use crate::upstream::TenantId;
 use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::caller::{Credential, LocationBinding};
 pub(in crate::http) use forwarding::was_forwarded;
+pub(in crate::http) use headers::key_refused;
 use headers::{access_key, bearer, foreign, not_a_token, tenant, unauthorized};
 pub(in crate::http) use local::{LocalAccess, NeededProof, local_access};
 pub(in crate::http) use sign_in::{AskedCall, shown_token};
 use sign_in::{SignInAddress, UNCONNECTED, not_for_calls, of_grant};
 use state::grants::is_access_token;
-use state::keys::{KeyRecord, KeyRefusal, Keys, looks_like_key};
+use state::keys::{KeyRecord, Keys, looks_like_key};
 
 /// Decides who may call, and as whom.
 pub struct Access {
@@ -78,9 +79,6 @@ const COMPANY: &str = "companyid";
 
 /// The error for every location outside a key, whether or not it exists.
 const UNREACHED: &str = "The access key does not reach this location.";
-
-/// An id that no location of HighLevel's has: its ids are letters and digits.
-const NO_LOCATION: &str = "no-such-location";
 
 impl Access {
     /// `keys`: those of `highlevel-mcp keys`, if the server keeps state.
@@ -146,7 +144,7 @@ impl Access {
             (Shown::Client(CallerKind::Token, credential), Some(_), at)
                 if at.is_none_or(differs) =>
             {
-                let principal = nowhere(credential.clone(), company)?;
+                let principal = nowhere(credential.clone(), company);
                 return Ok(with_address(principal));
             }
             (_, _, Some(at)) if differs(at) => {
@@ -296,15 +294,7 @@ impl Access {
                 "invalid_token",
                 "This is not an access key of this server.",
             )),
-            Err(refused @ KeyRefusal::Unreadable) => Err(HttpProblem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                format!("{refused} Its log says why."),
-            )),
-            Err(refused) => {
-                let what = format!("{refused} Ask the server's operator for another.");
-                Err(unauthorized("invalid_token", &what))
-            }
+            Err(refusal) => Err(key_refused(&refusal)),
         }
     }
 
@@ -424,17 +414,15 @@ impl Access {
 }
 
 /// A HighLevel token, bound to a location where it can do nothing.
-fn nowhere(credential: Credential, company: Option<TenantId>) -> Result<Principal, HttpProblem> {
-    let location = TenantId::parse(NO_LOCATION);
-    let location = location.ok_or_else(|| foreign("This token may not use this endpoint."))?;
+fn nowhere(credential: Credential, company: Option<TenantId>) -> Principal {
     let account = Caller {
         credential,
-        location: Some(LocationBinding::Pin(location)),
+        location: Some(LocationBinding::Pin(TenantId::of_none())),
         company,
         configured: None,
         home: None,
     };
-    Ok(Principal::with_account(CallerKind::Token, account))
+    Principal::with_account(CallerKind::Token, account)
 }
 
 /// The account of the settings, for stdio and `call`; `None` without a token.

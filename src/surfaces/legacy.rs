@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::toolset::Toolset;
 use super::{Calling, Listing, Session, Surface, unknown_name};
 use crate::call::Answer;
-use tool::{Argument, Place, Tool};
+use tool::Tool;
 
 /// Some tools in that form.
 pub(crate) struct Legacy {
@@ -54,7 +54,10 @@ pub(crate) fn schema(tool: &Tool) -> Value {
     let mut schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
     let renamed = |name: &str| {
         let argument = tool.arguments.iter().find(|argument| argument.name == name);
-        argument.map_or_else(|| name.to_owned(), prefixed)
+        argument.map_or_else(
+            || name.to_owned(),
+            |argument| argument.place.prefixed(argument.wire_name),
+        )
     };
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         // Here a null empties the argument itself, and none of our own arguments are listed.
@@ -91,14 +94,4 @@ fn wrap(tool: &Tool, answer: Answer) -> Answer {
         json!({"name": tool.name, "method": tool.method, "path": tool.path}),
     );
     Answer { text, ..answer }
-}
-
-fn prefixed(argument: &Argument) -> String {
-    let place = match argument.place {
-        Place::Path => "path",
-        Place::Query => "query",
-        Place::Header => "header",
-        Place::Body | Place::WholeBody => "body",
-    };
-    format!("{place}_{}", argument.wire_name)
 }

@@ -36,9 +36,6 @@ pub struct Account {
 /// Longest alias, in characters.
 const LONGEST_ALIAS: usize = 40;
 
-/// An id that no location of HighLevel's has: its ids are letters and digits.
-const NO_LOCATION: &str = "no-such-location";
-
 impl Accounts {
     /// A location with an unusable alias, id or secret keeps its alias and its rules, but no call reaches it. The
     /// others work, and nothing acts in the wrong location.
@@ -74,9 +71,7 @@ impl Accounts {
             };
             let fault = fault.map(|what| format!("[locations.{alias}] {what}"));
             faults.extend(fault.clone());
-            let Some(location) = location.ok().or_else(|| TenantId::parse(NO_LOCATION)) else {
-                continue;
-            };
+            let location = location.unwrap_or_else(|_| TenantId::of_none());
             let (credential, company) = match (fault, found) {
                 (None, Ok(found)) => found,
                 (fault, _) => (Credential::Unusable(fault.unwrap_or_default().into()), None),

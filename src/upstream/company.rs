@@ -28,7 +28,7 @@ use self::state::RenewalState;
 use crate::upstream::TenantId;
 use crate::upstream::failure::{Failure, FailureClass};
 use ::state::Store;
-use ::state::agency_tokens::AgencyTokens;
+use ::state::token_pairs::TokenPairs;
 pub use consent_page::consent_page;
 use file::PairFile;
 use holder::PairHolder;
@@ -73,7 +73,7 @@ impl Company {
         let file = PairFile::new(&settings.pair_file)
             .map_err(|error| format!("the company {of} has no pair_file: {error}"))?;
         Ok(Self::with_renewal(Renewal {
-            tokens: AgencyTokens::new(store, settings.company_id.as_str()),
+            tokens: TokenPairs::new(store, settings.company_id.as_str()),
             holder: PairHolder::Company(settings.company_id),
             app: App {
                 client_id: settings.client_id,

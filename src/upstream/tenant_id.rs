@@ -15,6 +15,11 @@ impl TenantId {
         plain.then(|| Self(id.into()))
     }
 
+    /// An id that no location of HighLevel's has: its ids are letters and digits.
+    pub fn of_none() -> Self {
+        Self("no-such-location".into())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

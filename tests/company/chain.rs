@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use state::agency_tokens::AgencyTokens;
+use state::token_pairs::TokenPairs;
 use state::vault::Vault;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -76,7 +76,7 @@ pub(crate) struct Chain {
     /// Deleted on drop.
     _folder: TempDir,
     pub file: PathBuf,
-    tokens: AgencyTokens,
+    tokens: TokenPairs,
     /// The vault and the credential of a location's install.
     install: Option<(Vault, String)>,
     /// The usual time from the start of a process to the end of its renewal.
@@ -140,7 +140,7 @@ impl When {
         }
     }
 
-    async fn come(self, mut moments: Receiver<Moment>, tokens: &AgencyTokens) {
+    async fn come(self, mut moments: Receiver<Moment>, tokens: &TokenPairs) {
         let pause = match self {
             Self::AfterStart(pause) => pause,
             Self::AfterIntent(pause) => {
@@ -185,7 +185,7 @@ impl Chain {
         };
         let row = install.as_ref().map_or(COMPANY, |(_, row)| row.as_str());
         Self {
-            tokens: AgencyTokens::new(&store, row),
+            tokens: TokenPairs::new(&store, row),
             install,
             highlevel,
             _folder: folder,

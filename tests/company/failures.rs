@@ -6,7 +6,7 @@ use std::time::Duration;
 use highlevel_mcp::upstream::failure::FailureClass;
 use rustix::process::{Resource, Rlimit};
 use serde_json::json;
-use state::agency_tokens::AgencyImport;
+use state::token_pairs::PairImport;
 
 use crate::fixture::{Fixture, advance, company_at, token_text};
 use crate::token_endpoints::{Moment, Script};
@@ -276,11 +276,11 @@ fn longest_file(bytes: Option<u64>) {
     rustix::process::setrlimit(Resource::Fsize, limit).expect("set");
 }
 
-fn of_file(fixture: &Fixture) -> AgencyImport {
+fn of_file(fixture: &Fixture) -> PairImport {
     let refresh = fixture.installed["refresh_token"]
         .as_str()
         .expect("a token");
-    AgencyImport {
+    PairImport {
         text: fixture.installed.to_string().into(),
         names: vec![state::sha256(refresh)],
         is_open: false,

@@ -10,7 +10,7 @@ use highlevel_mcp::upstream::company::{
 use highlevel_mcp::upstream::{Failure, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use state::agency_tokens::{AgencyPair, AgencyTokens};
+use state::token_pairs::{StoredPair, TokenPairs};
 use state::vault::{CredentialKind, NewInstall, Vault};
 use state::{Store, StoreOptions};
 use tempfile::TempDir;
@@ -24,7 +24,7 @@ pub(crate) struct Fixture {
     pub installed: Value,
     pub company: Company,
     /// Reads the store as another process does.
-    pub tokens: AgencyTokens,
+    pub tokens: TokenPairs,
 }
 
 impl Fixture {
@@ -41,7 +41,7 @@ impl Fixture {
         let path = folder.path().join("pair.json");
         write(&path, installed.to_string());
         let company = company_at(highlevel.url(), &path);
-        let tokens = AgencyTokens::new(&store_beside(&path), COMPANY);
+        let tokens = TokenPairs::new(&store_beside(&path), COMPANY);
         Self {
             highlevel,
             folder,
@@ -55,7 +55,7 @@ impl Fixture {
         self.folder.path().join("pair.json")
     }
 
-    pub(crate) async fn kept(&self) -> AgencyPair {
+    pub(crate) async fn kept(&self) -> StoredPair {
         kept(&self.tokens).await.expect("a pair")
     }
 
@@ -176,11 +176,11 @@ pub(crate) fn store_beside(pair_file: &Path) -> Store {
     opened.join().expect("no panic").expect("a store")
 }
 
-pub(crate) async fn kept(tokens: &AgencyTokens) -> Option<AgencyPair> {
+pub(crate) async fn kept(tokens: &TokenPairs) -> Option<StoredPair> {
     tokens.read().await.expect("a store")
 }
 
-pub(crate) fn members(pair: &AgencyPair) -> Value {
+pub(crate) fn members(pair: &StoredPair) -> Value {
     serde_json::from_str(pair.text.expose_secret()).expect("JSON")
 }
 

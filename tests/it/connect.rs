@@ -14,10 +14,15 @@ const ACCOUNT: [(&str, &str); 2] = [
     ("HIGHLEVEL_LOCATION_ID", "L0"),
 ];
 
+const STATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/connect");
+
 /// Runs it with `variables` in the environment. Returns exit code, stdout and stderr.
 async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let arguments = [&["connect"], arguments].concat();
-    let done = program(&arguments, variables).output().await.expect("run");
+    // Servers of other tests run on the usual folder: their addresses would be taken.
+    let state = [("HIGHLEVEL_MCP_STATE_FOLDER", STATE)];
+    let variables = [&state, variables].concat();
+    let done = program(&arguments, &variables).output().await.expect("run");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (done.status.code(), text(&done.stdout), text(&done.stderr))
 }

@@ -157,7 +157,7 @@ async fn the_sandbox_needs_no_file_of_settings() {
 
 /// Whoever pauses the wrong store learns that a server goes on.
 #[tokio::test]
-async fn a_pause_tells_of_a_server_that_it_does_not_reach() {
+async fn other_commands_know_a_running_server() {
     let newcomer = Newcomer::new().await;
     let serve = ["serve", "--sandbox", "--listen", "127.0.0.1:0"];
     let mut server = newcomer.command(&serve);
@@ -177,6 +177,15 @@ async fn a_pause_tells_of_a_server_that_it_does_not_reach() {
         &text,
         "A server for sandbox runs in the same folder, at 127.0.0.1:",
     );
+    let (_, after) = text.split_once("127.0.0.1:").expect("an address");
+    let port: String = after.chars().take_while(char::is_ascii_digit).collect();
+    for command in [
+        &["console", "link", "--sandbox"][..],
+        &["connect", "claude-code", "--sandbox"],
+    ] {
+        let text = newcomer.run(command, 0).await;
+        check(&text, &format!("http://127.0.0.1:{port}/"));
+    }
     check(&text, "it is not paused (--sandbox pauses it)");
     let text = newcomer.run(&["pause", "--sandbox"], 0).await;
     check(&text, "`highlevel-mcp resume --sandbox` ends this");

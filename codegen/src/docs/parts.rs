@@ -11,51 +11,39 @@ pub(super) struct GeneratedPart {
 }
 
 /// Paths and what they list. If a path is in the snapshot of lists, its tokens follow.
-const SURFACES: [(&str, &str, &str); 10] = [
+const SURFACES: [(&str, &str); 10] = [
     (
         "/mcp",
-        "/mcp/",
         "The 21 tools that HighLevel's server began with, and the orchestrator",
     ),
-    ("/mcp/official", "/mcp/official", "The 21 only"),
+    ("/mcp/official", "The 21 only"),
     (
-        "/mcp/official-36",
         "/mcp/official-36",
         "The 36 tools that HighLevel's server grew to",
     ),
     (
         "/mcp/orchestrator",
-        "/mcp/orchestrator",
         "Search, four call tools and `list_locations`, which reach every operation",
     ),
     (
-        "/mcp/orchestrator/readonly",
         "/mcp/orchestrator/readonly",
         "The three of them that only read; `/readonly` can follow every path",
     ),
     (
         "/mcp/x/contacts+calendars",
-        "",
         "The toolsets that you name, one for each [area of HighLevel](docs/tools.md)",
     ),
     (
-        "/mcp/x/all",
         "/mcp/x/all",
         "Every tool, for clients that search tools themselves",
     ),
     (
         "/mcp/legacy",
-        "/mcp/legacy",
         "The 36 with the argument names and answers of HighLevel's first server",
     ),
-    (
-        "/mcp/compat",
-        "/mcp/compat",
-        "The four tools of HighLevel's later server",
-    ),
+    ("/mcp/compat", "The four tools of HighLevel's later server"),
     (
         "/mcp/l/NAME/…",
-        "",
         "Any of these for one of the server's own locations, by the short name that `init` gives it",
     ),
 ];
@@ -90,8 +78,8 @@ pub(super) fn parts(generation: &Generation, costs: &ListCosts) -> Vec<Generated
 }
 
 fn surfaces(costs: &ListCosts) -> String {
-    let rows = SURFACES.iter().map(|(address, snapshot, lists)| {
-        let tokens = costs.get(*snapshot).copied().map(grouped);
+    let rows = SURFACES.iter().map(|(address, lists)| {
+        let tokens = costs.get(*address).copied().map(grouped);
         let tokens = tokens.unwrap_or_default();
         format!("| `{address}` | {lists} | {tokens} |\n")
     });

@@ -200,20 +200,9 @@ fn tell_apart(arguments: &mut [OperationArgument]) {
             && filtered.contains(&argument.name)
             && counts.get(&argument.name) == Some(&2);
         if !keeps && counts.get(&argument.name).is_some_and(|count| *count > 1) {
-            argument.name = prefixed(argument);
+            argument.name = argument.place.prefixed(&argument.wire_name);
         }
     }
-}
-
-/// The name under HighLevel's own convention, `<place>_<wire name>`.
-pub(crate) fn prefixed(argument: &OperationArgument) -> String {
-    let place = match argument.place {
-        Place::Path => "path",
-        Place::Query => "query",
-        Place::Header => "header",
-        Place::Body | Place::WholeBody => "body",
-    };
-    format!("{place}_{}", argument.wire_name)
 }
 
 /// The schema that arguments must match once the caller's tenant and the defaults are filled in.
@@ -393,9 +382,10 @@ pub(crate) fn media(document: &Value, operation: &Value) -> Option<Media> {
 
 /// Every name that means an argument: its own, HighLevel's, the prefixed one, aliases.
 pub(crate) fn names(argument: &OperationArgument) -> BTreeSet<String> {
-    let mut names = BTreeSet::from([argument.name.clone(), prefixed(argument)]);
+    let prefixed = argument.place.prefixed(&argument.wire_name);
+    let mut names = BTreeSet::from([argument.name.clone(), prefixed.clone()]);
     // If two arguments share HighLevel's name, only the prefixed names distinguish them.
-    if argument.name != prefixed(argument) {
+    if argument.name != prefixed {
         names.insert(argument.wire_name.clone());
     }
     names.extend(argument.aliases.iter().cloned());

@@ -10,8 +10,7 @@ use serde_json::Value;
 use super::Denial;
 use super::argument::{ArgumentPath, Unreadable};
 use super::selector::Selector;
-use tool::Arguments;
-use tool::Tool;
+use tool::{Arguments, Tool, is_blank};
 
 /// One `[[arguments]]` of a section.
 #[derive(Clone, Debug)]
@@ -83,7 +82,7 @@ impl Constraint {
                 });
             }
         };
-        if self.requires(tool) && values.iter().all(|value| is_nothing(value)) {
+        if self.requires(tool) && values.iter().all(|value| is_blank(value)) {
             return Err(denied("required", format!("{name} must be given here.")));
         }
         for (test, value) in self
@@ -212,15 +211,6 @@ fn number(value: &Value) -> Option<f64> {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
-    }
-}
-
-/// Given, but counts as absent.
-fn is_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        _ => false,
     }
 }
 

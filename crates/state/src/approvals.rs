@@ -215,22 +215,23 @@ impl Approvals {
         if !matches!(claim, Claim::Run | Claim::Expired) {
             return Ok(claim);
         }
-        // In a separate task: if the caller has left when the call may run, the approval is given back.
+        // In a separate task: it ends although the caller leaves.
         let (sender, receiver) = oneshot::channel();
         let (approvals, handle, digest) = (self.clone(), handle.to_owned(), digest.to_owned());
         tokio::spawn(async move {
             let claimed = approvals.take(&handle, digest).await;
-            if claimed == Ok(Claim::Run) {
-                approvals.store.housekeeping().enter_approved(&handle);
+            let claimed = claimed.map(|claim| ClaimOnItsWay {
+                approvals,
+                handle,
+                claim,
+            });
+            if let Ok(claimed) = &claimed {
+                claimed.depart();
             }
-            if let Err(Ok(Claim::Run)) = sender.send(claimed)
-                && let Err(error) = approvals.release(&handle).await
-            {
-                tracing::error!(%error, handle, "an approval whose caller left was not given back");
-            }
+            drop(sender.send(claimed));
         });
         let gone = || StoreError::from("the approvals were not reached".to_owned());
-        receiver.await.map_err(|_| gone())?
+        Ok(receiver.await.map_err(|_| gone())??.arrive())
     }
 
     /// On the disk before the call is made: after a power failure its state is unknown, not approved.
@@ -333,6 +334,35 @@ impl Approvals {
     }
 }
 
+/// A claim until its caller has it. A sent one may still be dropped unread, because the caller may leave at any time.
+struct ClaimOnItsWay {
+    approvals: Approvals,
+    handle: String,
+    claim: Claim,
+}
+
+impl ClaimOnItsWay {
+    fn depart(&self) {
+        if self.claim == Claim::Run {
+            let housekeeping = self.approvals.store.housekeeping();
+            housekeeping.enter_approved(&self.handle);
+        }
+    }
+
+    fn arrive(mut self) -> Claim {
+        std::mem::replace(&mut self.claim, Claim::Missing)
+    }
+}
+
+impl Drop for ClaimOnItsWay {
+    fn drop(&mut self) {
+        if self.claim == Claim::Run {
+            // It begins at once, and is tried until it is written.
+            drop(self.approvals.release(&self.handle));
+        }
+    }
+}
+
 const APPROVED: &str =
     "SELECT id FROM approval WHERE state = 'approved' AND expires_at > $1 AND request IS NOT NULL
     ORDER BY decided_at";
@@ -366,8 +396,7 @@ fn tidy(transaction: &mut Transaction) -> Result<(), StoreError> {
     let over = now
         .as_millisecond()
         .saturating_sub(i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX));
-    let forget =
-        "DELETE FROM approval WHERE state NOT IN ('pending', 'approved') AND created_at < $1";
+    let forget = "DELETE FROM approval WHERE state NOT IN ('pending', 'approved') AND COALESCE(decided_at, created_at) < $1";
     transaction.run(sqlx::query(forget).bind(over)).map(drop)
 }
 

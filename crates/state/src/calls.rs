@@ -230,7 +230,7 @@ impl OpenCall {
         !self.start.once.is_empty()
     }
 
-    /// Whether its end says what came of it: of a call that is counted alone nobody asks that.
+    /// Whether its end has the outcome: nobody asks for that of a call that is only counted.
     pub fn has_record(&self) -> bool {
         self.is_once() || self.start.audit.is_some()
     }

@@ -6,7 +6,6 @@
 #[macro_use]
 extern crate on_both;
 
-pub mod agency_tokens;
 pub mod approvals;
 pub mod audit;
 pub mod calls;
@@ -36,6 +35,7 @@ mod store;
 mod stranger_reads;
 mod token;
 pub mod token_facts;
+pub mod token_pairs;
 pub mod usage;
 pub mod vault;
 

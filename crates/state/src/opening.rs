@@ -6,7 +6,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::StoreError;
-use crate::agency_tokens;
 use crate::approvals;
 use crate::audit::{self, AuditFile, Retention};
 use crate::calls;
@@ -25,6 +24,7 @@ use crate::sessions;
 use crate::store::{Housekeeping, Store, StoreHooks, StoreOptions, Transaction, file_name};
 use crate::stranger_reads;
 use crate::token_facts;
+use crate::token_pairs;
 use crate::usage;
 use crate::vault;
 
@@ -100,7 +100,7 @@ fn open_here(options: &StoreOptions) -> Result<Store, StoreError> {
     {
         store.set_imported(sentence);
     }
-    agency_tokens::put_back(&store);
+    token_pairs::put_back(&store);
     Ok(store)
 }
 

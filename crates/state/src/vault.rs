@@ -1,7 +1,7 @@
 //! Locations that people connect: their names, their owners, and the sealed credentials that reach them.
 //!
 //! A private integration's token is sealed in the row of its credential. The token pair of an install is renewed under
-//! a lease, like an agency's, and is stored with those (`agency_tokens`), under the id of the credential.
+//! a lease, like an agency's, and is stored with those (`token_pairs`), under the id of the credential.
 
 mod alias;
 mod ending;

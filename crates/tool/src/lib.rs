@@ -9,6 +9,7 @@ pub use nearest::{LONGEST_NAME, edit_distance, first_names, name_words, nearest,
 pub use strangers::{StrangerFields, StrangerWords, is_meant};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Media type of nearly every documented answer.
 pub const JSON: &str = "application/json";
@@ -221,6 +222,28 @@ pub enum Place {
     Body,
     /// The whole JSON body.
     WholeBody,
+}
+
+/// Null, or a text of white space: given, but counts as absent.
+pub fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        _ => false,
+    }
+}
+
+impl Place {
+    /// A name under HighLevel's own convention, `<place>_<wire name>`.
+    pub fn prefixed(self, wire_name: &str) -> String {
+        let place = match self {
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Header => "header",
+            Self::Body | Self::WholeBody => "body",
+        };
+        format!("{place}_{wire_name}")
+    }
 }
 
 /// The tenant that an argument names.

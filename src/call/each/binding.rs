@@ -8,7 +8,7 @@ use super::super::Each;
 use crate::call::output::{IDS, field_at};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
-use tool::{Argument, Place, Role, Tool};
+use tool::{Argument, Place, Role, Tool, is_blank};
 
 /// Arguments of a write, each with the fields of a row that may hold its value. The first field
 /// with a value counts.
@@ -129,14 +129,6 @@ fn is_plural(list: &str, kind: &str) -> bool {
         .map(|stem| format!("{stem}y"))
         .or_else(|| list.strip_suffix('s').map(str::to_owned));
     one.is_some_and(|one| one.eq_ignore_ascii_case(kind))
-}
-
-fn is_blank(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Reads the rows page by page, as the caller of the write and under its rules. Keeps of each what the write needs.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::super::message_target::{MessageTarget, is_empty};
+use super::super::message_target::MessageTarget;
 use super::super::record_names::name_in;
-use super::super::respond::tree_bytes;
+use super::super::respond::{LONGEST_READING, tree_bytes};
 use super::super::{Answer, ConsentSource, Each, Pipeline, Request};
 use super::Binding;
 use crate::call::output::{AllPages, GatheredRows, Output, most_rows_a_page};
@@ -15,7 +15,7 @@ use crate::catalog::decoding::from_json;
 use crate::catalog::masking::mask_secrets;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
-use tool::Tool;
+use tool::{Tool, is_blank};
 
 /// Most rows of one confirm.
 const MOST_ROWS: usize = 1_000;
@@ -91,6 +91,7 @@ impl Pipeline {
         }
         let added = largest.map(|(size, _)| size);
         let mut gathered = GatheredRows::for_call(arguments.clone(), added, pages);
+        let started = Instant::now();
         if output.needs_zone() {
             let (zone, unknown) = self.zone_of_days(&facts, context).await;
             // Rows for a write are not chosen by a guess.
@@ -125,7 +126,13 @@ impl Pipeline {
             let is_full = !chosen.add(request, binding, rows);
             let next = gathered.next_arguments(&arguments);
             match next {
-                Some(next) if !is_full && gathered.pages() < pages => arguments = next,
+                Some(next)
+                    if !is_full
+                        && gathered.pages() < pages
+                        && started.elapsed() < LONGEST_READING =>
+                {
+                    arguments = next;
+                }
                 _ => {
                     chosen.is_part = is_full || !gathered.ends_here();
                     break;
@@ -150,7 +157,7 @@ impl ChosenRows {
     fn add(&mut self, request: &Request<'_>, binding: &Binding, rows: Vec<Value>) -> bool {
         let message = MessageTarget::new(request.tool, &request.arguments);
         let address = message.as_ref().and_then(MessageTarget::address);
-        let address = address.filter(|field| rows.iter().any(|row| !is_empty(&row[*field])));
+        let address = address.filter(|field| rows.iter().any(|row| !is_blank(&row[*field])));
         for row in rows {
             if self.matched == self.most {
                 return false;
@@ -176,7 +183,7 @@ impl ChosenRows {
                 .is_some_and(|message| message.is_refused_by(&row))
             {
                 self.do_not_disturb += 1;
-            } else if address.is_some_and(|field| is_empty(&row[field])) {
+            } else if address.is_some_and(|field| is_blank(&row[field])) {
                 self.no_address += 1;
             } else if self.known.insert(Value::Object(item.clone()).to_string()) {
                 let name = name_in(&row);

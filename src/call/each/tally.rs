@@ -70,7 +70,7 @@ impl<'a> RowTally<'a> {
         self.is_unrecorded
     }
 
-    /// Rows of which it is known what came of them.
+    /// Rows whose outcome is known.
     pub(super) fn known(&self) -> usize {
         self.outcomes.iter().flatten().count()
     }

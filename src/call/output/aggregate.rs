@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Output;
 use super::group::{Figure, Group, GroupField, Label, MeasureKind, Reading};
-use super::path::field_at;
+use super::path::{field_at, find_at};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 
@@ -141,8 +141,8 @@ impl Aggregate {
                 .for_each(|labels| labels.push(label.clone()));
         }
         let read = |field: &mut MeasuredField| {
-            let found = field_at(row, &field.field);
-            Figure::read(found, field.is_added, &mut field.reading)
+            let found = find_at(row, &field.field);
+            Figure::read(found.as_deref(), field.is_added, &mut field.reading)
         };
         let figures: Vec<Figure> = self.fields.iter_mut().map(read).collect();
         for labels in rows {

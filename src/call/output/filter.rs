@@ -1,5 +1,6 @@
 //! Keeps rows by a field, a comparison and a value, and says where none can be kept.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use jiff::tz::TimeZone;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::decimal::Decimal;
-use super::path::field_at;
+use super::path::find_at;
 use super::period::{Period, is_date, needs_zone};
 use super::phone::{dialled, is_phone};
 
@@ -111,7 +112,8 @@ impl<'de> Deserialize<'de> for Comparison {
 impl Condition {
     /// Whether it holds of `row`; days and times without an offset are those of `zone`.
     pub fn holds(&self, row: &Value, zone: &TimeZone) -> bool {
-        let found = field_at(row, &self.field).unwrap_or(&Value::Null);
+        let found = find_at(row, &self.field).unwrap_or_default();
+        let found = found.as_ref();
         let equals = |wanted: &Value| self.equals(found, wanted, zone);
         let order = || self.compare(found, &self.value, zone);
         match self.op {
@@ -182,8 +184,9 @@ impl Condition {
 
     /// Why it can hold of no row like these, or holds of all.
     pub(super) fn misfit(&self, rows: &[Value], zone: &TimeZone) -> Option<String> {
-        let found = rows.iter().filter_map(|row| field_at(row, &self.field));
-        let found: Vec<&Value> = found.filter(|value| !value.is_null()).collect();
+        let found = rows.iter().filter_map(|row| find_at(row, &self.field));
+        let found: Vec<Cow<'_, Value>> = found.filter(|value| !value.is_null()).collect();
+        let found: Vec<&Value> = found.iter().map(AsRef::as_ref).collect();
         let is_list = !found.is_empty() && found.iter().all(|value| value.is_array());
         let found: Vec<&Value> = found.into_iter().filter(|value| is_there(value)).collect();
         let (field, op) = (&self.field, self.op.word());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::decimal::Decimal;
 use super::filter::{inner_field, row_example};
-use super::path::field_at;
+use super::path::find_at;
 use super::period::{Interval, Period, is_date};
 use super::phone::{dialled, is_phone};
 use super::project::IDS;
@@ -107,7 +107,8 @@ impl GroupField {
 
     /// What `row` is grouped under: of a list each of its values once, of nothing null.
     pub(super) fn labels(&self, row: &Value, zone: &TimeZone, reading: &mut Reading) -> Vec<Label> {
-        let found = field_at(row, &self.field).unwrap_or(&Value::Null);
+        let found = find_at(row, &self.field).unwrap_or_default();
+        let found = found.as_ref();
         let mut labels: Vec<Label> = Vec::new();
         for value in found
             .as_array()
@@ -234,8 +235,21 @@ impl Group {
 }
 
 impl Figure {
-    /// The figure of one value; where it is to be added up, of a number only.
+    /// The figure of a value, or of the values of a list; where it is to be added up, of numbers only.
     pub(super) fn read(value: Option<&Value>, is_added: bool, reading: &mut Reading) -> Self {
+        let mut figure = Self::default();
+        match value {
+            Some(Value::Array(items)) if !items.is_empty() => {
+                for item in items {
+                    figure.merge(&Self::read_one(Some(item), is_added, reading));
+                }
+            }
+            one => figure.merge(&Self::read_one(one, is_added, reading)),
+        }
+        figure
+    }
+
+    fn read_one(value: Option<&Value>, is_added: bool, reading: &mut Reading) -> Self {
         let none = Self::default();
         let Some(value) = value.filter(|value| !value.is_null() && *value != "") else {
             reading.empty += 1;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Output;
-use super::path::{PLAIN, field_at};
+use super::path::{PLAIN, field_at, find_at};
 use crate::catalog::custom_field;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
@@ -63,7 +63,7 @@ impl FieldSearch {
         for row in rows {
             self.has_rows = true;
             self.is_plain |= !row.is_object();
-            missing.retain(|field| field_at(row, field).is_none());
+            missing.retain(|field| find_at(row, field).is_none());
             note_names(&mut self.names, "", row);
             for field in missing.iter() {
                 let mut path = String::new();

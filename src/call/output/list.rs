@@ -10,7 +10,7 @@ use super::fenced_list::fence_list;
 use super::gather::GatheredRows;
 use super::known::is_documented;
 use super::paging::{Evidence, Following};
-use super::path::{PLAIN, field_at};
+use super::path::{PLAIN, find_at};
 use super::project::{IDS, clipped};
 use super::{Format, LONGEST_NAMED_TEXT, LONGEST_TEXT, Output, USUAL_ROWS, brief, form};
 use crate::call::shape::{ask_for_less, too_large};
@@ -365,7 +365,7 @@ impl Output {
                 gathered
                     .rows
                     .iter()
-                    .any(|row| field_at(&row.value, field).is_some())
+                    .any(|row| find_at(&row.value, field).is_some())
             };
             let is_known = gathered.is_plain
                 || *field == "*"

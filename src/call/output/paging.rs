@@ -293,14 +293,15 @@ fn behind_row(
 
 fn cursor(value: &Value, path: &[&str]) -> Option<Value> {
     let found = value_at(value, path)?;
-    (!is_blank(found)).then(|| found.clone())
+    (!is_empty(found)).then(|| found.clone())
 }
 
 fn is_given(arguments: &Map<String, Value>, name: &str) -> bool {
-    arguments.get(name).is_some_and(|value| !is_blank(value))
+    arguments.get(name).is_some_and(|value| !is_empty(value))
 }
 
-fn is_blank(value: &Value) -> bool {
+/// Null, an empty text or an empty list.
+pub(in crate::call) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),

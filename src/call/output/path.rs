@@ -1,5 +1,7 @@
 //! Follows dotted paths into answers.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 /// Where a row is not an object, its one column, and the field by which it is filtered.
@@ -59,4 +61,64 @@ pub(in crate::call) fn field_at<'v>(row: &'v Value, field: &str) -> Option<&'v V
     }
     let held = last.and_then(|item| VALUES.iter().find_map(|name| item.get(*name)));
     Some(held.unwrap_or(value))
+}
+
+/// The same; and if the path leads through a list of objects, such as `stages.name`, the list of what they have there.
+pub(super) fn find_at<'v>(row: &'v Value, field: &str) -> Option<Cow<'v, Value>> {
+    field_at(row, field)
+        .map(Cow::Borrowed)
+        .or_else(|| through_list(row, field).map(Cow::Owned))
+}
+
+fn through_list(row: &Value, field: &str) -> Option<Value> {
+    let (mut value, mut rest) = (row, field);
+    while !value.is_array() {
+        let (step, after) = rest.split_once('.')?;
+        (value, rest) = (value.get(step)?, after);
+    }
+    let found = value.as_array()?.iter().filter_map(|item| {
+        let is_object = item.is_object();
+        is_object.then(|| find_at(item, rest))?
+    });
+    // A list in each is one list.
+    let found: Vec<Value> = found
+        .flat_map(|value| match value.into_owned() {
+            Value::Array(inner) => inner,
+            one => vec![one],
+        })
+        .collect();
+    (!found.is_empty()).then_some(Value::Array(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_path_leads_through_lists_of_objects() {
+        let row = json!({
+            "name": "Sales",
+            "stages": [{"name": "New", "tags": ["a", "b"]}, {"name": "Won", "tags": ["c"]}, {"id": 3}],
+            "in": {"stages": [{"lead": {"name": "Ada"}}]},
+            "plain": ["x"],
+            "none": [],
+        });
+        for (field, expected) in [
+            ("name", json!("Sales")),
+            ("stages.name", json!(["New", "Won"])),
+            ("stages.tags", json!(["a", "b", "c"])),
+            ("stages.1.name", json!("Won")),
+            ("in.stages.lead.name", json!(["Ada"])),
+            ("stages.colour", json!(null)),
+            ("plain.name", json!(null)),
+            ("none.name", json!(null)),
+            ("name.first", json!(null)),
+            ("stages.", json!(null)),
+        ] {
+            let found = find_at(&row, field).map(Cow::into_owned);
+            assert_eq!(found.unwrap_or_default(), expected, "{field}");
+        }
+    }
 }

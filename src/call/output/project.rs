@@ -1,8 +1,10 @@
 //! The fields of a row that are shown, with long texts cut.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
-use super::path::field_at;
+use super::path::find_at;
 use super::{LONGEST_NAMED_TEXT, LONGEST_TEXT, Output};
 use tool::Tool;
 
@@ -32,7 +34,7 @@ impl Output {
     /// The wanted fields of one row; the whole row where it has none of them, for HighLevel's
     /// answers drift from its documents.
     pub(super) fn project(&self, tool: &Tool, row: &Value, cut: &mut Vec<String>) -> Value {
-        self.project_by(tool, row, cut, |field| field_at(row, field))
+        self.project_by(tool, row, cut, |field| find_at(row, field))
     }
 
     /// The same of an answer that is one record, which HighLevel puts into an object of its own.
@@ -46,7 +48,7 @@ impl Output {
         let inside = inside.filter(|value| value.is_object());
         let found = |field: &str| {
             let mut inside = inside.clone();
-            field_at(answer, field).or_else(|| inside.find_map(|value| field_at(value, field)))
+            find_at(answer, field).or_else(|| inside.find_map(|value| find_at(value, field)))
         };
         self.project_by(tool, answer, cut, found)
     }
@@ -56,7 +58,7 @@ impl Output {
         tool: &Tool,
         row: &'v Value,
         cut: &mut Vec<String>,
-        find: impl Fn(&str) -> Option<&'v Value>,
+        find: impl Fn(&str) -> Option<Cow<'v, Value>>,
     ) -> Value {
         let longest = self.longest_text();
         let fields = self.wanted(tool);
@@ -72,7 +74,7 @@ impl Output {
         for field in fields {
             let found = find(field);
             if let Some(value) = found.filter(|value| !value.is_null()) {
-                projected.insert(field.to_owned(), clipped(value, longest, field, cut));
+                projected.insert(field.to_owned(), clipped(&value, longest, field, cut));
             }
         }
         if projected.len() == ids {

@@ -8,6 +8,7 @@ use url::{Host, Url};
 use super::ClientAccess;
 use super::notes::DOCKER_HOST;
 use crate::call::{has_store, open_store};
+use crate::cli::running_server::RunningServer;
 use crate::cli::{CliError, reach};
 use crate::config::Config;
 use crate::surfaces::Endpoint;
@@ -18,16 +19,19 @@ const MCP: &str = "/mcp";
 
 /// The usual address of the server of these settings. Clients that send a token and clients that sign in use different
 /// ones.
-pub(super) fn usual_url(config: &Config, access: &ClientAccess) -> String {
+pub(super) fn usual_url(config: &Config, access: &ClientAccess) -> Result<String, CliError> {
     let oauth = &config.oauth;
     let scheme = oauth.url.split("://").next().unwrap_or_default();
-    match access {
+    Ok(match access {
         ClientAccess::SignIn if oauth.is_on() => format!("{}{MCP}", oauth.url),
         ClientAccess::Token(_) if oauth.is_on() && !oauth.header_host.is_empty() => {
             format!("{scheme}://{}{MCP}", oauth.header_host)
         }
-        _ => format!("http://{}{MCP}", reachable(config.server.listen)),
-    }
+        _ => format!(
+            "http://{}{MCP}",
+            reachable(RunningServer::listening(config)?)
+        ),
+    })
 }
 
 /// The address at which this machine reaches the listener: a listener on every address also has this machine's own.

@@ -16,7 +16,9 @@ impl Server {
     pub(super) fn written_entry(&self, client: Client) -> Result<Option<Value>, CliError> {
         let literal = match &self.access {
             ClientAccess::Token(secret) => secret.literal().map(str::to_owned),
-            ClientAccess::Sandbox | ClientAccess::SignIn => Some(String::new()),
+            ClientAccess::Sandbox | ClientAccess::OwnAccount(_) | ClientAccess::SignIn => {
+                Some(String::new())
+            }
         };
         match (literal, client) {
             (None, Client::ClaudeDesktop | Client::Zed) => Ok(None),
@@ -28,7 +30,9 @@ impl Server {
     pub(super) fn shown_entry(&self, client: Client) -> Result<Option<Value>, CliError> {
         let literal = match &self.access {
             ClientAccess::Token(secret) => secret.shown(),
-            ClientAccess::Sandbox | ClientAccess::SignIn => String::new(),
+            ClientAccess::Sandbox | ClientAccess::OwnAccount(_) | ClientAccess::SignIn => {
+                String::new()
+            }
         };
         self.entry(client, &literal)
     }
@@ -93,7 +97,9 @@ impl Server {
     pub(super) fn shown_headers(&self) -> Vec<(&'static str, String)> {
         match &self.access {
             ClientAccess::Token(secret) => self.headers(&secret.shown()),
-            ClientAccess::Sandbox | ClientAccess::SignIn => Vec::new(),
+            ClientAccess::Sandbox | ClientAccess::OwnAccount(_) | ClientAccess::SignIn => {
+                Vec::new()
+            }
         }
     }
 
@@ -154,6 +160,11 @@ impl Server {
         let mut entry = json!({"command": program.display().to_string(), "args": ["stdio"]});
         match &self.access {
             ClientAccess::Sandbox => entry["args"] = json!(["stdio", "--sandbox"]),
+            ClientAccess::OwnAccount(None) => {}
+            ClientAccess::OwnAccount(Some(settings)) => {
+                let settings = std::path::absolute(settings)?;
+                entry["args"] = json!(["stdio", "--config", settings.display().to_string()]);
+            }
             // By this program's own login (`highlevel-mcp login`).
             ClientAccess::SignIn => entry["args"] = json!(["stdio", "--url", self.url]),
             ClientAccess::Token(secret) => {

@@ -103,6 +103,9 @@ impl Server {
     fn desktop_note(&self) -> Option<String> {
         Some(match &self.access {
             ClientAccess::Sandbox => "Claude Desktop starts a sandbox of its own.".to_owned(),
+            ClientAccess::OwnAccount(_) => "Claude Desktop starts the program itself, which takes its token from the \
+                                            settings. It needs no running server."
+                .to_owned(),
             ClientAccess::SignIn => format!(
                 "Sign in once, in a terminal: {} login --url {}",
                 program(),

@@ -34,7 +34,7 @@ impl Server {
     fn program(&self, imports: &str, body: &str) -> String {
         let is_named = match &self.access {
             ClientAccess::Token(secret) => !matches!(secret, ClientSecret::Given(_)),
-            ClientAccess::Sandbox | ClientAccess::SignIn => false,
+            ClientAccess::Sandbox | ClientAccess::OwnAccount(_) | ClientAccess::SignIn => false,
         };
         let headers: Vec<String> = self
             .headers("{TOKEN}")

@@ -46,7 +46,9 @@ impl Server {
             self.url
         );
         match &self.access {
-            ClientAccess::Sandbox => return lines + "  Authentication    None\n",
+            ClientAccess::Sandbox | ClientAccess::OwnAccount(_) => {
+                return lines + "  Authentication    None\n";
+            }
             ClientAccess::SignIn => {
                 return lines
                     + "  Authentication    MCP OAuth2, with a new credential: save it and press Connect\n";
@@ -98,7 +100,7 @@ impl Server {
             self.url
         );
         match &self.access {
-            ClientAccess::Sandbox => lines += "  Auth  None\n",
+            ClientAccess::Sandbox | ClientAccess::OwnAccount(_) => lines += "  Auth  None\n",
             ClientAccess::SignIn => {
                 lines += "  Auth  OAuth 2.1; press Register Client\nEach person signs in when the tool is first used.\n";
             }

@@ -14,13 +14,17 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::keeper::RelayCredential;
-use super::sse::SseLines;
+use super::sse::{LARGEST, SseLines};
 use crate::cli::CliError;
 use crate::cli::web::{ServerAddress, why};
 use crate::mcp::{BoundedLine, BoundedLines, StdioLimits};
 
-/// Most open requests. The next one is read once one is answered.
-const MOST_OPEN: usize = 64;
+/// Most requests at the server at a time. Further ones wait here, so that a cancellation or an answer of the user behind
+/// them is still read.
+const MOST_SENT: usize = 64;
+
+/// Most open requests, with those that wait.
+const MOST_OPEN: usize = 256;
 
 /// Lines that wait for stdout.
 const MOST_LINES: usize = 256;
@@ -69,7 +73,7 @@ impl Relay {
             handshake: Mutex::default(),
             lines,
         });
-        let room = Arc::new(Semaphore::new(MOST_OPEN));
+        let room = Arc::new(Semaphore::new(MOST_SENT));
         let mut open = JoinSet::new();
         let mut requests = HashMap::<String, AbortHandle>::new();
         let mut input = BoundedLines::new(tokio::io::stdin(), limits.frame_bytes);
@@ -106,17 +110,22 @@ impl Relay {
                 relay.carry(frame, line).await;
                 continue;
             }
-            // The semaphore is never closed.
-            let place = Arc::clone(&room).acquire_owned().await?;
             while open.try_join_next().is_some() {}
             requests.retain(|_, request| !request.is_finished());
-            let id = frame.id.as_ref().map(Value::to_string).unwrap_or_default();
-            let relay = Arc::clone(&relay);
+            let id = frame.id.clone().unwrap_or_default();
+            if open.len() >= MOST_OPEN {
+                let what =
+                    format!("{MOST_OPEN} requests are open. Wait for an answer to one of them.");
+                relay.refuse(&id, &what).await;
+                continue;
+            }
+            let (relay, room) = (Arc::clone(&relay), Arc::clone(&room));
             let request = open.spawn(async move {
+                // The semaphore is never closed.
+                let _place = room.acquire().await;
                 relay.carry(frame, line).await;
-                drop(place);
             });
-            requests.insert(id, request);
+            requests.insert(id.to_string(), request);
         }
         let finish = async { while open.join_next().await.is_some() {} };
         // Requests that are unanswered by then are given up.
@@ -161,10 +170,19 @@ impl Relay {
                 for data in events.feed(&part) {
                     self.write(&data).await;
                 }
+                if events.is_too_large() {
+                    return Err(self.too_large());
+                }
             }
             return Ok(());
         }
-        let body = response.bytes().await.map_err(|error| self.lost(&error))?;
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| self.lost(&error))? {
+            body.extend_from_slice(&part);
+            if body.len() > LARGEST {
+                return Err(self.too_large());
+            }
+        }
         if body.trim_ascii().is_empty() && status < 300 {
             return Ok(());
         }
@@ -233,6 +251,13 @@ impl Relay {
         )
     }
 
+    fn too_large(&self) -> String {
+        format!(
+            "The answer of the server at {} is larger than {LARGEST} bytes.",
+            self.address.origin
+        )
+    }
+
     async fn refuse(&self, id: &Value, sentence: &str) {
         let error = json!({"code": SERVER_ERROR, "message": sentence});
         let frame = json!({"jsonrpc": "2.0", "id": id, "error": error});
@@ -261,7 +286,7 @@ async fn write(mut lines: mpsc::Receiver<String>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Waiting for an answer has no time limit: a call may wait for a person.
+/// It waits ten minutes for the next part of an answer: a call may wait for a person.
 pub(super) fn patient_client() -> Result<reqwest::Client, CliError> {
     crate::cli::web::client_with(|builder| builder.read_timeout(Duration::from_secs(600)))
 }

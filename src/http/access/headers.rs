@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::http::problem::HttpProblem;
 use crate::upstream::TenantId;
+use state::keys::KeyRefusal;
 
 pub(super) const ACCESS_KEY: &str = "x-access-key";
 
@@ -26,6 +27,21 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpProblem> {
             "invalid_request",
             "The Authorization header is not of the form `Bearer pit-…`.",
         )),
+    }
+}
+
+/// The answer to a key that does not open what it should.
+pub(in crate::http) fn key_refused(refusal: &KeyRefusal) -> HttpProblem {
+    match refusal {
+        KeyRefusal::Unreadable => HttpProblem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            format!("{refusal} Its log says why."),
+        ),
+        KeyRefusal::Revoked { .. } | KeyRefusal::Expired { .. } => {
+            let what = format!("{refusal} Ask the server's operator for another.");
+            unauthorized("invalid_token", &what)
+        }
     }
 }
 

@@ -16,8 +16,8 @@ pub(in crate::http) struct LocalAccess {
     keys: Option<Keys>,
     /// Access keys close the own account to those without one.
     keys_close: bool,
-    /// By its settings, only this machine reaches the server.
-    is_local: bool,
+    /// The settings let programs of this machine act as the server.
+    is_open: bool,
 }
 
 /// The least proof that a program must send.
@@ -44,7 +44,7 @@ impl LocalAccess {
             has_access_key: !server.access_key.expose_secret().is_empty(),
             keys,
             keys_close: true,
-            is_local: server.listen.ip().is_loopback() && !server.is_behind_proxy(),
+            is_open: server.opens_own_account(),
         }
     }
 
@@ -74,10 +74,7 @@ impl LocalAccess {
     pub(super) fn is_open(&self, accounts: &Accounts) -> bool {
         let has_any = self.has_account || !accounts.is_empty();
         let has_key = || self.has_access_key || self.keys.as_ref().is_some_and(Keys::has_any);
-        has_any
-            && self.own_account == OwnAccount::Local
-            && self.is_local
-            && !(self.keys_close && has_key())
+        has_any && self.is_open && !(self.keys_close && has_key())
     }
 }
 

@@ -391,7 +391,7 @@ fn a_token_does_not_learn_which_aliases_there_are() {
         assert_eq!(found, expected, "{alias} {headers:?}");
     };
     let bound = Ok("LA");
-    let unknown = Ok(NO_LOCATION);
+    let unknown = Ok("no-such-location");
     check("acme", &[PIT], bound);
     check("acme", &[PIT, ("locationid", "LA")], bound);
     check("other", &[PIT], unknown);

@@ -37,15 +37,27 @@ pub(super) async fn list(
 }
 
 async fn show(sign_in: &SignIn, session: &PersonSession) -> Result<Response, PageProblem> {
-    let page = page(sign_in, session, (None, None)).await?;
+    let page = page(sign_in, session, FormOutcome::default()).await?;
     frame::show(sign_in, session, page).await
 }
 
-/// The page, with the result or error of the last form.
+/// What the last form of the page led to.
+#[derive(Default)]
+struct FormOutcome<'a> {
+    done: Option<&'a str>,
+    problem: Option<&'a str>,
+    /// The sub-account as it was typed.
+    typed: &'a str,
+}
+
 async fn page(
     sign_in: &SignIn,
     session: &PersonSession,
-    (done, problem): (Option<&str>, Option<&str>),
+    FormOutcome {
+        done,
+        problem,
+        typed,
+    }: FormOutcome<'_>,
 ) -> Result<Page, PageProblem> {
     let mut rows = all(sign_in, &session.person).await?;
     let unlisted = rows.len().saturating_sub(MOST_LOCATIONS);
@@ -60,6 +72,7 @@ async fn page(
         sign_in_at: sign_in_at.as_deref(),
         done,
         problem,
+        typed,
         token: &console_token(sign_in, session)?,
     };
     Ok(page.page(&sign_in.pages.brand))
@@ -85,9 +98,20 @@ async fn add_one(
     let (session, fields) = (&form.session, &form.fields);
     let connected = connect(sign_in, Some(&session.person), fields, (peer, headers)).await?;
     let page = match connected {
-        Ok(pasted) => page(sign_in, session, (Some(&pasted.done), None)).await?,
+        Ok(pasted) => {
+            let outcome = FormOutcome {
+                done: Some(&pasted.done),
+                ..FormOutcome::default()
+            };
+            page(sign_in, session, outcome).await?
+        }
         Err(problem) => {
-            let page = page(sign_in, session, (None, Some(&problem))).await?;
+            let outcome = FormOutcome {
+                problem: Some(&problem),
+                typed: fields.one("location"),
+                ..FormOutcome::default()
+            };
+            let page = page(sign_in, session, outcome).await?;
             page.with_status(StatusCode::BAD_REQUEST)
         }
     };

@@ -29,15 +29,16 @@ pub(super) async fn show(
 }
 
 async fn show_all(sign_in: &SignIn, session: &PersonSession) -> Result<Response, PageProblem> {
-    let page = page(sign_in, session, None).await?;
+    let page = page(sign_in, session, None, ("", "")).await?;
     frame::show(sign_in, session, page).await
 }
 
-/// The page, with the error of the last form.
+/// The page, with the error of the last form, and the sub-account and the reason typed there.
 async fn page(
     sign_in: &SignIn,
     session: &PersonSession,
     problem: Option<&str>,
+    typed: (&str, &str),
 ) -> Result<Page, PageProblem> {
     let pauses = &sign_in.pipeline.controls().pauses;
     let paused = pauses.list_with_events().await.map_err(unavailable)?;
@@ -54,6 +55,7 @@ async fn page(
         rows: &rows,
         locations: &locations,
         problem,
+        typed,
         token: &console_token(sign_in, session)?,
     };
     Ok(page.page())
@@ -112,7 +114,7 @@ async fn decide_one(
             "Nothing was paused. There is no sub-account {}.",
             one_line(alias, 64)
         );
-        let page = page(sign_in, session, Some(&problem)).await?;
+        let page = page(sign_in, session, Some(&problem), (alias, &reason)).await?;
         return frame::show(sign_in, session, page.with_status(StatusCode::BAD_REQUEST)).await;
     }
     if fields.one("sure") != "yes" {

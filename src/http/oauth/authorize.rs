@@ -75,7 +75,7 @@ async fn show_first(
     };
     match holder {
         None => page.entry(None),
-        Some(HolderRef::Person(person)) if page.needs_location(&person) => page.location(None),
+        Some(HolderRef::Person(person)) if page.needs_location(&person) => page.location(None, ""),
         Some(holder) => page.consent(&holder, None, None),
     }
 }
@@ -143,11 +143,19 @@ impl AuthorizePage<'_> {
         })
     }
 
-    /// The page to connect a sub-account of one's own.
-    fn location(&self, problem: Option<&PageProblem>) -> Result<Response, PageProblem> {
+    /// The page to connect a sub-account of one's own, with its id or address as typed before an error.
+    fn location(
+        &self,
+        problem: Option<&PageProblem>,
+        typed: &str,
+    ) -> Result<Response, PageProblem> {
         let form = ConsentForm::new(self.asked, None)?;
         self.show(form, problem, |sealed, problem| {
-            let page = TokenPage { problem, sealed };
+            let page = TokenPage {
+                problem,
+                typed,
+                sealed,
+            };
             page.page(&self.sign_in.pages.brand)
         })
     }

@@ -23,6 +23,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::SignIn;
+use crate::http::access::key_refused;
 use crate::http::pages::customers::{CONNECT, CONNECT_SIGN_IN, CONNECT_TOKEN, CONNECTED};
 use crate::http::pages::form::LARGEST_FORM;
 use crate::http::problem::HttpProblem;
@@ -161,7 +162,7 @@ fn builder(sign_in: &SignIn, headers: &HeaderMap) -> Result<Arc<KeyRecord>, Http
     let key = text.map_or("", |(_, key)| key.trim());
     let found = sign_in.pipeline.controls().keys.find(key);
     let record = found
-        .map_err(|refusal| unauthorized(refusal.to_string()))?
+        .map_err(|refusal| key_refused(&refusal))?
         .ok_or_else(|| unauthorized("This is not an access key of this server.".to_owned()))?;
     if record.return_urls.is_empty() {
         return Err(HttpProblem::new(

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 
 use super::brand::Brand;
-use super::form::{problem, secret, text, token};
+use super::form::{problem, secret, text, text_again, token};
 use super::{Page, PageKind};
 
 /// The path of a builder's links.
@@ -46,8 +46,8 @@ pub(in crate::http) struct CustomerPage<'a> {
     /// The operator has an app there.
     pub may_sign_in: bool,
     pub may_paste: bool,
-    /// The form for a token was sent already.
-    pub is_pasting: bool,
+    /// The sub-account as it was typed, if the form for a token was sent already.
+    pub typed: Option<&'a str>,
     pub problem: Option<&'a str>,
     /// The link, sealed for this browser.
     pub sealed: &'a str,
@@ -83,7 +83,7 @@ impl CustomerPage<'_> {
             }
             @match (self.may_sign_in, self.may_paste) {
                 (true, true) => {
-                    details open[self.is_pasting] {
+                    details open[self.typed.is_some()] {
                         summary { "Cannot sign in there? Connect with a token" }
                         (self.token_form(brand))
                     }
@@ -110,7 +110,13 @@ impl CustomerPage<'_> {
                     " to Settings → Private Integrations. Create an integration, tick what it may do, and copy its \
                      token. The token is shown only once."
                 }
-                (text("location", "Web address of any page of your sub-account, or its id", 500, true))
+                (text_again(
+                    "location",
+                    "Web address of any page of your sub-account, or its id",
+                    500,
+                    true,
+                    self.typed.unwrap_or_default(),
+                ))
                 (secret(
                     "token",
                     "Private integration token",

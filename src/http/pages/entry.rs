@@ -65,6 +65,8 @@ impl EntryPage<'_> {
 /// The page to connect a sub-account of one's own.
 pub(in crate::http) struct TokenPage<'a> {
     pub problem: Option<&'a str>,
+    /// The sub-account as it was typed before the error.
+    pub typed: &'a str,
     pub sealed: &'a str,
 }
 
@@ -74,7 +76,7 @@ impl TokenPage<'_> {
             (problem(self.problem))
             form method="post" action="/authorize/check" {
                 (token(self.sealed))
-                (token_fields(brand))
+                (token_fields(brand, self.typed))
                 div class="buttons" {
                     button class="main" { "Check and continue" }
                     button formaction="/authorize/decide" name="decision" value="deny" formnovalidate { "Cancel" }

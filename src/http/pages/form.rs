@@ -94,9 +94,20 @@ pub(super) fn copied(name: &str, label: &str, value: &str) -> Markup {
 }
 
 pub(super) fn text(name: &str, label: &str, most: usize, is_required: bool) -> Markup {
+    text_again(name, label, most, is_required, "")
+}
+
+/// A field with what was typed before an error, so that nobody types it twice. It must not be a secret.
+pub(super) fn text_again(
+    name: &str,
+    label: &str,
+    most: usize,
+    is_required: bool,
+    typed: &str,
+) -> Markup {
     html! {
         label class="field" for=(name) { (label) }
-        input type="text" id=(name) name=(name) maxlength=(most) required[is_required] autocomplete="off"
-            autocapitalize="none" spellcheck="false";
+        input type="text" id=(name) name=(name) value=[(!typed.is_empty()).then_some(typed)] maxlength=(most)
+            required[is_required] autocomplete="off" autocapitalize="none" spellcheck="false";
     }
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::brand::Brand;
-use super::form::{problem, secret, text, token};
+use super::form::{problem, secret, text_again, token};
 use super::moment::Moment;
 use super::{Page, PageKind, Part};
 
@@ -39,6 +39,8 @@ pub(in crate::http) struct LocationsPage<'a> {
     pub done: Option<&'a str>,
     /// The error of the pasted token.
     pub problem: Option<&'a str>,
+    /// The sub-account as it was typed before that error.
+    pub typed: &'a str,
     pub token: &'a str,
 }
 
@@ -66,7 +68,7 @@ impl LocationsPage<'_> {
                 h2 { "Connect a sub-account" }
                 form method="post" action="/console/locations/add" {
                     (token(self.token))
-                    (token_fields(brand))
+                    (token_fields(brand, self.typed))
                     div class="buttons" { button class="main" { "Check and connect" } }
                 }
             }
@@ -197,8 +199,8 @@ impl TokenReach {
     }
 }
 
-/// The fields for a pasted token, with the way to make one.
-pub(super) fn token_fields(brand: &Brand) -> Markup {
+/// The fields for a pasted token, with the way to make one. `typed`: the sub-account as it was typed before an error.
+pub(super) fn token_fields(brand: &Brand, typed: &str) -> Markup {
     html! {
         ol {
             li {
@@ -212,7 +214,7 @@ pub(super) fn token_fields(brand: &Brand) -> Markup {
             li { "Tick what your assistant should be able to do, such as contacts, conversations and calendars." }
             li { "Copy the token. It is shown only once." }
         }
-        (text("location", "Web address of any page of the sub-account, or its id", 300, true))
+        (text_again("location", "Web address of any page of the sub-account, or its id", 300, true, typed))
         (secret(
             "token",
             "Private integration token",

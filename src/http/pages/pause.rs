@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::form::{problem, text, token};
+use super::form::{problem, text_again, token};
 use super::moment::Moment;
 use super::{Page, PageKind, Part};
 
@@ -31,6 +31,8 @@ pub(in crate::http) struct PausePage<'a> {
     /// Aliases.
     pub locations: &'a [String],
     pub problem: Option<&'a str>,
+    /// The sub-account and the reason as they were typed before the error.
+    pub typed: (&'a str, &'a str),
     pub token: &'a str,
 }
 
@@ -45,6 +47,7 @@ pub(in crate::http) struct PauseQuestion<'a> {
 
 impl PausePage<'_> {
     pub(in crate::http) fn page(&self) -> Page {
+        let (alias, reason) = self.typed;
         let body = html! {
             (problem(self.problem))
             @if self.rows.is_empty() {
@@ -61,10 +64,11 @@ impl PausePage<'_> {
                 (token(self.token))
                 label class="field" for="location" { "Sub-account" }
                 p id="location-hint" class="soft" { "Its short name. Leave this empty to pause everything." }
-                input type="text" id="location" name="location" maxlength="64" list="aliases" autocomplete="off"
-                    autocapitalize="none" spellcheck="false" aria-describedby="location-hint";
+                input type="text" id="location" name="location" value=[(!alias.is_empty()).then_some(alias)] maxlength="64"
+                    list="aliases" autocomplete="off" autocapitalize="none" spellcheck="false"
+                    aria-describedby="location-hint";
                 datalist id="aliases" { @for alias in self.locations { option value=(alias) {} } }
-                (text("reason", "Reason (shown to those whose actions are refused)", LONGEST_REASON, false))
+                (text_again("reason", "Reason (shown to those whose actions are refused)", LONGEST_REASON, false, reason))
                 div class="buttons" { button class="bad" name="what" value="pause" { "Pause…" } }
             }
         };

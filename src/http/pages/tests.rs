@@ -178,7 +178,6 @@ fn every_page() -> Vec<(&'static str, Page)> {
         items: vec![RequestItem {
             fields: (0..250).map(field).collect(),
             address: "POST /conversations/messages".to_owned(),
-            has_unshown_body: false,
         }],
         first: 1,
         calls: 3,
@@ -226,6 +225,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
         sign_in_at: Some("/connect/crm"),
         done: None,
         problem: None,
+        typed: "",
         token: "s",
     };
     let location = LocationPage {
@@ -314,6 +314,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
             "token",
             TokenPage {
                 problem: None,
+                typed: "",
                 sealed: "s",
             }
             .page(&brand),
@@ -369,6 +370,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
                 rows: &paused,
                 locations: &aliases,
                 problem: Some("There is no such sub-account."),
+                typed: ("acme", ""),
                 token: "s",
             }
             .page(),

@@ -13,7 +13,7 @@ use super::state::RenewalState;
 use crate::upstream::caller::{Caller, Credential, LocationBinding};
 use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::tenant_id::TenantId;
-use state::agency_tokens::AgencyTokens;
+use state::token_pairs::TokenPairs;
 use state::{Store, StoreError};
 
 /// The key of the pair in the store. No company and no install has such an id.
@@ -22,13 +22,13 @@ const KEPT_AS: &str = "highlevel-login";
 /// The one sign-in of a store. Cheap to clone.
 #[derive(Clone)]
 pub struct HighLevelLogin {
-    tokens: AgencyTokens,
+    tokens: TokenPairs,
 }
 
 impl HighLevelLogin {
     pub fn new(store: &Store) -> Self {
         Self {
-            tokens: AgencyTokens::new(store, KEPT_AS),
+            tokens: TokenPairs::new(store, KEPT_AS),
         }
     }
 

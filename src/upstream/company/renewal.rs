@@ -18,7 +18,7 @@ use super::state::{PAUSE, RenewalState};
 use super::token_error::{RefreshTokenState, TokenError};
 use crate::upstream::failure::{Failure, FailureClass};
 use state::StoreError;
-use state::agency_tokens::{AgencyImport, AgencyPair, AgencyRenewal, AgencyTokens};
+use state::token_pairs::{PairImport, PairLease, StoredPair, TokenPairs};
 use state::vault::{CredentialStatus, Vault};
 
 /// Another process renews within 10 seconds, or HighLevel did not answer it.
@@ -40,7 +40,7 @@ pub(super) struct Renewal {
     pub app: App,
     pub oauth: Oauth,
     /// The place of the newest pair, for all processes.
-    pub tokens: AgencyTokens,
+    pub tokens: TokenPairs,
     pub source: PairSource,
     pub state: Mutex<RenewalState>,
 }
@@ -175,9 +175,9 @@ impl Renewal {
     /// Replaces `pair` by a new one; `None` if another process has done so meanwhile.
     async fn replace(
         &self,
-        kept: &AgencyPair,
+        kept: &StoredPair,
         pair: &Pair,
-        lease: AgencyRenewal,
+        lease: PairLease,
     ) -> Result<Option<SecretString>, TokenError> {
         let new = match self.find_unsaved(kept.generation).await {
             Some(unsaved) => unsaved,
@@ -241,12 +241,7 @@ impl Renewal {
 
     /// Has the store keep a new pair. Where it does not soon, a file of the state folder does, so that the pair is not gone
     /// with this process.
-    async fn put(
-        &self,
-        generation: i64,
-        lease: AgencyRenewal,
-        new: &Pair,
-    ) -> Result<bool, TokenError> {
+    async fn put(&self, generation: i64, lease: PairLease, new: &Pair) -> Result<bool, TokenError> {
         let mut put = pin!(lease.put(new.json()));
         let soon = timeout(SOON, put.as_mut()).await;
         if let Ok(Ok(is_put)) = soon {
@@ -260,7 +255,7 @@ impl Renewal {
         is_put.map_err(|error| TokenError::unknown(unsavable(error, spilled.err())))
     }
 
-    async fn newest(&self) -> Result<(AgencyPair, Pair), Failure> {
+    async fn newest(&self) -> Result<(StoredPair, Pair), Failure> {
         let kept = self.tokens.read().await.map_err(unrenewed)?;
         // Nobody deletes a company's row. That of an install is deleted with the app.
         let kept = kept.ok_or_else(|| match &self.source {
@@ -305,7 +300,7 @@ impl Renewal {
         }
     }
 
-    async fn import(&self, file: &PairFile, known: Option<AgencyPair>) -> Result<(), Failure> {
+    async fn import(&self, file: &PairFile, known: Option<StoredPair>) -> Result<(), Failure> {
         let reading = file.clone();
         let read = spawn_blocking(move || {
             let is_known = |name: &str| {
@@ -323,7 +318,7 @@ impl Renewal {
             return Ok(());
         };
         self.fits(&from_file.pair)?;
-        let import = AgencyImport {
+        let import = PairImport {
             text: from_file.pair.json(),
             names: from_file.names.clone(),
             is_open: from_file.cut_off,

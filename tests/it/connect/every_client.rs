@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::{ACCOUNT, check, run};
+use crate::stdio::program;
 
 const KEY: &str = "hlk_abc_canary";
 const URL: &str = "http://127.0.0.1:8100/mcp";
@@ -364,6 +365,58 @@ async fn without_a_token_no_client_sends_an_empty_one() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn a_server_with_a_location_of_its_own_needs_no_token_until_there_is_a_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let settings = "[locations.acme]\nlocation_id = \"L1\"\ntoken = { env = \"T\" }\n";
+    fs::write(path("settings.toml"), settings).expect("written");
+    let variables = [
+        ("HIGHLEVEL_MCP_CONFIG", path("settings.toml")),
+        ("HIGHLEVEL_MCP_STATE_FOLDER", path("state")),
+        ("T", "pit-acme".to_owned()),
+    ];
+    let variables = variables
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    for has_key in [false, true] {
+        if has_key {
+            let create = ["keys", "create", "--name", "a", "--location", "acme"];
+            let created = program(&create, &variables).output().await.expect("run");
+            assert!(created.status.success(), "{created:?}");
+        }
+        for row in CLIENTS {
+            if row.token.is_empty() {
+                continue;
+            }
+            let (status, stdout, stderr) = run(&[row.client], &variables).await;
+            let text = stdout + &stderr;
+            assert_eq!(status, Some(0), "{}: {text}", row.client);
+            let part = if row.client == "claude-desktop" {
+                "stdio"
+            } else {
+                "127.0.0.1:8100/mcp"
+            };
+            assert!(text.contains(part), "{}: {text}", row.client);
+            assert_eq!(
+                text.contains("HIGHLEVEL_TOKEN"),
+                has_key,
+                "{}: {text}",
+                row.client
+            );
+        }
+    }
+    let named = [("HIGHLEVEL_MCP_STATE_FOLDER", "none"), ("T", "pit-acme")];
+    let config = path("settings.toml");
+    let desktop = ["claude-desktop", "--config", &config];
+    let (_, stdout, _) = run(&desktop, &named).await;
+    let arguments: Vec<&str> = stdout
+        .split('"')
+        .filter(|part| part.contains("settings.toml"))
+        .collect();
+    assert_eq!(arguments, [config.as_str()], "{stdout}");
 }
 
 #[tokio::test]

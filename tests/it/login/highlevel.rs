@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::sandbox::{CLIENT_ID, CLIENT_SECRET, COMPANY, LOCATION, MarketplaceOptions};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use state::agency_tokens::AgencyTokens;
+use state::token_pairs::TokenPairs;
 use state::{Store, StoreOptions};
 use std::process::Stdio;
 use tempfile::TempDir;
@@ -133,8 +133,8 @@ impl Desk {
         opened.expect("a store")
     }
 
-    fn pair(&self) -> AgencyTokens {
-        AgencyTokens::new(&self.store(), "highlevel-login")
+    fn pair(&self) -> TokenPairs {
+        TokenPairs::new(&self.store(), "highlevel-login")
     }
 
     async fn is_signed_in(&self) -> bool {

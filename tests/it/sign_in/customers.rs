@@ -255,6 +255,9 @@ async fn a_token_that_is_not_the_locations_uses_nothing_up() {
             refused.text
         );
         assert!(token.is_empty() || !refused.text.contains(token));
+        // Nobody types the sub-account twice.
+        let typed = format!("name=\"location\" value=\"{location}\"");
+        assert_eq!(refused.text.contains(&typed), !location.is_empty());
     };
     check(LOCATION, "pit-short", "not a private integration token").await;
     check(SUMMIT, TOKEN, "belongs to another sub-account").await;

@@ -85,6 +85,11 @@ async fn an_operator_pauses_and_resumes_after_a_question() {
             "no sub-account nowhere",
         ),
         (
+            [("what", "pause"), ("location", "nowhere")],
+            400,
+            "name=\"location\" value=\"nowhere\"",
+        ),
+        (
             [("what", "both"), ("location", "")],
             400,
             "No button was pressed",

@@ -4,7 +4,9 @@ mod alone;
 mod room;
 mod waiting;
 
+use std::future::poll_fn;
 use std::sync::Barrier;
+use std::task::Poll;
 use std::thread;
 
 use jiff::SignedDuration;
@@ -357,6 +359,37 @@ fn a_caller_that_leaves_while_it_claims_gives_it_back() {
             }
         }
         panic!("it was not given back");
+    });
+}
+
+/// A claim may be on its way when its client leaves.
+#[on_both]
+fn a_claim_that_nobody_reads_is_given_back() {
+    let (_folder, approvals) = opened();
+    let handle = request(&approvals, "d", "w", HOUR).handle;
+    let decided = approvals.decide(&handle, true, "Ada", None).wait();
+    decided.expect("approved");
+    for_tests::on_one_thread(async {
+        let state = async || approvals.state(&handle).await.expect("read");
+        let mut claim = Box::pin(approvals.claim(&handle, "d"));
+        while state().await != Some(ApprovalState::Running) {
+            let once = poll_fn(|context| Poll::Ready(claim.as_mut().poll(context)));
+            if once.await.is_ready() {
+                // It arrived before its state was seen.
+                approvals.release(&handle).await.expect("given back");
+                claim = Box::pin(approvals.claim(&handle, "d"));
+            }
+        }
+        // Now its task sends it.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(claim);
+        let given_back = async {
+            while state().await != Some(ApprovalState::Approved) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let given_back = tokio::time::timeout(Duration::from_secs(10), given_back).await;
+        assert!(given_back.is_ok(), "it stays claimed");
     });
 }
 

@@ -2,12 +2,12 @@
 
 use super::{VaultLocation, write_event};
 use crate::StoreError;
-use crate::agency_tokens;
 use crate::clock::now;
 use crate::events::EventKind;
 use crate::grants::{EndedGrants, end_grants};
 use crate::keys;
 use crate::store::Transaction;
+use crate::token_pairs;
 
 /// Removes a location, with everything that was made for it alone.
 pub(super) fn remove(
@@ -38,7 +38,7 @@ pub(super) fn forget_unused(
     let forgotten = transaction.run(sqlx::query(forget).bind(credential.to_owned()))?;
     match forgotten {
         0 => Ok(()),
-        _ => agency_tokens::remove(transaction, credential),
+        _ => token_pairs::remove(transaction, credential),
     }
 }
 

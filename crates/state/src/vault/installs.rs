@@ -9,10 +9,10 @@ use secrecy::SecretString;
 use super::rows::{CredentialChange, InstallRow, LocationChange};
 use super::{CredentialKind, CredentialStatus, Vault, VaultLocation, ending, rows, write_event};
 use crate::StoreError;
-use crate::agency_tokens::{self, AgencyTokens};
 use crate::clock::SteadyClock;
 use crate::events::{self, EventKind, NewEvent};
 use crate::store::{Durability, Pending, Transaction};
+use crate::token_pairs::{self, TokenPairs};
 
 /// HighLevel's notices are remembered for this long. An older one is not accepted at all.
 pub const NOTICE_KEPT: SignedDuration = SignedDuration::from_mins(15);
@@ -83,8 +83,8 @@ pub enum NoticeOutcome {
 
 impl Vault {
     /// The store of an install's pair, for its renewal.
-    pub fn pair(&self, credential: &str) -> AgencyTokens {
-        AgencyTokens::new(&self.store, credential)
+    pub fn pair(&self, credential: &str) -> TokenPairs {
+        TokenPairs::new(&self.store, credential)
     }
 
     /// Stores the pair of an install, sealed, and returns the credential's id. The same install again replaces the
@@ -101,7 +101,7 @@ impl Vault {
                 token: None,
             };
             let id = change.put(transaction, &ring, None)?;
-            agency_tokens::put(transaction, &ring, &id, &new.pair)?;
+            token_pairs::put(transaction, &ring, &id, &new.pair)?;
             rows::changed(transaction)?;
             let event = NewEvent {
                 kind: EventKind::AppInstalled,
@@ -165,6 +165,25 @@ impl Vault {
         })
     }
 
+    /// Connects the location of its own install. If that fails, its credential is forgotten, as nothing else uses it.
+    pub async fn put_only_location(
+        &self,
+        credential: &str,
+        owner: Option<&str>,
+        found: InstalledLocation,
+    ) -> Result<VaultLocation, StoreError> {
+        let put = self.put_locations(credential, owner, vec![found]).await;
+        match put.map(|mut put| put.pop()) {
+            Ok(Some(location)) => Ok(location),
+            outcome => {
+                self.forget_unused(credential).await?;
+                let no_room =
+                    || StoreError::from("there is no room for another location".to_owned());
+                Err(outcome.err().unwrap_or_else(no_room))
+            }
+        }
+    }
+
     /// Every company with the app installed.
     pub fn companies(&self) -> Pending<Vec<CompanyInstall>> {
         self.store.read(companies)
@@ -226,7 +245,7 @@ fn uninstall(
         return Ok(0);
     }
     rows::set_status(transaction, &id, CredentialStatus::Uninstalled)?;
-    agency_tokens::remove(transaction, &id)?;
+    token_pairs::remove(transaction, &id)?;
     let reached = ending::leave_grants(transaction, &id)?;
     let event = NewEvent {
         kind: EventKind::AppUninstalled,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::call::visible;
 use crate::http::pages::approvals::{FieldValue, RequestField, RequestItem, RequestRecord};
-use tool::{Argument, DateForm, Media, Role, Tool};
+use tool::{Argument, DateForm, Role, Tool};
 
 /// Deepest nesting of fields. Deeper ones are shown as text.
 const DEEPEST: usize = 6;
@@ -108,7 +108,6 @@ impl<'a> FieldReader<'a> {
                     .as_object()
                     .map_or_else(Vec::new, |all| self.fields(all)),
                 address: String::new(),
-                has_unshown_body: false,
             };
         }
         let of = |name: &str| call.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -140,8 +139,6 @@ impl<'a> FieldReader<'a> {
         RequestItem {
             fields,
             address: shown(&format!("{method} {url}")),
-            has_unshown_body: body.is_null()
-                && self.tool.is_some_and(|tool| tool.media == Media::Multipart),
         }
     }
 

@@ -64,15 +64,14 @@ async fn go_on(
         visitor: &visitor,
     };
     if step == TokenStep::Show {
-        return page.location(None);
+        return page.location(None, "");
     }
     let person = visitor.session.as_ref().map(|session| &session.person);
     match connect(sign_in, person, &fields, (peer, headers)).await? {
-        Err(what) => page.location(Some(&PageProblem::new(
-            StatusCode::BAD_REQUEST,
-            "Connect a sub-account",
-            what,
-        ))),
+        Err(what) => {
+            let problem = PageProblem::new(StatusCode::BAD_REQUEST, "Connect a sub-account", what);
+            page.location(Some(&problem), fields.one("location"))
+        }
         Ok(pasted) => {
             let mut onward = sign_in.pages.redirect(&asked.path());
             if person.is_none() {

@@ -77,7 +77,10 @@ pub(super) async fn by_token(
             Ok(checked) => checked,
             Err(problem) => {
                 let sentence = problem.sentence(&sign_in.pages.brand.crm_name);
-                return visit.show(Some(PageTrouble::Token(&sentence)));
+                return visit.show(Some(PageTrouble::Token {
+                    sentence: &sentence,
+                    typed: fields.one("location"),
+                }));
             }
         };
         let new = checked.into_new_token(None);

@@ -103,16 +103,8 @@ pub(in crate::http::oauth) async fn arrive(
     let kept = installs.keep(&install, None).await;
     let credential = kept.map_err(unavailable)?;
     let found = describe(sign_in, marketplace, &credential, &location).await;
-    let put = sign_in.vault.put_locations(&credential, None, vec![found]);
-    let location = match put.await.map(|mut put| put.pop()) {
-        Ok(Some(location)) => location,
-        outcome => {
-            let forgotten = sign_in.vault.forget_unused(&credential).await;
-            forgotten.map_err(unavailable)?;
-            let no_room = || StoreError::from("there is no room for another location".to_owned());
-            return Err(visit.full(outcome.err().unwrap_or_else(no_room)));
-        }
-    };
+    let put = sign_in.vault.put_only_location(&credential, None, found);
+    let location = put.await.map_err(|error| visit.full(error))?;
     let way_back = visit.connect(&location.id, is_new).await?;
     let page = ConnectedPage {
         builder: visit.builder(),

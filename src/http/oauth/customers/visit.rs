@@ -35,10 +35,10 @@ pub(super) struct CustomerVisit<'a> {
     pub link: ConnectLink,
 }
 
-/// The reason that nothing was connected, as a sentence, for each way to connect.
+/// The reason that nothing was connected, as a sentence, for each way to connect. `typed`: the sub-account of the form.
 #[derive(Clone, Copy)]
 pub(super) enum PageTrouble<'a> {
-    Token(&'a str),
+    Token { sentence: &'a str, typed: &'a str },
     SignIn(&'a str),
 }
 
@@ -96,16 +96,18 @@ impl<'a> CustomerVisit<'a> {
         let sealed = self.sign_in.forms.seal(&text, key, FORM_LASTS);
         let sealed = sealed.map_err(unavailable)?;
         let pages = &self.sign_in.pages;
-        let problem = trouble.map(|trouble| match trouble {
-            PageTrouble::Token(what) | PageTrouble::SignIn(what) => what,
-        });
+        let (problem, typed) = match trouble {
+            None => (None, None),
+            Some(PageTrouble::Token { sentence, typed }) => (Some(sentence), Some(typed)),
+            Some(PageTrouble::SignIn(sentence)) => (Some(sentence), None),
+        };
         let page = CustomerPage {
             builder: &self.builder(),
             may: &may(&self.link.rules, &pages.brand),
             goes_to: &host(&self.link.return_url),
             may_sign_in: self.sign_in.marketplace.is_some(),
             may_paste: self.sign_in.settings.vault,
-            is_pasting: matches!(trouble, Some(PageTrouble::Token(_))),
+            typed,
             problem,
             sealed: &sealed,
         };

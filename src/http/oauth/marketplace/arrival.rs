@@ -140,10 +140,11 @@ async fn connect(
 ) -> Result<(), StoreError> {
     if let Some(location) = install.location() {
         let found = describe(sign_in, marketplace, &credential, location).await;
-        let put = sign_in
+        return sign_in
             .vault
-            .put_locations(&credential, owner.as_deref(), vec![found]);
-        return put.await.map(drop);
+            .put_only_location(&credential, owner.as_deref(), found)
+            .await
+            .map(drop);
     }
     let Some(company) = install.company() else {
         return Ok(());

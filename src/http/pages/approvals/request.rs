@@ -34,8 +34,6 @@ pub(in crate::http) struct RequestItem {
     pub fields: Vec<RequestField>,
     /// The address of the call, for people who know HighLevel's API.
     pub address: String,
-    /// The call also has a file or a form, which no page shows.
-    pub has_unshown_body: bool,
 }
 
 pub(in crate::http) struct RequestField {
@@ -102,8 +100,7 @@ impl RequestRecord {
 impl RequestItem {
     fn body(&self) -> Markup {
         html! {
-            @if self.has_unshown_body { p { "It sends a file or a form, which this page cannot show." } }
-            @else if self.fields.is_empty() { p { "It sends nothing but its address." } }
+            @if self.fields.is_empty() { p { "It sends nothing but its address." } }
             (list(&self.fields))
             @if !self.address.is_empty() { (folded("Address, for developers", &self.address)) }
         }

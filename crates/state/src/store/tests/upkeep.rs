@@ -1,10 +1,10 @@
 //! The store as a whole: its description, backups, and a change of its key.
 
 use super::*;
-use crate::agency_tokens::{AgencyImport, AgencyTokens};
 use crate::approvals::ApprovalState;
 use crate::calls::KnownCall;
 use crate::prepared::NewPreparation;
+use crate::token_pairs::{PairImport, TokenPairs};
 
 fn with_keys(folder: &TestPlace, keys: &[SecretString]) -> Result<Store, StoreError> {
     Store::open(&StoreOptions {
@@ -13,14 +13,14 @@ fn with_keys(folder: &TestPlace, keys: &[SecretString]) -> Result<Store, StoreEr
     })
 }
 
-fn tokens(store: &Store) -> AgencyTokens {
-    AgencyTokens::new(store, "Company0")
+fn tokens(store: &Store) -> TokenPairs {
+    TokenPairs::new(store, "Company0")
 }
 
 /// Something of every kind, including an agency's pair.
 pub(super) fn fill_all(store: &Store) {
     fill(store);
-    let import = AgencyImport {
+    let import = PairImport {
         text: "the sealed pair".into(),
         names: vec!["a".to_owned()],
         is_open: false,

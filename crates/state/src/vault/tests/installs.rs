@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::agency_tokens::AgencyPair;
+use crate::token_pairs::StoredPair;
 
 const CLIENT: &str = "5a4d0b0c-key";
 
@@ -44,7 +44,7 @@ fn connect(
     put.into_iter().map(|one| one.alias).collect()
 }
 
-fn pair(vault: &Vault, credential: &str) -> Option<AgencyPair> {
+fn pair(vault: &Vault, credential: &str) -> Option<StoredPair> {
     vault.pair(credential).read().wait().expect("read")
 }
 

@@ -15,32 +15,32 @@ const COMPANY: &str = "Company0";
 type Standing<'a> = (&'a str, i64, bool, bool);
 
 /// A separate store for each process.
-fn process(folder: &TestPlace) -> AgencyTokens {
-    AgencyTokens::new(&open(folder), COMPANY)
+fn process(folder: &TestPlace) -> TokenPairs {
+    TokenPairs::new(&open(folder), COMPANY)
 }
 
 /// A process that took over the pair `first`.
-fn installed(folder: &TestPlace) -> AgencyTokens {
+fn installed(folder: &TestPlace) -> TokenPairs {
     let tokens = process(folder);
     let taken = tokens.import(import("first", &["first"], false)).wait();
     assert_eq!(taken, Ok(true));
     tokens
 }
 
-fn import(text: &str, names: &[&str], is_open: bool) -> AgencyImport {
-    AgencyImport {
+fn import(text: &str, names: &[&str], is_open: bool) -> PairImport {
+    PairImport {
         text: text.into(),
         names: names.iter().copied().map(str::to_owned).collect(),
         is_open,
     }
 }
 
-fn kept(tokens: &AgencyTokens) -> AgencyPair {
+fn kept(tokens: &TokenPairs) -> StoredPair {
     tokens.read().wait().expect("read").expect("a pair")
 }
 
 #[track_caller]
-fn check(name: &str, tokens: &AgencyTokens, expected: Standing) {
+fn check(name: &str, tokens: &TokenPairs, expected: Standing) {
     let pair = kept(tokens);
     let text = pair.text.expose_secret();
     let found = (text, pair.generation, pair.is_open, pair.is_leased);
@@ -54,16 +54,16 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(work)
 }
 
-fn begin(tokens: &AgencyTokens) -> Option<AgencyRenewal> {
+fn begin(tokens: &TokenPairs) -> Option<PairLease> {
     block_on(tokens.begin(&kept(tokens))).expect("begun")
 }
 
-fn put(renewal: AgencyRenewal, text: &str) -> Result<bool, StoreError> {
+fn put(renewal: PairLease, text: &str) -> Result<bool, StoreError> {
     block_on(renewal.put(text.into()))
 }
 
 /// Ends it as a dropped task does, and waits until that is written.
-fn drop_now(renewal: AgencyRenewal) {
+fn drop_now(renewal: PairLease) {
     let store = renewal.tokens.store.clone();
     drop(renewal);
     let queue = store.change(Durability::System, |_| Ok(()));
@@ -71,7 +71,7 @@ fn drop_now(renewal: AgencyRenewal) {
 }
 
 /// As if this time had passed since the lease was given or extended.
-fn let_pass(tokens: &AgencyTokens, milliseconds: i64) {
+fn let_pass(tokens: &TokenPairs, milliseconds: i64) {
     let changed = tokens.store.change(Durability::System, move |transaction| {
         let earlier = sqlx::query("UPDATE credential SET lease_until = lease_until - $1");
         transaction.run(earlier.bind(milliseconds))
@@ -84,7 +84,7 @@ fn a_pair_from_elsewhere_is_taken_over_once() {
     let folder = folder();
     let (one, other) = (process(&folder), process(&folder));
     assert!(one.read().wait().expect("read").is_none());
-    let rows: [(AgencyImport, bool, Standing); 7] = [
+    let rows: [(PairImport, bool, Standing); 7] = [
         (import("a", &["a"], false), true, ("a", 1, false, false)),
         (import("a", &["a"], false), false, ("a", 1, false, false)),
         // Installed again, with an interrupted renewal.
@@ -107,7 +107,7 @@ fn a_pair_from_elsewhere_is_taken_over_once() {
     }
     let known = ["a", "b", "c", "d", "e"].map(|name| kept(&other).was_imported_as(name));
     assert_eq!(known, [true, true, true, true, false]);
-    let elsewhere = AgencyTokens::new(&open(&folder), "Company1");
+    let elsewhere = TokenPairs::new(&open(&folder), "Company1");
     assert!(elsewhere.read().wait().expect("read").is_none());
 }
 
@@ -115,9 +115,9 @@ fn a_pair_from_elsewhere_is_taken_over_once() {
 fn one_process_renews_at_a_time() {
     let folder = folder();
     let first = installed(&folder);
-    let processes: Vec<AgencyTokens> = (0..3).map(|_| process(&folder)).collect();
+    let processes: Vec<TokenPairs> = (0..3).map(|_| process(&folder)).collect();
     for round in 1..=20 {
-        let renewals: Vec<AgencyRenewal> = thread::scope(|scope| {
+        let renewals: Vec<PairLease> = thread::scope(|scope| {
             let begun: Vec<_> = processes
                 .iter()
                 .map(|tokens| scope.spawn(|| begin(tokens)))
@@ -268,7 +268,7 @@ fn no_file_holds_a_token_in_clear() {
 #[on_sqlite("a store in memory")]
 fn tokens_are_not_renewed_without_a_store_that_outlives_the_process() {
     let store = for_tests::store();
-    let tokens = AgencyTokens::new(&store, COMPANY);
+    let tokens = TokenPairs::new(&store, COMPANY);
     let taken = tokens.import(import("first", &["first"], false)).wait();
     assert_eq!(taken, Ok(true));
     let begun = block_on(tokens.begin(&kept(&tokens)));
@@ -292,12 +292,12 @@ fn only_file(folder: &TestPlace) -> PathBuf {
     files.remove(0)
 }
 
-fn spill(tokens: &AgencyTokens, generation: i64, text: &str) -> Result<(), StoreError> {
+fn spill(tokens: &TokenPairs, generation: i64, text: &str) -> Result<(), StoreError> {
     block_on(tokens.spill(generation, text.into()))
 }
 
 /// What a file keeps for the pair that is kept now.
-fn spilled_text(tokens: &AgencyTokens) -> Option<String> {
+fn spilled_text(tokens: &TokenPairs) -> Option<String> {
     let generation = kept(tokens).generation;
     let text = block_on(tokens.read_spill(generation));
     text.map(|text| text.expose_secret().to_owned())
@@ -339,7 +339,7 @@ fn a_file_holds_one_pair_of_one_company() {
         assert_eq!(spilled_text(&tokens).as_deref(), Some(text));
     }
     assert_eq!(spill_files(&folder).len(), 1);
-    let elsewhere = AgencyTokens::new(&open(&folder), "Company1");
+    let elsewhere = TokenPairs::new(&open(&folder), "Company1");
     // It was opened: the pair is in the store by now.
     check("opened", &tokens, ("second again", 2, false, false));
     assert_eq!(spill(&elsewhere, 1, "other"), Ok(()));
@@ -386,7 +386,7 @@ fn there_are_so_many_files_and_no_more() {
         let other = format!("{store}.db.{number}{digest}");
         fs::write(folder.path().join(other), "").expect("written");
     }
-    let elsewhere = AgencyTokens::new(&tokens.store, "Company1");
+    let elsewhere = TokenPairs::new(&tokens.store, "Company1");
     let further = spill(&elsewhere, 1, "new").expect_err("too many");
     assert!(further.to_string().contains("1000 pairs"), "{further}");
     assert_eq!(

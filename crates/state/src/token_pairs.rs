@@ -38,14 +38,14 @@ const PUT: &str = "UPDATE credential SET sealed = $3, generation = generation + 
 
 /// What the tokens of a company or an install are kept under: its id. Cheap to clone.
 #[derive(Clone)]
-pub struct AgencyTokens {
+pub struct TokenPairs {
     store: Store,
     company: String,
 }
 
 /// A company's pair as stored.
 #[derive(Clone, Debug)]
-pub struct AgencyPair {
+pub struct StoredPair {
     pub text: SecretString,
     /// Increases with every pair that replaces another.
     pub generation: i64,
@@ -59,7 +59,7 @@ pub struct AgencyPair {
 
 /// A pair from another place.
 #[derive(Clone, Debug)]
-pub struct AgencyImport {
+pub struct PairImport {
     pub text: SecretString,
     /// Its names, one for each form in which the file may have it. None of them is taken over twice.
     pub names: Vec<String>,
@@ -70,15 +70,15 @@ pub struct AgencyImport {
 /// The lease to renew a pair and to replace it. If it is dropped, it is given up, and the outcome of the renewal is
 /// unknown.
 #[must_use]
-pub struct AgencyRenewal {
-    tokens: AgencyTokens,
+pub struct PairLease {
+    tokens: TokenPairs,
     /// Identifies this renewal: another one of the same process is as foreign as another process's.
     owner: String,
     generation: i64,
     is_over: bool,
 }
 
-impl AgencyTokens {
+impl TokenPairs {
     pub fn new(store: &Store, company: &str) -> Self {
         Self {
             store: store.clone(),
@@ -87,19 +87,19 @@ impl AgencyTokens {
     }
 
     /// The newest pair; `None` if none was stored yet.
-    pub fn read(&self) -> Pending<Option<AgencyPair>> {
+    pub fn read(&self) -> Pending<Option<StoredPair>> {
         let (ring, company) = (self.store.ring(), self.company.clone());
         self.store.read(move |transaction| {
             let find = sqlx::query("SELECT * FROM credential WHERE id = $1").bind(company.clone());
             let row = transaction.one(find)?;
-            row.map(|row| AgencyPair::from_row(&row, &company, &ring))
+            row.map(|row| StoredPair::from_row(&row, &company, &ring))
                 .transpose()
         })
     }
 
     /// Stores a pair from another place, replacing the present one. Returns whether it did: not if that pair was taken
     /// over before.
-    pub fn import(&self, import: AgencyImport) -> Pending<bool> {
+    pub fn import(&self, import: PairImport) -> Pending<bool> {
         let (ring, company) = (self.store.ring(), self.company.clone());
         self.store.change(Durability::Disk, move |transaction| {
             let find = sqlx::query("SELECT generation, source FROM credential WHERE id = $1");
@@ -148,14 +148,14 @@ impl AgencyTokens {
 
     /// The right to renew `pair`; that it is to be renewed is on the disk with it. `None` where another has that right, or
     /// has renewed it.
-    pub async fn begin(&self, pair: &AgencyPair) -> Result<Option<AgencyRenewal>, StoreError> {
+    pub async fn begin(&self, pair: &StoredPair) -> Result<Option<PairLease>, StoreError> {
         if !self.store.is_durable() {
             return Err(StoreError::from(
                 "without a state folder the new pair would be lost with the process; give --state FOLDER".to_owned(),
             ));
         }
         // Created first, so that it is given up if nobody waits to the end.
-        let mut renewal = AgencyRenewal {
+        let mut renewal = PairLease {
             tokens: self.clone(),
             owner: hex(&random::<16>()?),
             generation: pair.generation,
@@ -176,9 +176,9 @@ impl AgencyTokens {
     }
 }
 
-impl AgencyTokens {
+impl TokenPairs {
     /// Keeps what HighLevel gave for the pair of this generation in a file of the state folder, sealed: the store does not
-    /// take it now. `AgencyRenewal::put` removes it once the store has it, and so does the next opening of the store.
+    /// take it now. `PairLease::put` removes it once the store has it, and so does the next opening of the store.
     pub async fn spill(&self, generation: i64, text: SecretString) -> Result<(), StoreError> {
         let id = self.company.clone();
         let kept = self.with_spill(move |spill| spill.keep(&id, generation, &text));
@@ -203,7 +203,7 @@ impl AgencyTokens {
     }
 }
 
-impl AgencyPair {
+impl StoredPair {
     /// Whether that pair came from a file.
     pub fn was_imported_as(&self, name: &str) -> bool {
         words(&self.imported).iter().any(|known| known == name)
@@ -225,7 +225,7 @@ impl AgencyPair {
     }
 }
 
-impl AgencyRenewal {
+impl PairLease {
     /// Runs `work`, and extends the lease meanwhile.
     pub async fn hold<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
@@ -293,7 +293,7 @@ impl AgencyRenewal {
     }
 }
 
-impl Drop for AgencyRenewal {
+impl Drop for PairLease {
     fn drop(&mut self) {
         if !self.is_over {
             let end = "UPDATE credential SET lease_owner = NULL, lease_until = NULL WHERE id = $1 AND lease_owner = $2";
