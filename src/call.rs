@@ -342,7 +342,7 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<(), Answer> {
         let facts = validated.facts();
-        let location = facts.location.as_ref().map(|id| id.as_str());
+        let location = facts.named.as_ref().map(|id| id.as_str());
         let once = idempotency::client_key(
             self.principal_digest(&context.principal),
             (location, facts.tool.name, key),

@@ -275,16 +275,18 @@ impl<'a> Session<'a> {
         }
         let shown: String = name.chars().take(LONGEST_NAME).collect();
         // A name that the rules deny would not help, and must not be revealed.
-        let near = nearest(name, is_shown).and_then(Toolset::find);
+        let meant = search::meant(name, is_shown);
+        let served = meant.iter().filter(|tool| self.serves(tool));
+        let names: Vec<&str> = served.map(|tool| tool.name).collect();
         let mut what = format!("There is no operation {shown}.");
-        let remedy = match near {
-            Some(near) if self.serves(near) => format!("Did you mean {}?", near.name),
-            near => {
+        let remedy = match names.as_slice() {
+            [] => {
                 // A remedy has no names of tools that the endpoint lacks.
-                let why = near.map(elsewhere::only_reads);
+                let why = meant.first().map(|tool| elsewhere::only_reads(tool));
                 what.extend(why.map(|why| format!(" {why}")));
                 "search_operations finds operations by what they do.".to_owned()
             }
+            names => format!("Did you mean {}?", names.join(" or ")),
         };
         invalid(what).with_remedy(remedy)
     }
@@ -331,12 +333,6 @@ pub fn tools_in(toolsets: &str) -> Result<Vec<&'static Tool>, UnknownToolset> {
 /// Every name that an endpoint may have by itself.
 pub fn endpoint_names() -> impl Iterator<Item = &'static str> {
     toolset::names().chain(ENDPOINTS)
-}
-
-/// The tool that passes `is_shown` whose name is most similar to `name`.
-pub fn nearest(name: &str, is_shown: impl Fn(&Tool) -> bool) -> Option<&'static str> {
-    let names = TOOLS.iter().map(|tool| (tool.name, tool));
-    nearest_shown(name, names, |tool| is_shown(tool)).map(|tool| tool.name)
 }
 
 fn select(toolsets: &str, read_only: bool) -> Result<Toolset, UnknownToolset> {

@@ -14,6 +14,7 @@ mod names;
 mod nulls;
 pub(crate) mod own;
 mod placement;
+pub(crate) mod records;
 mod renames;
 mod roles;
 mod schema;

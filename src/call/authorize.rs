@@ -117,9 +117,10 @@ impl Pipeline {
             return Err(self.deny(facts, denied, context));
         }
         let can_ask = context.elicitation.can_ask();
-        let asked = match rules.asks_nobody(facts.tool) {
+        let asks_person = validated.asks_person();
+        let asked = match rules.asks_nobody(facts.tool) && !asks_person {
             true => (Mode::Off, String::new()),
-            false => rules.confirmation(facts.tool, can_ask),
+            false => rules.confirmation_of_call(facts.tool, asks_person, can_ask),
         };
         let (mode, rule) = match strangers_read {
             Some(before) => rules.after_strangers(asked, before, can_ask),

@@ -295,10 +295,19 @@ impl LocationScope {
     pub fn find<'a>(&self, accounts: &'a Accounts, text: &str) -> Option<&'a Account> {
         let called = accounts.find(text);
         let called = called.filter(|account| self.contains(&account.configured));
-        called.or_else(|| {
-            let mut all = self.within(accounts);
-            all.find(|account| account.configured.location.as_str() == text)
-        })
+        called
+            .or_else(|| {
+                let mut all = self.within(accounts);
+                all.find(|account| account.configured.location.as_str() == text)
+            })
+            .or_else(|| {
+                let is_named = |account: &&Account| {
+                    let name = account.configured.name.trim().to_lowercase();
+                    !name.is_empty() && name == text.trim().to_lowercase()
+                };
+                let mut named = self.within(accounts).filter(is_named);
+                named.next().filter(|_| named.next().is_none())
+            })
     }
 }
 

@@ -36,6 +36,9 @@ pub(super) struct Facts {
     pub fences: Option<Arc<Fences>>,
     /// The location of the call, if the arguments or the connection name one.
     pub location: Option<TenantId>,
+    /// The location that the call or its connection names. Unlike `location`, it is not affected by what the server learns
+    /// about the token meanwhile, so the same call always has the same idempotency key and confirmation.
+    pub named: Option<TenantId>,
     /// The request itself names that location, so HighLevel checks it.
     pub names_location: bool,
     /// Set if the call has an idempotency key, under which it happens once.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::message_target::may_lift_refusal;
 use super::{
     AccessRef, AgencyRight, Answer, CallContext, Facts, LOCATION, LocationScope, Options, Pipeline,
     Principal, Snapshot,
 };
-use crate::call::arguments::LocalZone;
+use crate::call::arguments::{Checker, LocalZone};
 use crate::telemetry::CallWatch;
 use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::failure::FailureClass;
@@ -72,6 +73,9 @@ impl Pipeline {
                 return Err(Answer::never_sent(&failure));
             }
         };
+        let bound = caller.location.as_ref();
+        let named = Checker::named_location(tool, &arguments)
+            .or_else(|| bound.map(|bound| bound.location().clone()));
         if caller.location.is_none() {
             let own = self.transport().own_location(&caller);
             caller.location = own.map(LocationBinding::Default);
@@ -102,6 +106,7 @@ impl Pipeline {
             agency: self.may_use_agency(principal),
             may_disclose,
             location,
+            named,
             caller,
             arguments,
             as_highlevel: false,
@@ -219,9 +224,10 @@ impl Located {
         }
     }
 
-    /// Whether the rules have somebody agree to the call.
+    /// Whether the rules may have somebody agree to the call.
     pub(super) fn needs_consent(&self, context: &CallContext) -> bool {
-        !self.0.rules(context).asks_nobody(self.0.tool)
+        let facts = &self.0;
+        !facts.rules(context).asks_nobody(facts.tool) || may_lift_refusal(&facts.arguments)
     }
 
     pub(super) fn into_facts(self) -> Facts {
@@ -266,7 +272,10 @@ fn account(
             )),
             (None, scope) => match by_arguments(tool, arguments, accounts, scope) {
                 Some(account) => Ok(account.caller()),
-                None => Ok(only(accounts, scope)?.caller()),
+                None => {
+                    let named = given_locations(tool, arguments).next();
+                    Ok(only(accounts, scope, named.map(|(_, named)| named))?.caller())
+                }
             },
         },
     }
@@ -328,26 +337,40 @@ fn account_named(
     Err(Failure::new(FailureClass::Location, what).with_remedy(remedy))
 }
 
-/// The location that an argument of the tool names; an alias there is replaced by its id.
+/// The location that an argument of the tool names; an alias or a name there is replaced by its id.
 fn by_arguments<'a>(
     tool: &Tool,
     arguments: &mut Map<String, Value>,
     accounts: &'a Accounts,
     scope: &LocationScope,
 ) -> Option<&'a Account> {
+    let mut given = given_locations(tool, arguments);
+    let (name, account) =
+        given.find_map(|(name, given)| Some((name, scope.find(accounts, given)?)))?;
+    drop(given);
+    arguments.insert(name.to_owned(), json!(account.configured.location.as_str()));
+    Some(account)
+}
+
+/// Arguments that name a location, and the names there.
+fn given_locations<'a>(
+    tool: &Tool,
+    arguments: &'a Map<String, Value>,
+) -> impl Iterator<Item = (&'static str, &'a str)> {
     let of_location = |one: &&tool::Argument| matches!(one.role, Role::Location(_));
-    tool.arguments.iter().filter(of_location).find_map(|one| {
+    tool.arguments.iter().filter(of_location).filter_map(|one| {
         let names = std::iter::once(&one.name).chain(one.aliases);
         let name = names.copied().find(|name| arguments.contains_key(*name))?;
-        let given = arguments.get(name)?.as_str()?;
-        let account = scope.find(accounts, given)?;
-        arguments.insert(name.to_owned(), json!(account.configured.location.as_str()));
-        Some(account)
+        Some((name, arguments.get(name)?.as_str()?))
     })
 }
 
-/// The only location there is; several are none.
-fn only<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Result<&'a Account, Failure> {
+/// The only location there is; several are none. `named`: a name that is none of them.
+fn only<'a>(
+    accounts: &'a Accounts,
+    scope: &LocationScope,
+    named: Option<&str>,
+) -> Result<&'a Account, Failure> {
     let within: Vec<&Account> = scope.within(accounts).collect();
     match within.as_slice() {
         [one] => Ok(one),
@@ -363,8 +386,12 @@ fn only<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Result<&'a Account
                 .with_remedy("Have the server's operator give the key a location."))
         }
         several => {
+            let names = match named {
+                None => "the call names none".to_owned(),
+                Some(named) => format!("{} is none of them", shown(named)),
+            };
             let what = format!(
-                "Nothing was sent: {} locations are open to this connection, and the call names none.",
+                "Nothing was sent: {} locations are open to this connection, and {names}.",
                 several.len()
             );
             Err(Failure::new(FailureClass::Location, what).with_remedy(listed(several)))

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use tool::{Effect, Tool};
+use tool::{Arguments, Effect, Tool};
 
 /// The contact's address that a message is sent to.
 pub(super) struct MessageTarget {
@@ -49,6 +49,27 @@ impl MessageTarget {
     }
 }
 
+/// Whether a call lets messages to an existing contact pass again. Only the contact can consent to that, so a person
+/// decides about the call.
+pub(super) fn lifts_refusal(tool: &Tool, arguments: &Arguments) -> bool {
+    let Some(body) = arguments.body.as_ref().filter(|_| !tool.additive) else {
+        return false;
+    };
+    let is_open = |setting: &Value| {
+        let status = setting.get("status").and_then(Value::as_str);
+        status.is_some_and(|status| status.eq_ignore_ascii_case("inactive"))
+    };
+    let channels = body.get("dndSettings").and_then(Value::as_object);
+    body.get("dnd") == Some(&Value::Bool(false))
+        || channels.is_some_and(|channels| channels.values().any(is_open))
+}
+
+/// Whether arguments that were not checked yet, under whatever name, may be those of such a call.
+pub(super) fn may_lift_refusal(arguments: &Map<String, Value>) -> bool {
+    let mut names = arguments.keys();
+    names.any(|name| name.to_lowercase().contains("dnd"))
+}
+
 /// Whether the contact asked not to be disturbed by any channel.
 pub(super) fn refuses_all(contact: &Value) -> bool {
     contact.get("dnd") == Some(&Value::Bool(true))
@@ -60,6 +81,31 @@ mod tests {
 
     use super::*;
     use crate::catalog::TOOLS;
+
+    #[test]
+    fn a_refusal_is_lifted_by_whatever_opens_a_channel() {
+        #[track_caller]
+        fn check(tool: &str, body: Value, expected: bool) {
+            let arguments = Arguments {
+                body: Some(body),
+                ..Arguments::default()
+            };
+            let found = TOOLS.iter().find(|one| one.name == tool);
+            let lifts = lifts_refusal(found.expect("a tool"), &arguments);
+            assert_eq!(lifts, expected, "{tool} {:?}", arguments.body);
+        }
+        let open =
+            json!({"dndSettings": {"Email": {"status": "active"}, "SMS": {"status": "inactive"}}});
+        let closed = json!({"dnd": true, "dndSettings": {"SMS": {"status": "permanent"}}});
+        for tool in ["contacts_update-contact", "contacts_upsert-contact"] {
+            check(tool, json!({"dnd": false}), true);
+            check(tool, open.clone(), true);
+            check(tool, closed.clone(), false);
+            check(tool, json!({"firstName": "Ada"}), false);
+        }
+        // A new contact has refused nothing.
+        check("contacts_create-contact", open, false);
+    }
 
     #[track_caller]
     fn check(arguments: Value, contact: Value, is_refused: bool, address: Option<&str>) {

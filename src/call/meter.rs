@@ -123,15 +123,18 @@ impl Pipeline {
         (once, caps, audit): (Vec<OnceKey>, Vec<Cap>, Option<AuditedCall>),
         context: &CallContext,
     ) -> Result<OpenCall, Answer> {
-        let under: Vec<String> = caps
-            .iter()
-            .map(|cap| self.capped_under(cap, facts, context))
+        let places: Vec<(Cap, String)> = caps
+            .into_iter()
+            .flat_map(|cap| {
+                let under = self.capped_under(&cap, facts, context).into_iter();
+                under.map(move |under| (cap.clone(), under))
+            })
             .collect();
         let now = self.now();
-        let places = caps.iter().zip(&under);
+        let caps = places.iter().map(|(cap, under)| place(cap, under, now));
         let start = CallStart {
             once,
-            caps: places.map(|(cap, under)| place(cap, under, now)).collect(),
+            caps: caps.collect(),
             audit,
             grant: context.grant_id(),
         };
@@ -144,35 +147,32 @@ impl Pipeline {
             }
             CallBegin::Known(kind, known) => Err(known_answer(kind, known)),
             CallBegin::TooManyKeys => Err(too_many_keys()),
-            CallBegin::NoPlace(index, wait) => match (caps.get(index), under.get(index)) {
-                (Some(cap), Some(under)) => {
-                    Err(self.deny(facts, cap.used_up(under, wait), context))
-                }
-                _ => Err(too_many_keys()),
+            CallBegin::NoPlace(index, wait) => match places.get(index) {
+                Some((cap, under)) => Err(self.deny(facts, cap.used_up(under, wait), context)),
+                None => Err(too_many_keys()),
             },
         }
     }
 
-    /// Whose calls the cap counts, as far as that is proven.
-    fn capped_under(&self, cap: &Cap, facts: &Facts, context: &CallContext) -> String {
-        match cap.is_callers {
-            true => {
-                let principal = self.principal_digest(&context.principal);
-                format!("caller:{}", state::hex(&principal))
-            }
-            false => self.counted_under(facts),
+    /// Whose calls the cap counts: the caller's, or those of what HighLevel counts the call under, as far as it proved
+    /// that. A token of one location is counted by itself, too: nothing was known of it before its first calls.
+    fn capped_under(&self, cap: &Cap, facts: &Facts, context: &CallContext) -> Vec<String> {
+        if cap.is_callers {
+            let principal = self.principal_digest(&context.principal);
+            return vec![format!("caller:{}", state::hex(&principal))];
         }
-    }
-
-    /// What HighLevel counts the call under, as far as it proved that.
-    fn counted_under(&self, facts: &Facts) -> String {
         let named = facts.location.as_ref().filter(|_| facts.names_location);
+        // The same over restarts, which the digests of the transport are not.
+        let token = || format!("token:{}", self.credential_name(&facts.caller.credential));
         match self.transport().counted_under(&facts.caller, named) {
-            CountedUnder::Location(id) => format!("location:{}", id.as_str()),
-            // The same over restarts, which the digests of the transport are not.
-            CountedUnder::Credential(_) => {
-                format!("token:{}", self.credential_name(&facts.caller.credential))
+            CountedUnder::Location(id) => {
+                let is_only = self.transport().only_location(&facts.caller).as_ref() == Some(&id);
+                let location = format!("location:{}", id.as_str());
+                std::iter::once(location)
+                    .chain(is_only.then(token))
+                    .collect()
             }
+            CountedUnder::Credential(_) => vec![token()],
         }
     }
 

@@ -21,6 +21,7 @@ mod path;
 mod period;
 mod phone;
 mod project;
+mod words;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -164,7 +165,13 @@ impl Output {
         fences: Option<&Fences>,
     ) -> Result<(String, Vec<String>), Failure> {
         self.check_for_record(tool)?;
-        let warnings = known::check_record(self, tool, answer)?;
+        let mut warnings = known::check_record(self, tool, answer)?;
+        if !self.filter.is_empty() {
+            let name = tool.name;
+            warnings.push(format!(
+                "output.filter was not applied: the answer of {name} is no list of rows."
+            ));
+        }
         let mut cut = Vec::new();
         let fields = self.fields.as_deref().filter(|fields| !fields.is_empty());
         let mut shown = match fields {

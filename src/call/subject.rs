@@ -111,7 +111,8 @@ impl Subject {
         let facts = validated.facts();
         let location = facts.configured().map(Arc::as_ref);
         let rules = facts.snapshot.rules_over(location, self.access.as_ref());
-        self.operator_asks |= rules.operator_asks_person(facts.tool, self.can_ask);
+        self.operator_asks |=
+            rules.operator_asks_person(facts.tool, validated.asks_person(), self.can_ask);
         for warning in facts.warnings() {
             if !self.warnings.contains(warning) {
                 self.warnings.push(warning.clone());

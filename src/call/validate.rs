@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::message_target::lifts_refusal;
 use super::{Answer, CallContext, Facts, Located, Pipeline};
 use crate::call::arguments::{LocalZone, Rejection, TenantNeed, location_on_the_wire};
 use crate::catalog::body;
@@ -9,7 +10,7 @@ use crate::catalog::masking::MASK;
 use crate::catalog::prepare::PrepareError;
 use crate::catalog::prepare::prepare;
 use crate::upstream::failure::FailureClass;
-use crate::upstream::{Failure, LocationBinding, Outgoing, Sender, Target};
+use crate::upstream::{Failure, Outgoing, Sender, Target};
 use state::calls::OnceKey;
 use tool::Arguments;
 
@@ -168,6 +169,12 @@ impl Validated {
         &self.arguments
     }
 
+    /// Whether a person decides about the call unless the rules name who does.
+    pub(super) fn asks_person(&self) -> bool {
+        let tool = self.facts.tool;
+        tool.asks_person || lifts_refusal(tool, &self.arguments)
+    }
+
     pub(super) fn into_parts(self) -> (Facts, Box<Outgoing>) {
         (self.facts, self.outgoing)
     }
@@ -199,19 +206,26 @@ impl Validated {
         self.facts.once = Some(once);
     }
 
-    /// The request's content without white space or order of keys: equal texts are equal calls.
+    /// The request's content without white space or order of keys: equal texts are equal calls. A location that the server
+    /// filled in is left out, because the next attempt may come before or after the server learnt it.
     pub(super) fn fingerprint(&self) -> String {
-        let arguments = &self.arguments;
-        let bound = self.facts.caller.location.as_ref();
-        json!([
-            self.facts.tool.name,
-            arguments.path.0,
-            arguments.query.0,
-            arguments.header.0,
-            arguments.body,
-            bound.map(LocationBinding::location).map(|id| id.as_str()),
-        ])
-        .to_string()
+        let Arguments {
+            path,
+            query,
+            header,
+            body,
+        } = &self.arguments;
+        let named = self.facts.named.as_ref();
+        let mut parts = json!([path.0, query.0, header.0, body]);
+        let locations = self.facts.variant.arguments.iter();
+        for filled in locations.filter(|argument| named.is_none() && argument.names_location()) {
+            for part in parts.as_array_mut().into_iter().flatten() {
+                part.as_object_mut()
+                    .map(|part| part.shift_remove(filled.wire_name));
+            }
+        }
+        let named = named.map(|id| id.as_str());
+        json!([self.facts.tool.name, parts, named]).to_string()
     }
 }
 

@@ -3,8 +3,9 @@
 mod arguments;
 mod preview;
 
+use std::fs::File;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -75,7 +76,8 @@ impl CallCommand {
         let mut config = Config::load(flags)?;
         // Limits are for models. A file or a pipe takes the whole answer.
         config.tools.max_file_bytes = usize::MAX;
-        if self.output.is_some() {
+        if let Some(path) = &self.output {
+            check_writable(path)?;
             config.tools.max_answer_bytes = usize::MAX;
         }
         let runtime = runtime()?;
@@ -153,7 +155,7 @@ impl CallCommand {
         let asks = answer.class == Some(FailureClass::NeedsConfirmation);
         // A call that was only previewed did not happen, so a script sees a failure.
         let failed = answer.is_error || asks;
-        self.deliver(answer, failed)?;
+        let is_delivered = self.deliver(answer, failed)?;
         if answer.class == Some(FailureClass::Invalid) && answer.did_nothing {
             let name = call.operation().map_or(call.tool.name(), |tool| tool.name);
             let endpoint = match (&call.tool.listing, &self.endpoint) {
@@ -162,7 +164,7 @@ impl CallCommand {
             };
             eprintln!("`highlevel-mcp tools show {name}{endpoint}` shows its arguments");
         }
-        Ok(ExitCode::from(u8::from(failed)))
+        Ok(ExitCode::from(u8::from(failed || !is_delivered)))
     }
 
     /// Asks the person at the terminal, or `--yes`, to agree to what `preview` shows. Returns the confirm token to call
@@ -205,8 +207,8 @@ impl CallCommand {
         Ok(None)
     }
 
-    /// Writes the answer to its destination: a file, the terminal, or a pipe.
-    fn deliver(&self, answer: &Answer, failed: bool) -> Result<(), CliError> {
+    /// Writes the answer to its destination: a file, the terminal, or a pipe. False if the file cannot be written.
+    fn deliver(&self, answer: &Answer, failed: bool) -> Result<bool, CliError> {
         let request = match self.dry_run && !failed {
             true => request_in(&answer.text),
             false => None,
@@ -223,9 +225,14 @@ impl CallCommand {
         let bytes = answer.file().map(|file| file.bytes.as_slice());
         match (&self.output, bytes) {
             (Some(path), _) if !failed => {
-                let written = std::fs::write(path, bytes.unwrap_or(text.as_bytes()));
-                let shown = path.display();
-                written.map_err(|error| CliError(format!("{shown} cannot be written: {error}")))?;
+                if let Err(error) = std::fs::write(path, bytes.unwrap_or(text.as_bytes())) {
+                    let shown = path.display();
+                    eprintln!(
+                        "the call was made, but {shown} cannot be written: {error}. Its answer is on stdout"
+                    );
+                    self.show(&text)?;
+                    return Ok(false);
+                }
                 // For a file, prints its description; its content goes to the output.
                 match bytes {
                     Some(_) => self.show(&text)?,
@@ -242,7 +249,7 @@ impl CallCommand {
                 eprintln!("give --output FILE to write it there");
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether a person at the terminal can and may be asked.
@@ -256,6 +263,23 @@ impl CallCommand {
             false => show(text),
         }
     }
+}
+
+/// Fails if the file cannot be written: it is too late once the call was made.
+fn check_writable(path: &Path) -> Result<(), CliError> {
+    let is_new = !path.exists();
+    let opened = File::options().create(true).append(true).open(path);
+    let shown = path.display();
+    opened.map_err(|error| {
+        CliError(format!(
+            "nothing was sent: {shown} cannot be written: {error}. Give another --output"
+        ))
+    })?;
+    if is_new {
+        // A call that fails leaves no empty file.
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
 }
 
 /// An answer as one object on one line: the answer itself if it is an object, else an object around it.

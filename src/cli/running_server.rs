@@ -173,7 +173,12 @@ mod tests {
         config.server.listen = "127.0.0.1:8101".parse().expect("an address");
         let listening = |config: &Config| RunningServer::listening(config).expect("read");
         assert_eq!(listening(&config), address);
-        let second = Announcement::make(&config, config.server.listen);
+        let second = RunningServer {
+            pid: 0,
+            address: config.server.listen,
+            ..found[0].clone()
+        };
+        let second = second.announce(folder.path()).expect("a file");
         assert_eq!(listening(&config), config.server.listen);
         drop(second);
         config.upstream.simulated = true;

@@ -147,6 +147,12 @@ async fn reload(flags: Flags, pipeline: Pipeline, hangup: Arc<Notify>) {
         // The keyring blocks, and may ask its user.
         let read = tokio::task::spawn_blocking(move || {
             let config = Config::load(&flags).map_err(|error| error.to_string())?;
+            // By accident more often than on purpose, and it would open everything.
+            let has_rules = !joined.snapshot().rules_text.is_empty();
+            if has_rules && config.policy.file.as_os_str().is_empty() {
+                let what = "policy.file is no longer set. Set it again, or restart the server to serve without rules";
+                return Err(what.to_owned());
+            }
             let (controls, oauth) = (joined.controls(), joined.transport().oauth());
             controls.join(&config);
             Snapshot::read(&config, &oauth, &controls.store, controls.sign_in.as_ref())

@@ -12,8 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::elsewhere::only_reads;
 use crate::catalog::{SEARCH_INDEX, TOOLS, TOOLSETS};
-use tool::nearest;
-use tool::{Effect, LONGEST_NAME, Place, Tool};
+use tool::{Effect, LONGEST_NAME, Place, Tool, edit_distance, name_words, nearest_shown};
 
 pub(crate) use form::{allowed_values, fields, forms, is_list, is_required, items, type_text};
 
@@ -245,6 +244,73 @@ fn figures_hint(ranking: &Ranking<'_>) -> Option<String> {
     (ranking.asks_figures && has_rows).then(|| hint.to_owned())
 }
 
+/// First words of names of operations that only read.
+const READ_VERBS: [&str; 8] = [
+    "get", "list", "search", "find", "read", "fetch", "show", "count",
+];
+
+/// First words of names of operations that remove something. Nobody is led to such a one by another word.
+const REMOVE_VERBS: [&str; 6] = ["delete", "remove", "cancel", "void", "clear", "revoke"];
+
+/// Operations that a wrong name may mean: the one with nearly that name, or some that its words are about. Spelling alone
+/// would take contacts_complete-task for contacts_delete-task.
+pub(super) fn meant(name: &str, is_shown: impl Fn(&Tool) -> bool) -> Vec<&'static Tool> {
+    const MOST_MEANT: usize = 3;
+    if name.len() > LONGEST_NAME {
+        return Vec::new();
+    }
+    let names = TOOLS.iter().map(|tool| (tool.name, tool));
+    let slip = nearest_shown(name, names, |tool| {
+        is_slip(name, tool.name) && is_shown(tool)
+    });
+    if let Some(one) = slip {
+        return vec![one];
+    }
+    // Names have no blanks; a sentence is for search_operations.
+    if name.contains(char::is_whitespace) {
+        return Vec::new();
+    }
+    let (document, act) = name.split_once('_').unwrap_or(("", name));
+    let words = name_words(act);
+    let begins = |verbs: &[&str]| {
+        words
+            .first()
+            .is_some_and(|word| verbs.contains(&word.as_str()))
+    };
+    let (reads, removes) = (begins(&READ_VERBS), begins(&REMOVE_VERBS));
+    let act = words.join(" ");
+    let find = |query: &str, document: Option<&str>| {
+        let ranking = INDEX.find(query, |number| {
+            TOOLS.get(number).is_some_and(|tool| {
+                document.is_none_or(|document| tool.document == document)
+                    && (tool.effect == Effect::Read) == reads
+                    && (removes || tool.effect != Effect::Destructive)
+                    && is_shown(tool)
+            })
+        });
+        let numbers = ranking.operations.iter().map(|(number, _)| *number);
+        let numbers = numbers.filter(|_| ranking.lack().is_none());
+        let tools = numbers.filter_map(|number| TOOLS.get(number));
+        Vec::from_iter(tools.take(MOST_MEANT))
+    };
+    let beside = find(&act, Some(document));
+    match beside.is_empty() {
+        true => find(&format!("{document} {act}"), None),
+        false => beside,
+    }
+}
+
+/// Whether each word of one name is nearly the word of the other.
+fn is_slip(name: &str, other: &str) -> bool {
+    let (one, other) = (name_words(name), name_words(other));
+    if edit_distance(&one.concat(), &other.concat()) <= 1 {
+        return true;
+    }
+    let mut pairs = one.iter().zip(&other);
+    one.len() == other.len()
+        && pairs.all(|(one, other)| 4 * edit_distance(one, other) <= one.len().min(other.len()))
+}
+
 fn find_by_name(name: &str, search: &Search, inclusion: impl Fn(&Tool) -> Inclusion) -> Value {
     let inclusion = &inclusion;
     let of = |wanted: Inclusion| TOOLS.iter().filter(move |tool| inclusion(tool) == wanted);
@@ -258,7 +324,13 @@ fn find_by_name(name: &str, search: &Search, inclusion: impl Fn(&Tool) -> Inclus
             None => shown(tool, search.detail),
         },
         None => {
-            let near = nearest(name, served().map(|tool| (tool.name, tool.name)));
+            let meant = meant(name, |tool| inclusion(tool) == Inclusion::Served);
+            let names: Vec<&str> = meant.iter().map(|tool| tool.name).collect();
+            let near = match names.as_slice() {
+                [] => Value::Null,
+                [one] => json!(one),
+                several => json!(several),
+            };
             json!({"name": name, "error": "There is no such operation.", "didYouMean": near})
         }
     }

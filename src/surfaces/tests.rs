@@ -57,13 +57,42 @@ fn endpoints_are_known_by_name() {
 }
 
 #[test]
-fn only_names_of_a_likely_length_are_compared() {
+fn a_wrong_name_leads_to_its_slip_or_to_what_its_words_are_about() {
     #[track_caller]
-    fn check(name: &str, expected: Option<&str>) {
-        assert_eq!(nearest(name, |_| true), expected, "{} bytes", name.len());
+    fn check(name: &str, expected: &[&str], forbidden: &str) {
+        let meant = search::meant(name, |_| true);
+        let names: Vec<&str> = meant.iter().map(|tool| tool.name).collect();
+        assert!(names.starts_with(expected), "{name}: {names:?}");
+        assert!(expected.is_empty() == names.is_empty(), "{name}: {names:?}");
+        assert!(!names.contains(&forbidden), "{name}: {names:?}");
     }
-    check("contacts_get-contakt", Some("contacts_get-contact"));
-    check("something else entirely", None);
-    check(&"contacts_get-contact".repeat(4), None);
-    check(&"c".repeat(400_000), None);
+    check("contacts_get-contakt", &["contacts_get-contact"], "");
+    check("contacts_getcontact", &["contacts_get-contact"], "");
+    for (name, expected, opposite) in [
+        (
+            "contacts_complete-task",
+            "contacts_update-task-completed",
+            "contacts_delete-task",
+        ),
+        (
+            "conversations_send-message",
+            "conversations_send-a-new-message",
+            "conversations_get-message",
+        ),
+        (
+            "calendars_get-events",
+            "calendars_get-calendar-events",
+            "calendars_get-slots",
+        ),
+        (
+            "contacts_search-contacts",
+            "contacts_search-contacts-advanced",
+            "",
+        ),
+    ] {
+        check(name, &[expected], opposite);
+    }
+    check("something else entirely", &[], "");
+    check(&"contacts_get-contact".repeat(4), &[], "");
+    check(&"c".repeat(400_000), &[], "");
 }

@@ -195,6 +195,9 @@ fn kinds(access: &[&str]) -> String {
     kinds.join(" or ")
 }
 
+/// What proxies answer if the server behind them took too long, or the client did not wait: the request may have arrived.
+const GIVEN_UP: [u16; 2] = [408, 499];
+
 /// After a 5xx, a redirect or an invalid answer, it is unknown whether a write happened: a redirect often leads to what
 /// was made.
 fn lost(tool: &Tool, status: StatusCode) -> FailureClass {
@@ -203,7 +206,8 @@ fn lost(tool: &Tool, status: StatusCode) -> FailureClass {
         status,
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
     );
-    let is_answered = status.is_success() || status.is_client_error() || is_kept;
+    let is_refusal = status.is_client_error() && !GIVEN_UP.contains(&status.as_u16());
+    let is_answered = status.is_success() || is_refusal || is_kept;
     if !is_answered && tool.effect != Effect::Read {
         FailureClass::UnknownOutcome
     } else {
@@ -257,7 +261,7 @@ fn by_status(
                 }
             }
         }
-        ..200 | 500.. => match lost(tool, status) {
+        408 | 499 | ..200 | 500.. => match lost(tool, status) {
             FailureClass::UnknownOutcome => Failure::new(
                 FailureClass::UnknownOutcome,
                 "HighLevel failed, and it is not known whether this happened.",

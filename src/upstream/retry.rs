@@ -23,7 +23,7 @@ pub enum Outcome {
     Unsent,
     /// HighLevel says that it was one too many.
     TooMany,
-    /// 502, 503 or 504.
+    /// 408, 502, 503 or 504.
     Unavailable,
     /// The connection broke before the head of an answer.
     Broken,
@@ -35,7 +35,7 @@ impl Outcome {
     pub fn from_status(status: StatusCode) -> Self {
         match status.as_u16() {
             429 => Self::TooMany,
-            502..=504 => Self::Unavailable,
+            408 | 502..=504 => Self::Unavailable,
             _ => Self::Final,
         }
     }

@@ -75,6 +75,7 @@ async fn reads_are_repeated_and_writes_only_if_nothing_happened() {
         ("503, 1 s", unavailable("retry-after: 1\r\n"), Reads),
         ("503, 60 s", unavailable("retry-after: 60\r\n"), Nothing),
         ("504", vec![whole("504 Gateway Timeout", "", "")], Reads),
+        ("408", answer("408 Request Timeout", ""), Reads),
         ("500", answer("500 Internal Server Error", ""), Nothing),
         ("400", answer("400 Bad Request", ""), Nothing),
         ("401", answer("401 Unauthorized", ""), Nothing),

@@ -206,12 +206,19 @@ fn comparable_text(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
+/// `None` also for a number of more digits than an `f64` keeps, which would be compared rounded.
 fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
+    const MOST_DIGITS: usize = 15;
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.trim().to_owned(),
+        _ => return None,
+    };
+    let (mantissa, _) = text.split_once(['e', 'E']).unwrap_or((&text, ""));
+    let digits = mantissa.chars().filter(char::is_ascii_digit);
+    let digits = digits.skip_while(|digit| *digit == '0').count();
+    let number = text.parse().ok();
+    number.filter(|number: &f64| digits <= MOST_DIGITS && number.is_finite())
 }
 
 /// The beginning of a value, for an error.

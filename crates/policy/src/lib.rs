@@ -297,7 +297,17 @@ impl<'a> EffectiveRules<'a> {
     /// does not name the class: a location or a key can add to it, but not weaken it. `can_ask`: the client can ask its
     /// user.
     pub fn confirmation(&self, tool: &Tool, can_ask: bool) -> (Mode, String) {
-        let (mode, origin) = self.strictest(tool, can_ask);
+        self.confirmation_of_call(tool, tool.asks_person, can_ask)
+    }
+
+    /// The same for a call about which a person decides, if `[server]` does not name the class.
+    pub fn confirmation_of_call(
+        &self,
+        tool: &Tool,
+        asks_person: bool,
+        can_ask: bool,
+    ) -> (Mode, String) {
+        let (mode, origin) = self.strictest(tool, asks_person, can_ask);
         (mode, origin.text(tool))
     }
 
@@ -321,30 +331,33 @@ impl<'a> EffectiveRules<'a> {
 
     /// Whether the operator's own rules, or the defaults without any, require a person's approval of the call, alone or
     /// as one of many. The caller's own choices are left out.
-    pub fn operator_asks_person(&self, tool: &Tool, can_ask: bool) -> bool {
+    pub fn operator_asks_person(&self, tool: &Tool, asks_person: bool, can_ask: bool) -> bool {
         let named = self
             .named
             .map(|section| section.filter(|one| !one.is_callers));
         let operators = Self { named, ..*self };
         let many = operators.confirmation_of_many(tool, 2, can_ask);
-        let alone = (operators.strictest(tool, can_ask).0, String::new());
+        let alone = (
+            operators.strictest(tool, asks_person, can_ask).0,
+            String::new(),
+        );
         let (mode, _) = operators.after_strangers(alone, Duration::ZERO, can_ask);
         many.map_or(mode, |(many, _)| mode.max(many)) >= Mode::Human
     }
 
     /// Whether a call needs no confirmation, whatever its client can do. Every call checks this.
     pub fn asks_nobody(&self, tool: &Tool) -> bool {
-        self.strictest(tool, true).0 == Mode::Off
+        self.strictest(tool, tool.asks_person, true).0 == Mode::Off
     }
 
-    fn strictest(&self, tool: &Tool, can_ask: bool) -> (Mode, ModeOrigin<'a>) {
+    fn strictest(&self, tool: &Tool, asks_person: bool, can_ask: bool) -> (Mode, ModeOrigin<'a>) {
         let asked = |section: &'a Section, class: Class| {
             let mode = section.confirm.get(&class)?.of_client(can_ask);
             Some((mode, ModeOrigin::Section(section, class)))
         };
         let usual = |class: Class| match asked(self.server, class) {
             Some(asked) => asked,
-            None if class != Class::Bulk && tool.asks_person => (Mode::Human, ModeOrigin::Person),
+            None if class != Class::Bulk && asks_person => (Mode::Human, ModeOrigin::Person),
             // Rules can apply to a read of many records. By default it asks nobody.
             None if tool.effect == Effect::Read => {
                 (Mode::usual(Class::Read), ModeOrigin::Default(Class::Read))

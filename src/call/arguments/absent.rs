@@ -10,11 +10,12 @@ use super::ArgumentProblems;
 use super::excerpt::excerpt;
 use super::forms::Forms;
 use super::keywords::Way;
+use super::records::{NamedRecord, is_name};
 use super::roles::{Meaning, meaning};
 use tool::{Place, Role, Tool};
 
-/// Words that programs write for an absent value. None is an id, email or phone.
-const WORDS_FOR_NOTHING: [&str; 3] = ["null", "undefined", "None"];
+/// Words that programs and people write for an absent value, in small letters. None is an id, email or phone.
+const WORDS_FOR_NOTHING: [&str; 6] = ["null", "undefined", "none", "nil", "n/a", "nan"];
 
 /// Removes top-level arguments that count as absent. Returns the names of nulls whose arguments may be
 /// emptied.
@@ -52,8 +53,8 @@ pub(super) fn drop_arguments(
     nulls
 }
 
-/// Removes fields inside arguments that count as absent, and refuses words for an absent value in place of an id,
-/// an email or a phone. Items of a list stay: without one it would be another list.
+/// Removes fields inside arguments that count as absent. Refuses words for an absent value in place of an id, an email
+/// or a phone, and names in place of ids, which HighLevel stores or finds nothing by. Items of a list stay: without one it would be another list.
 pub(super) fn drop_fields(
     tool: &Tool,
     schema: &Value,
@@ -99,10 +100,16 @@ impl Inside<'_> {
         way: Way<'_>,
     ) {
         match value {
-            Value::String(text) => self.refuse_word(holder, text, way),
+            Value::String(text) => self.check_text(holder, text, way),
             Value::Array(items) => {
                 let forms = forms.items();
                 for (index, item) in items.iter_mut().enumerate() {
+                    if holder.name == "tags"
+                        && item.as_str().is_some_and(|tag| tag.trim().is_empty())
+                    {
+                        let way = Way::Item(&way, index);
+                        self.problems.add(format!("{way} is empty; leave it out"));
+                    }
                     self.value(&forms, holder, item, Way::Item(&way, index));
                 }
             }
@@ -122,8 +129,16 @@ impl Inside<'_> {
         }
     }
 
-    fn refuse_word(&mut self, holder: FieldHolder<'_>, text: &str, way: Way<'_>) {
-        if !WORDS_FOR_NOTHING.contains(&text) {
+    fn check_text(&mut self, holder: FieldHolder<'_>, text: &str, way: Way<'_>) {
+        let record =
+            NamedRecord::in_field(holder.name).filter(|_| !holder.in_path && is_name(text));
+        if let Some(record) = record {
+            let shown = excerpt(&Value::from(text));
+            self.problems
+                .add(format!("{way} {}", record.instead_of(&shown)));
+            return;
+        }
+        if !WORDS_FOR_NOTHING.contains(&text.trim().to_lowercase().as_str()) {
             return;
         }
         let what = match meaning(holder.name) {

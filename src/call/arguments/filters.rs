@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::excerpt::excerpt;
+use super::records::{NamedRecord, is_name};
 use crate::catalog::custom_field::{IDS_FROM, is_id};
 pub(super) use range::{FilterRange, RangeHolds, empty_range};
 use range::{check_bounds, check_order};
@@ -40,6 +41,17 @@ const NESTED: &str = "nested";
 
 /// The deepest nesting of groups: each level is a recursive call.
 const DEEPEST: usize = 16;
+
+/// Refuses a name in place of a record's id: HighLevel finds nothing by it.
+fn check_record(field: &str, value: Option<&Value>) -> Result<(), String> {
+    let Some((record, value)) = NamedRecord::in_field(field).zip(value) else {
+        return Ok(());
+    };
+    let one = std::slice::from_ref(value);
+    let mut values = value.as_array().map_or(one, Vec::as_slice).iter();
+    let name = values.find(|value| value.as_str().is_some_and(is_name));
+    name.map_or(Ok(()), |name| Err(record.instead_of(&excerpt(name))))
+}
 
 impl SearchFilters {
     /// The faults of a list of filters at `path`.
@@ -150,7 +162,8 @@ impl SearchFilters {
             faults.push((format!("{path}.operator"), what));
             return;
         }
-        if let Err(what) = self.check_value(operator, value, RangeHolds::of_kind(kind)) {
+        let wrong = self.check_value(operator, value, RangeHolds::of_kind(kind));
+        if let Err(what) = wrong.and_then(|()| check_record(field, value)) {
             faults.push((format!("{path}.value"), what));
         }
     }

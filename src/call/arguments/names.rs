@@ -5,7 +5,36 @@ use serde_json::{Map, Value};
 use super::ArgumentProblems;
 use super::meant::meant_argument;
 use super::schema::Schema;
-use tool::{Argument, Tool};
+use tool::{Argument, Tool, edit_distance};
+
+/// Arguments of ours beside those of an operation.
+const BESIDE: [&str; 8] = [
+    "output",
+    "items",
+    "each",
+    "confirm",
+    "dryRun",
+    "idempotencyKey",
+    "onError",
+    "location",
+];
+
+/// Members of `output`.
+const OF_OUTPUT: [&str; 13] = [
+    "fields",
+    "filter",
+    "format",
+    "maxItems",
+    "allPages",
+    "groupBy",
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "minCount",
+    "locations",
+];
 
 /// `given` under the names of the tool's schema. Unknown and duplicate names become problems.
 pub(super) fn canonical(
@@ -64,6 +93,19 @@ fn unknown(
     are_told: &mut bool,
 ) -> String {
     let shown: String = name.chars().take(64).collect();
+    if BESIDE.contains(&name) {
+        return format!(
+            "{name} is not an argument of {}: it stands beside the arguments",
+            tool.name
+        );
+    }
+    let mut names = tool.arguments.iter().map(|one| one.name);
+    if OF_OUTPUT.contains(&name) && !names.any(|one| edit_distance(one, name) <= 1) {
+        return format!(
+            "{name} is not an argument of {}: it is a member of output, which stands beside the arguments",
+            tool.name
+        );
+    }
     match meant_argument(tool, name, is_missing) {
         Some(argument) => format!(
             "{shown} is not an argument of {}, did you mean {}?",

@@ -15,6 +15,20 @@ use tool::nearest;
 /// The one argument whose empty text is not absent: otherwise a call could happen twice.
 const KEPT_EMPTY: &str = "idempotencyKey";
 
+/// Names that other servers and frameworks give to arguments of ours.
+const OTHER_WORDS: [(&str, &str); 10] = [
+    ("args", "arguments"),
+    ("params", "arguments"),
+    ("parameters", "arguments"),
+    ("input", "arguments"),
+    ("body", "arguments"),
+    ("name", "operation"),
+    ("tool", "operation"),
+    ("operationId", "operation"),
+    ("batch", "items"),
+    ("calls", "items"),
+];
+
 /// The arguments of one tool of ours, or those beside an operation's own.
 pub(crate) struct OwnArguments {
     /// The owner of the arguments, as errors name it.
@@ -138,7 +152,10 @@ impl OwnArguments {
     fn unknown(&self, path: &str, name: &str, known: &[&str], are_told: &mut bool) -> String {
         let shown: String = path.chars().take(64).collect();
         let owner = self.owner;
-        match nearest(name, known.iter().map(|one| (*one, *one))) {
+        let other = OTHER_WORDS.iter().find(|(word, _)| *word == name);
+        let other = other.filter(|(_, own)| known.contains(own));
+        let other = other.map(|(_, own)| *own);
+        match other.or_else(|| nearest(name, known.iter().map(|one| (*one, *one)))) {
             Some(near) => format!("{shown} is not an argument of {owner}, did you mean {near}?"),
             None if *are_told || known.is_empty() => {
                 format!("{shown} is not an argument of {owner}")

@@ -10,7 +10,7 @@ pub(super) enum Meaning {
 }
 
 /// Names of user ids that do not say so.
-const USERS: [&str; 4] = ["assignedTo", "assigned_to", "followers", "mentions"];
+pub(super) const USERS: [&str; 4] = ["assignedTo", "assigned_to", "followers", "mentions"];
 
 /// Last words of names that hold an address or a number, if the first word says which.
 const ADDRESSES: [&str; 5] = ["address", "from", "to", "cc", "bcc"];
@@ -45,7 +45,7 @@ pub(super) fn meaning(name: &str) -> Meaning {
 }
 
 /// The words of a name in camel case or with underscores or hyphens, in lower case.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut is_inside = false;
     for letter in name.chars() {

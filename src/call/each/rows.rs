@@ -134,14 +134,15 @@ impl Pipeline {
                     arguments = next;
                 }
                 _ => {
-                    chosen.is_part = is_full || !gathered.ends_here();
+                    let has_changed = gathered.change_warning().is_some();
+                    chosen.is_part = is_full || has_changed || !gathered.ends_here();
                     break;
                 }
             }
         }
         chosen.looked_at = gathered.seen();
         // A condition on a field that no row has is true of none, or of all.
-        match output.warnings(tool, &gathered).first() {
+        match output.absent_fields(tool, &gathered).first() {
             None => Ok(chosen),
             Some(warning) => Err(Failure::new(
                 FailureClass::Invalid,

@@ -12,6 +12,8 @@ use super::decimal::Decimal;
 use super::path::find_at;
 use super::period::{Period, is_date, needs_zone};
 use super::phone::{dialled, is_phone};
+use crate::call::arguments::records::NamedRecord;
+use crate::catalog::custom_field::is_id;
 
 /// Longest value that an error repeats, in characters.
 const LONGEST_EXAMPLE: usize = 40;
@@ -89,7 +91,7 @@ impl Comparison {
         matches!(self, Above | AtLeast | Below | AtMost | Before | After)
     }
 
-    fn is_equality(self) -> bool {
+    pub(super) fn is_equality(self) -> bool {
         matches!(self, Self::Equal | Self::Unequal) || self.takes_list()
     }
 
@@ -205,6 +207,16 @@ impl Condition {
                 "{field} is an object: name a field in it, such as {}",
                 inner_field(field, first)
             )),
+            Comparison::Contains | Comparison::Lacks if has_objects(&found) => Some(format!(
+                "{field} is a list of objects: name a field in them, such as {field}.value"
+            )),
+            Comparison::Contains | Comparison::Lacks
+                if is_date(&self.value) && found.iter().all(|value| is_date(value)) =>
+            {
+                Some(format!(
+                    "{field} holds dates, which {op} compares as texts: take =, before or after"
+                ))
+            }
             Comparison::Contains | Comparison::Lacks => {
                 let takes = |value: &&Value| value.is_string() || value.is_array();
                 (!found.iter().any(takes))
@@ -219,6 +231,16 @@ impl Condition {
                     format!("{holds}, which {} cannot compare with {wanted}", op.word())
                 })
             }
+            _ if found.iter().all(|value| is_record_id(value)) && self.has_name() => {
+                let record = NamedRecord::in_field(field);
+                let from = record.map_or_else(String::new, |record| {
+                    format!(
+                        ": take the id of the {} from {}",
+                        record.record, record.list
+                    )
+                });
+                Some(format!("{field} holds ids{from}"))
+            }
             _ => {
                 let mut wanted = match self.op.takes_list() {
                     true => self.choices().iter(),
@@ -228,11 +250,11 @@ impl Condition {
                 let wrong = wanted.find(|wanted| {
                     let is_period = || Period::read(wanted, zone).is_some();
                     let is_number = || Decimal::read(wanted).is_some() || float(wanted).is_some();
-                    wanted.is_string()
-                        && is_there(wanted)
-                        && (is_all(is_date) && !is_period()
+                    is_there(wanted)
+                        && (wanted.is_string() && is_all(is_date) && !is_period()
                             || is_all(Value::is_number) && !is_number() && !is_period()
-                            || is_all(Value::is_boolean) && truth(wanted).is_none())
+                            || is_all(Value::is_boolean) && truth_or_digit(wanted).is_none()
+                            || wanted.is_boolean() && !is_all(Value::is_boolean))
                 })?;
                 Some(format!(
                     "{holds}, and {} is nothing like it",
@@ -240,6 +262,13 @@ impl Condition {
                 ))
             }
         }
+    }
+
+    /// Whether a value of an equality is no id.
+    fn has_name(&self) -> bool {
+        let one = std::slice::from_ref(&self.value);
+        let mut wanted = self.value.as_array().map_or(one, Vec::as_slice).iter();
+        wanted.any(|wanted| is_there(wanted) && !is_record_id(wanted))
     }
 
     /// The values of `in`.
@@ -254,7 +283,7 @@ impl Condition {
             (found, wanted) if !is_there(wanted) => !is_there(found),
             (Value::String(found), wanted) if self.is_phone_number(found, wanted) => true,
             (Value::String(a), Value::String(b)) if same_text(a, b) => true,
-            (Value::Bool(a), Value::String(b)) => truth_in(b) == Some(*a),
+            (Value::Bool(a), wanted) => truth_or_digit(wanted) == Some(*a),
             (Value::String(_), Value::String(_)) if !is_date(found) || !is_date(wanted) => false,
             (Value::String(_) | Value::Number(_), Value::String(_) | Value::Number(_)) => {
                 self.compare(found, wanted, zone) == Some(Ordering::Equal)
@@ -348,6 +377,12 @@ pub(super) fn inner_field(field: &str, object: &Value) -> String {
     format!("{field}.{}", name.map_or("id", String::as_str))
 }
 
+fn has_objects(found: &[&Value]) -> bool {
+    let mut items = found.iter().filter_map(|value| value.as_array()).flatten();
+    let is_list = found.iter().all(|value| value.is_array());
+    is_list && items.all(Value::is_object)
+}
+
 /// Whether a row has a value there: nothing stands in what is empty.
 fn is_there(found: &Value) -> bool {
     match found {
@@ -372,16 +407,30 @@ fn truth(value: &Value) -> Option<bool> {
     match value {
         Value::Null => Some(true),
         Value::Bool(truth) => Some(*truth),
-        Value::String(text) => truth_in(text),
+        Value::String(text) => text.trim().to_lowercase().parse().ok(),
         _ => None,
     }
 }
 
-fn truth_in(text: &str) -> Option<bool> {
-    text.trim().to_lowercase().parse().ok()
+/// The same, and 1 or 0.
+fn truth_or_digit(value: &Value) -> Option<bool> {
+    match value.as_u64() {
+        Some(1) => Some(true),
+        Some(0) => Some(false),
+        _ => truth(value),
+    }
 }
 
-fn same_text(a: &str, b: &str) -> bool {
+/// Whether a value has the form of HighLevel's ids.
+fn is_record_id(value: &Value) -> bool {
+    const UUID: usize = "11112222-3333-4444-5555-666677778888".len();
+    value.as_str().is_some_and(|text| {
+        let is_plain = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+        is_id(text) || text.len() == UUID && text.bytes().all(is_plain)
+    })
+}
+
+pub(super) fn same_text(a: &str, b: &str) -> bool {
     a == b || a.trim().to_lowercase() == b.trim().to_lowercase()
 }
 

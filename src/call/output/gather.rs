@@ -14,6 +14,8 @@ use super::paging::{
     Evidence, Following, after_row, changed, following, most_rows_a_page, page_size, rows_before,
     total,
 };
+use super::project::IDS;
+use super::words::ConditionWords;
 use super::{Output, rows, value_at};
 use crate::call::Fences;
 use crate::upstream::Failure;
@@ -43,6 +45,12 @@ pub struct GatheredRows {
     /// Rows of the list before the first page.
     before: Option<i64>,
     known_rows: HashSet<u64>,
+    /// Rows of earlier pages that a later one had again. They count once.
+    repeated: usize,
+    /// HighLevel's total changed from page to page: the first and the last.
+    totals: Option<(i64, i64)>,
+    /// The words that rows have in the fields of conditions.
+    pub(super) words: ConditionWords,
     known_cursors: HashSet<String>,
     pub(super) following: Following,
     /// What stands beside the lists; of two pages what the later one has.
@@ -112,6 +120,22 @@ impl GatheredRows {
         self.aggregate.as_ref()
     }
 
+    /// A sentence if the list changed between its pages.
+    pub fn change_warning(&self) -> Option<String> {
+        let counted = match self.repeated {
+            0 => "",
+            _ => " Rows that came twice count once.",
+        };
+        let what = match (self.totals, self.repeated) {
+            (Some((before, now)), _) => format!("HighLevel's total went from {before} to {now}"),
+            (None, 0) => return None,
+            (None, _) => "some rows came twice".to_owned(),
+        };
+        Some(format!(
+            "The list changed while it was read ({what}), so rows may be missing.{counted}"
+        ))
+    }
+
     /// Pages that were read.
     pub fn pages(&self) -> usize {
         self.pages.len()
@@ -170,20 +194,33 @@ impl GatheredRows {
         }
         if !tool.paging.total.is_empty() {
             self.total = value_at(answer, tool.paging.total).cloned();
-            self.total_count = total(tool, answer);
+            let before = std::mem::replace(&mut self.total_count, total(tool, answer));
+            if let (Some(before), Some(now)) = (before, self.total_count)
+                && before != now
+            {
+                let first = self.totals.map_or(before, |(first, _)| first);
+                self.totals = Some((first, now));
+            }
         }
         self.companions
             .extend(companions(tool, answer, output.is_whole()));
         let is_later = !self.pages.is_empty() && !rows.is_empty();
-        let identities: Vec<u64> = rows.iter().map(identity).collect();
-        if is_later && identities.iter().all(|one| self.known_rows.contains(one)) {
+        let identities: Vec<RowIdentity> = rows.iter().map(RowIdentity::new).collect();
+        let is_known = |one: &RowIdentity| self.known_rows.contains(&one.digest);
+        if is_later && identities.iter().all(is_known) {
             let why = "HighLevel gave rows of earlier pages again, so that reading ended there.";
             self.following = Following::Lost(why.to_owned());
             return Ok(true);
         }
-        self.known_rows.extend(identities);
+        // Rows that were added or removed meanwhile move the others from page to page. Without ids equal rows may be two.
+        let repeated = identities
+            .iter()
+            .map(|one| is_later && one.has_id && is_known(one));
+        let repeated: Vec<bool> = repeated.collect();
+        self.known_rows
+            .extend(identities.iter().map(|one| one.digest));
         let earlier = self.seen;
-        self.keep(output, tool, rows)?;
+        self.keep(output, tool, rows, &repeated)?;
         let seen = i64::try_from(earlier).unwrap_or(i64::MAX);
         let before = self.before.map(|before| before.saturating_add(seen));
         let following = following(
@@ -206,7 +243,13 @@ impl GatheredRows {
     }
 
     /// Keeps the rows that pass the filter, or what they come to. Of what a write answers nothing fails: it is done.
-    fn keep(&mut self, output: &Output, tool: &Tool, rows: &[Value]) -> Result<(), Failure> {
+    fn keep(
+        &mut self,
+        output: &Output,
+        tool: &Tool,
+        rows: &[Value],
+        repeated: &[bool],
+    ) -> Result<(), Failure> {
         let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
         let is_first = self.seen == 0;
         self.search.look(output, rows);
@@ -221,7 +264,13 @@ impl GatheredRows {
         if is_first && self.aggregate.is_none() {
             self.aggregate = Aggregate::new(output)?;
         }
-        for row in rows {
+        for (row, is_repeated) in rows.iter().zip(repeated) {
+            if *is_repeated {
+                self.repeated += 1;
+                self.seen += 1;
+                continue;
+            }
+            self.words.note(&output.filter, row);
             let mut conditions = output.filter.iter();
             if conditions.all(|condition| condition.holds(row, &zone)) {
                 self.matched += 1;
@@ -344,10 +393,20 @@ fn key(cursor: &Map<String, Value>) -> String {
 }
 
 /// What a row is known by: its id, or all of it.
-fn identity(row: &Value) -> u64 {
-    let id = ["id", "_id"].iter().find_map(|name| row.get(name));
-    let id = id.filter(|id| id.is_string() || id.is_number());
-    let mut hasher = DefaultHasher::new();
-    id.unwrap_or(row).to_string().hash(&mut hasher);
-    hasher.finish()
+struct RowIdentity {
+    digest: u64,
+    has_id: bool,
+}
+
+impl RowIdentity {
+    fn new(row: &Value) -> Self {
+        let id = IDS.iter().find_map(|name| row.get(name));
+        let id = id.filter(|id| id.is_string() || id.is_number());
+        let mut hasher = DefaultHasher::new();
+        id.unwrap_or(row).to_string().hash(&mut hasher);
+        Self {
+            digest: hasher.finish(),
+            has_id: id.is_some(),
+        }
+    }
 }

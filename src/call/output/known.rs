@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Output;
 use super::path::{PLAIN, field_at, find_at};
-use crate::catalog::custom_field;
+use crate::catalog::{TOOLS, custom_field};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::{Effect, Tool, name_words, nearest};
@@ -101,10 +101,9 @@ impl FieldSearch {
         if let Some(remedy) = custom_field_remedy(tool, field) {
             return Some(invalid(format!("{what}.")).with_remedy(remedy));
         }
-        let is_documented = is_documented(tool, field);
         let near = self.near(tool, field);
-        // What documents name may be in no row, and in an object of theirs too, unless it is a slip.
-        if is_documented && (!field.contains('.') || near.is_none()) {
+        // What documents name, or a custom field's id, may be in no row. Something else may be a slip.
+        if is_named(tool, field) || near.is_none() && is_known(tool, field) {
             return None;
         }
         let remedy = match near {
@@ -118,15 +117,31 @@ impl FieldSearch {
         Some(invalid(what).with_remedy(remedy))
     }
 
-    /// The name that was meant: of what documents name, only one inside the same object.
+    /// The name that was meant: one in the same object; for an object that no document names, any.
     fn near(&self, tool: &Tool, field: &str) -> Option<String> {
-        let holder = |name: &str| name.rsplit_once('.').map(|(holder, _)| holder.to_owned());
-        let is_documented = is_documented(tool, field);
+        let split = |name: &str| match name.rsplit_once('.') {
+            Some((holder, last)) => (holder.to_owned(), last.to_owned()),
+            None => (String::new(), name.to_owned()),
+        };
         let documented = tool.answers.iter().chain(tool.summary_fields);
         let names = self.names.iter().map(String::as_str);
-        let names = names.chain(documented.copied());
-        let names = names.filter(|name| !is_documented || holder(name) == holder(field));
-        nearest(field, names.map(|name| (name, name.to_owned())))
+        let names: Vec<(&str, String, String)> = names
+            .chain(documented.copied())
+            .map(|name| {
+                let (holder, last) = split(name);
+                (name, holder, last)
+            })
+            .collect();
+        let (own, last) = split(field);
+        let beside = names.iter().filter(|(_, holder, _)| *holder == own);
+        let near = nearest(
+            &last,
+            beside.map(|(name, _, last)| (last.as_str(), (*name).to_owned())),
+        );
+        near.or_else(|| {
+            let others = names.iter().filter(|_| !is_documented(tool, field));
+            nearest(field, others.map(|(name, ..)| (*name, (*name).to_owned())))
+        })
     }
 }
 
@@ -187,10 +202,8 @@ pub(super) fn check_record(
             warnings.push(format!("The answer has no field {field}. {remedy}"));
             continue;
         }
-        match search
-            .near(tool, field)
-            .filter(|_| tool.effect == Effect::Read)
-        {
+        let is_slip = tool.effect == Effect::Read && !is_named(tool, field);
+        match search.near(tool, field).filter(|_| is_slip) {
             Some(near) => {
                 let what = format!(
                     "output.fields names {field}, which the answer of {} does not have.",
@@ -199,7 +212,6 @@ pub(super) fn check_record(
                 let failure = Failure::new(FailureClass::Invalid, what);
                 return Err(failure.with_remedy(format!("Did you mean {near}?")));
             }
-            None if is_documented(tool, field) => {}
             None => warnings.push(format!("The answer has no field {field}.")),
         }
     }
@@ -210,6 +222,30 @@ pub(super) fn check_record(
 fn custom_field_remedy(tool: &Tool, field: &str) -> Option<String> {
     let is_named = tool.answers.contains(&field) || tool.summary_fields.contains(&field);
     custom_field::remedy(field).filter(|_| !is_named)
+}
+
+/// Whether a document names exactly this field, or it is a custom field by its id.
+fn is_named(tool: &Tool, field: &str) -> bool {
+    let last = last_step(field);
+    tool.answers.contains(&field)
+        || tool.summary_fields.contains(&field)
+        || field.contains('.') && custom_field::is_id(last)
+}
+
+/// Whether documents name it, or what holds it, or a field of its name in another operation of the same document.
+fn is_known(tool: &Tool, field: &str) -> bool {
+    let last = last_step(field);
+    let mut beside = TOOLS.iter().filter(|one| one.document == tool.document);
+    is_documented(tool, field)
+        || beside.any(|one| {
+            let mut arguments = one.arguments.iter();
+            arguments.any(|argument| argument.wire_name == last)
+                || one.answers.iter().any(|name| last_step(name) == last)
+        })
+}
+
+fn last_step(field: &str) -> &str {
+    field.rsplit('.').next().unwrap_or(field)
 }
 
 /// Whether a document, or the list of summary fields, names it or what holds it.

@@ -351,8 +351,16 @@ impl Output {
         }
     }
 
-    /// What was asked for and no row has, though it may: what fails is not among it.
+    /// Sentences about an answer that is not what was asked for.
     pub fn warnings(&self, tool: &Tool, gathered: &GatheredRows) -> Vec<String> {
+        let mut warnings = self.absent_fields(tool, gathered);
+        warnings.extend(gathered.words.warnings(&self.filter));
+        warnings.extend(gathered.change_warning());
+        warnings
+    }
+
+    /// Sentences about fields that no row has, though one may have them. Other missing fields fail.
+    pub fn absent_fields(&self, tool: &Tool, gathered: &GatheredRows) -> Vec<String> {
         let is_missing = |field: &str| gathered.seen > 0 && !gathered.search.finds(field);
         let conditions = self.filter.iter().filter(|condition| {
             let is_settled = condition.asks_presence() && !tool.answers.is_empty();
@@ -387,7 +395,9 @@ impl Output {
     /// The columns of a table: the wanted fields that any row has, or all that rows have.
     pub(super) fn columns(&self, tool: &Tool, rows: &[Value]) -> Vec<String> {
         let wanted = self.wanted(tool);
-        let ids: &[&str] = match (&self.fields, wanted.iter().any(|field| IDS.contains(field))) {
+        let has_id =
+            |field: &&str| IDS.contains(field) && rows.iter().any(|row| row.get(*field).is_some());
+        let ids: &[&str] = match (&self.fields, wanted.iter().any(has_id)) {
             (None, false) => &IDS,
             _ => &[],
         };

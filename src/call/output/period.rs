@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Numbers from here on are milliseconds since 1970, below it seconds.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
+/// A text with a smaller number is no epoch: 1973, when nobody used HighLevel.
+const EPOCH_TEXTS_FROM: i64 = 100_000_000;
+
 /// How HighLevel writes a day without a time where its field holds times.
 const MIDNIGHTS: [&str; 2] = ["T00:00:00.000Z", "T00:00:00Z"];
 
@@ -97,6 +100,10 @@ impl Period {
             Some(text) => text.parse().ok()?,
             None => fraction? as i64,
         };
+        // A year, or a day without hyphens, is no second of 1970.
+        if text.is_some() && number.abs() < EPOCH_TEXTS_FROM {
+            return None;
+        }
         let moment = if number.abs() >= MILLISECONDS_FROM {
             Timestamp::from_millisecond(number)
         } else {

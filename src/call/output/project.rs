@@ -66,7 +66,8 @@ impl Output {
             return clipped(row, longest, "", cut);
         }
         let mut projected = Map::new();
-        if self.fields.is_none() && !fields.iter().any(|field| IDS.contains(field)) {
+        let has_id = |field: &&str| IDS.contains(field) && row.get(*field).is_some();
+        if self.fields.is_none() && !fields.iter().any(has_id) {
             let id = IDS.iter().find_map(|name| Some((*name, row.get(name)?)));
             projected.extend(id.map(|(name, id)| (name.to_owned(), id.clone())));
         }

@@ -234,6 +234,8 @@ fn html_is_a_proxy_and_redirects_are_named() {
         (502, html),
         (504, html),
         (504, ""),
+        (408, ""),
+        (499, html),
         (302, ""),
         (303, ""),
         (304, ""),

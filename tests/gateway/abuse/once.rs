@@ -16,6 +16,7 @@ use test_support::recording::{Recording, json as answer};
 use test_support::until;
 
 const CONTACTS: &str = "/mcp/l/b01/x/contacts";
+const CONTACTS_OF_TOKEN: &str = "/mcp/x/contacts";
 const DELETE: &str = "contacts_delete-contact";
 
 fn deletes(highlevel: &Recording) -> usize {
@@ -285,4 +286,45 @@ async fn a_batch_whose_client_leaves_keeps_its_result() {
     let stopped = told.value["stopped"].as_str().unwrap_or_default();
     assert!(stopped.contains("items from 2 on"), "{stopped}");
     assert_eq!(deletes(&highlevel), 2);
+}
+
+/// HighLevel proves a token's location between a call and its repetition.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a6_a_location_learnt_meanwhile_makes_no_second_call() {
+    let highlevel = highlevel().await;
+    let rules = "[server]\ncaps = { write = { hour = 3 } }\n";
+    let program = Setup::new().rules(rules).serve(&highlevel.url).await;
+    let token = bearer("pit-of-L1");
+    let caller = [("authorization", token.as_str())];
+    let keyed = tagged("mine");
+    let first = program
+        .call(&caller, "/mcp", "call_write", keyed.clone())
+        .await;
+    assert!(first.ok, "{}", first.text);
+    let asked = program
+        .call(
+            &caller,
+            CONTACTS_OF_TOKEN,
+            DELETE,
+            json!({"contactId": "c1"}),
+        )
+        .await;
+    let read = json!({"operation": "contacts_get-contacts", "arguments": {"locationId": "L1"}});
+    let read = program.call(&caller, "/mcp", "call_read", read).await;
+    assert!(read.ok, "{}", read.text);
+    let again = program.call(&caller, "/mcp", "call_write", keyed).await;
+    assert!(again.ok, "{}", again.text);
+    let tags = highlevel.count(|seen| seen.target.contains("/tags"));
+    assert_eq!(tags, 1, "the key holds");
+    let confirmed = json!({"contactId": "c1", "confirm": asked.value["confirm"]});
+    let done = program
+        .call(&caller, CONTACTS_OF_TOKEN, DELETE, confirmed)
+        .await;
+    assert!(done.ok, "the confirmation holds: {}", done.text);
+    for number in 0..3 {
+        let write = tagged(&format!("k{number}"));
+        program.call(&caller, "/mcp", "call_write", write).await;
+    }
+    let tags = highlevel.count(|seen| seen.target.contains("/tags"));
+    assert_eq!(tags, 3, "the cap holds");
 }

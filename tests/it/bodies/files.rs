@@ -261,3 +261,26 @@ async fn call_writes_a_recording_into_a_pipe_or_a_file() {
     let read = std::fs::read_to_string(path).expect("the file");
     assert!(parsed(&read)["contacts"].is_array());
 }
+
+/// Once the call was made it is too late to find out.
+#[tokio::test]
+async fn an_output_that_cannot_be_written_is_refused_before_anything_is_sent() {
+    let highlevel = Recording::always(200, "{\"succeded\":true}").await;
+    let variables = [
+        ("HIGHLEVEL_TOKEN", "pit-files"),
+        ("HIGHLEVEL_LOCATION_ID", "L0"),
+        ("HIGHLEVEL_MCP_UPSTREAM_BASE_URL", highlevel.url.as_str()),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("gone/answer.json");
+    let delete = ["call", "contacts_delete-contact", "contactId=c1", "--yes"];
+    for path in [missing.as_path(), folder.path()] {
+        let path = path.to_str().expect("UTF-8");
+        let arguments = [&delete[..], &["--output", path]].concat();
+        let done = program(&arguments, &variables).output().await.expect("run");
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{told}");
+        assert!(told.contains("nothing was sent: "), "{told}");
+        assert_eq!(highlevel.writes(), 0);
+    }
+}

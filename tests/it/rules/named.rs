@@ -39,7 +39,11 @@ fn chosen_rules_allow_exactly_what_they_describe() {
             assert_eq!(over.confirmation_of_many(tool, 1, false), None, "{place}");
             // The caller's own choice is not a rule of the operator.
             let operators = usual >= Mode::Human;
-            assert_eq!(over.operator_asks_person(tool, false), operators, "{place}");
+            assert_eq!(
+                over.operator_asks_person(tool, tool.asks_person, false),
+                operators,
+                "{place}"
+            );
         }
     }
 }
@@ -121,7 +125,7 @@ fn confirmations_of_the_operator_are_told_from_those_of_chosen_rules() {
         let policy = parse(rules).expect(rules);
         let over = policy.over_all(Some("acme"), std::slice::from_ref(&ask_first));
         assert_eq!(
-            over.operator_asks_person(tool(name), false),
+            over.operator_asks_person(tool(name), tool(name).asks_person, false),
             expected,
             "{rules} {name}"
         );
