@@ -11,13 +11,14 @@ use state::people::PersonRole;
 
 use super::output::OutputFlags;
 use super::people::{PersonRights, describe};
-use super::text::visible;
+use super::text::{given_name, visible};
 use super::{CliError, StateFlags, reach, sign_in};
 use crate::config::{Flags, parse_duration};
 
 #[derive(Args)]
 pub(super) struct Invite {
     /// Name of the person in lists and records.
+    #[arg(value_parser = given_name)]
     name: String,
     #[command(flatten)]
     reach: InviteReach,
