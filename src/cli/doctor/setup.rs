@@ -28,6 +28,9 @@ pub(super) fn open(
     if let Some(sandbox) = sandbox {
         sandbox.stands_in(&mut config);
     }
+    if let Some(what) = config.audit.file_fault() {
+        findings.push(Finding::fault("audit", what));
+    }
     if let Err(what) = open_store(&config) {
         findings.push(Finding::fault("state", what));
         config.state.keep_nothing();

@@ -215,6 +215,15 @@ async fn settings_are_checked_and_completions_printed() {
         "is not an http or https URL",
     )
     .await;
+    for flags in [
+        ["serve", "--sandbox", "--base-url", "foo"],
+        ["serve", "--sandbox", "--allowed-host", "bad value"],
+        ["serve", "--sandbox", "--allowed-origin", "bad value"],
+        ["sandbox", "--webhook", "foo", "--loopback-redirects"],
+        ["sandbox", "--branches", "100000000", "--loopback-redirects"],
+    ] {
+        check(&flags, "", 2, flags[2].trim_start_matches('-')).await;
+    }
     check(&["config", "defaults"], "", 0, "[upstream]").await;
     check(&["completions", "bash"], "", 0, "highlevel-mcp").await;
     let nowhere = ["sandbox", "--listen", "127.0.0.1:0", "--data", "/gone/x.db"];
