@@ -188,6 +188,13 @@ pub(in crate::cli) fn check_alias(alias: &str) -> Result<(), CliError> {
 /// The id of a location, given alone or within the address of one of its pages.
 pub(in crate::cli) fn location_id(given: &str) -> Result<TenantId, CliError> {
     let given = trimmed(given);
+    if given.starts_with("pit-") {
+        return Err(CliError(
+            "this is a token, not the id of a location. Anybody who saw it here can use it: create another at HighLevel \
+             if that may be. The address of the sub-account's pages contains the id after /location/"
+                .to_owned(),
+        ));
+    }
     // https://app.gohighlevel.com/v2/location/<id>/dashboard, also under an agency's own host.
     let in_address = given.split_once("/location/").map(|(_, rest)| rest);
     let id = in_address.unwrap_or(given);
@@ -250,5 +257,6 @@ mod tests {
         check("https://app.gohighlevel.com/location/", None);
         check("a b", None);
         check("abc/dashboard", None);
+        check("pit-0123456789abcdef", None);
     }
 }
