@@ -30,10 +30,10 @@ pub(super) use decision::decide;
 use state::approvals::{Approval, ApprovalState};
 use state::clock::SteadyClock;
 use state::people::Person;
-use view::{CALLS_A_PAGE, CallRange, FIRST_CALLS, outcome, view};
+use view::{CALLS_A_PAGE, CallRange, FIRST_CALLS, outcome, record_names, view};
 use waiting::store;
 pub(super) use waiting::waiting;
-use words::{location_name, state, watched};
+use words::{location_name, state, watched, what_it_does};
 
 pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
     let shown = show_list(&sign_in, &headers).await;
@@ -111,9 +111,15 @@ async fn row(sign_in: &SignIn, approval: &Approval) -> Result<ApprovalRow, PageP
     let names: Vec<String> = locations
         .map(|one| location_name(sign_in, &one.location))
         .collect();
+    let records = record_names(sign_in, approval);
+    let title = operation_title(approval);
     Ok(ApprovalRow {
         handle: approval.handle.clone(),
-        title: operation_title(approval),
+        // Several calls of one operation are told apart by their records.
+        title: match records.is_empty() {
+            true => title,
+            false => format!("{title}: {}", super::some(&records)),
+        },
         effect: describe_effect(&approval.effect),
         calls: approval.locations.iter().map(|one| one.calls).sum(),
         location: super::some(&names),
@@ -160,7 +166,7 @@ async fn show_one(
     let page = ApprovalPage {
         handle: &approval.handle,
         title: &operation_title(&approval),
-        effect: describe_effect(&approval.effect),
+        effect: &what_it_does(&approval),
         calls: request.calls,
         locations: &locations,
         who: &caller(sign_in, &approval.who).await?,
