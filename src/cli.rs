@@ -366,6 +366,7 @@ fn prepared_by(
             config.state.keep_nothing();
         }
     }
+    config.check_state_keys()?;
     check_rules(&config)?;
     let transport = Transport::open(&config).map_err(CliError)?;
     let telemetry = telemetry(&config).map_err(CliError)?;

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::events::EventList;
 use self::row::AuditRow;
 use super::known_names::KnownNames;
-use super::output::{GrowingTable, OutputFlags};
+use super::output::{GrowingTable, OutputFlags, note};
 use super::pager::PagerFlags;
 use super::terminal::print_relayed;
 use super::tools::EndpointTool;
@@ -316,9 +316,9 @@ fn print_all(lines: &[String]) -> Result<(), CliError> {
 
 fn tell(unreadable: &[i64]) {
     for line in unreadable {
-        eprintln!(
+        note(format_args!(
             "line {line} of the audit cannot be read: a later version wrote it, or the store is damaged"
-        );
+        ));
     }
 }
 

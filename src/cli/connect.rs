@@ -308,17 +308,22 @@ fn serves_without_token(config: &Config) -> Result<bool, CliError> {
     Ok(has_location && keys.iter().all(|key| key.revoked.is_some()))
 }
 
-/// The printed set-up of two clients for a server on the sandbox.
-pub(super) fn to_the_sandbox(url: &str) -> Result<String, CliError> {
-    let server = Server {
-        url: url.to_owned(),
-        access: ClientAccess::Sandbox,
-        location: None,
+/// The printed set-up of two clients for a server on the sandbox. A server that other machines reach asks for the
+/// sandbox's token.
+pub(super) fn to_the_sandbox(url: &str, config: &Config) -> Result<String, CliError> {
+    let is_open = config.server.opens_own_account();
+    let access = match is_open {
+        true => ClientAccess::Sandbox,
+        false => ClientAccess::Token(ClientSecret::Given(config.account.token.clone())),
     };
+    let server = Server::new(url.to_owned(), access, config);
     let claude = server.printed(Client::ClaudeCode)?;
     let cursor = server.shown_entry(Client::Cursor)?.unwrap_or_default();
     let program = super::invocation::program();
-    let authority = server.local_authority().unwrap_or_else(|| url.to_owned());
+    let authority = match is_open {
+        true => server.local_authority().unwrap_or_else(|| url.to_owned()),
+        false => "HOST".to_owned(),
+    };
     Ok(format!(
         "Claude Code, in a terminal:\n  {claude}Cursor, add this to ~/.cursor/mcp.json:\n  {cursor}\n\
          Other clients (connect --help lists them):\n  {program} connect NAME --sandbox --url {authority}\n"

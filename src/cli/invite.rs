@@ -9,7 +9,7 @@ use serde_json::json;
 use state::links::{Invitation, Links, Offer};
 use state::people::PersonRole;
 
-use super::output::OutputFlags;
+use super::output::{OutputFlags, note};
 use super::people::{PersonRights, describe};
 use super::text::{given_name, visible};
 use super::{CliError, StateFlags, reach, sign_in};
@@ -95,10 +95,10 @@ impl Invite {
                 "those people",
             ),
         };
-        eprintln!(
+        note(format_args!(
             "This link invites {name}: {what}.\n{who}, until {:.0}. Send it only to {whom}.\nIt is not shown again:",
             record.expires
-        );
+        ));
         let address = format!("{url}/console/join#{}", text.expose_secret());
         let made = json!({
             "id": record.id, "name": invited, "url": address, "expires": record.expires, "uses_left": record.uses_left,

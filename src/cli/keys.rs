@@ -11,7 +11,7 @@ use url::Url;
 
 use super::connect::{self, Client};
 use super::invocation::program;
-use super::output::{Column, ListFlags, OutputFlags, TableRow, Text};
+use super::output::{Column, ListFlags, OutputFlags, TableRow, Text, note};
 use super::text::given_name;
 use super::{CliError, StateFlags, print, reach};
 use crate::config::Flags;
@@ -142,32 +142,30 @@ impl Create {
         let (configuration, notes) = configuration.unzip();
         let key = key.expose_secret();
         if record.agency {
-            eprintln!(
+            note(
                 "Careful: this key acts with the agency's own token. It reaches every sub-account and every user of \
-                 the agency, whatever locations it names."
+                 the agency, whatever locations it names.",
             );
         }
         if !record.return_urls.is_empty() {
-            eprintln!(
+            note(format_args!(
                 "Careful: this key creates links for customers and gets keys for the locations that they connect. Keep \
                  it on a server of yours, never in a browser or an app. Customers see its name: {}.",
                 record.name
-            );
+            ));
         }
         if !self.output.is_json() {
-            for note in notes.iter().flatten() {
-                eprintln!("{note}");
-            }
+            notes.iter().flatten().for_each(note);
         }
         let place = match (self.output.is_json(), self.client) {
             (true, _) => "It is `key`:",
             (false, Some(_)) => "This contains it:",
             (false, None) => "The client sends it with every request:",
         };
-        eprintln!(
+        note(format_args!(
             "The key of {}, {}, is shown only once. {place}",
-            record.name, record.id,
-        );
+            record.name, record.id
+        ));
         if self.output.is_json() {
             let made = KeyWithSecret {
                 record: KeyRow::new(&record),

@@ -159,7 +159,11 @@ impl Layers {
         for (section, key, value) in given {
             match mistakes::value(&self.defaults, (&section, &key), &value) {
                 Some(mistake) => {
-                    let what = format!("gives a wrong value: {}", mistake.what);
+                    let form = match value {
+                        Value::Array(_) => ". A list of such items is a JSON array in a variable",
+                        _ => "",
+                    };
+                    let what = format!("gives a wrong value: {}{form}", mistake.what);
                     self.mistakes.push(wrong(what));
                 }
                 None => self.put(

@@ -194,6 +194,27 @@ async fn without_a_server_the_remedy_has_the_flag_of_the_sandbox() {
     check(&text, "`highlevel-mcp serve --sandbox` starts one");
 }
 
+/// Where nobody chose a port, health checks find the server at its own.
+#[tokio::test]
+async fn a_health_check_finds_the_server_of_its_store() {
+    let newcomer = Newcomer::new().await;
+    let mut server = newcomer.command(&["serve", "--listen", "127.0.0.1:0"]);
+    server.stdout(Stdio::null()).stderr(Stdio::null());
+    let _server = server.spawn().expect("started");
+    let mut ready = newcomer.command(&["status", "--ready"]);
+    for _ in 0..200 {
+        if ready.output().await.expect("run").status.success() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    newcomer.run(&["status", "--ready"], 0).await;
+    // It is asked where the settings say, and nothing is there.
+    let mut chosen = newcomer.command(&["status", "--ready"]);
+    chosen.env("HIGHLEVEL_MCP_SERVER_LISTEN", "127.0.0.1:1");
+    assert!(!chosen.output().await.expect("run").status.success());
+}
+
 /// Whoever pauses the wrong store learns that a server goes on.
 #[tokio::test]
 async fn other_commands_know_a_running_server() {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::document::{NewLocation, ReachedBy, SettingsDocument};
 use super::{accounts, trial};
 use crate::cli::CliError;
-use crate::cli::output::OutputFlags;
+use crate::cli::output::{OutputFlags, note};
 use crate::config::{Config, Flags, SecretSource, read_stdin, trimmed};
 use crate::upstream::TenantId;
 use crate::upstream::accounts::is_alias;
@@ -218,11 +218,11 @@ pub(in crate::cli) fn warn_of_open_file(path: &Path) {
     if let Ok(mode) = mode
         && mode & OPEN != 0
     {
-        eprintln!(
+        note(format_args!(
             "warning: other users of this machine can read {} (mode {:o}); run `chmod 600` on it",
             path.display(),
             mode & 0o777
-        );
+        ));
     }
 }
 

@@ -217,7 +217,7 @@ fn a_wrong_value_is_reported_with_its_variable() {
     check(
         "HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL",
         "0",
-        "limits.calls_per_interval is 0; the smallest that works is 1",
+        "limits.calls_per_interval is 0; it goes from 1 to",
     );
     check(
         "HIGHLEVEL_MCP_LOCATION",

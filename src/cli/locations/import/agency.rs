@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::csv_rows::alias_of_name;
 use super::{ImportRow, ImportSource, RowFault};
 use crate::call::{CallContext, Pipeline};
-use crate::cli::output::OutputFlags;
+use crate::cli::output::{OutputFlags, note};
 use crate::cli::terminal::{print_relayed, waiting};
 use crate::cli::{CliError, prepared_to_read, print, runtime, tools};
 use crate::config::Config;
@@ -120,7 +120,7 @@ pub(super) fn print_locations(
         true => print_relayed(&lines)?,
         false => print(String::from_utf8_lossy(&bytes))?,
     }
-    eprintln!("{FILL_IN}");
+    note(FILL_IN);
     Ok(ExitCode::SUCCESS)
 }
 
