@@ -88,7 +88,8 @@ async fn the_page_of_a_request_shows_names_and_labels() {
     assert!(!page.text.contains("value=\"end\""), "{}", page.text);
     let list = browser.get("/console/approvals").await;
     // Several requests of one operation are told apart.
-    let name = page.text.split("<strong>").nth(1).expect("a record");
+    let about = page.text.split("cards about").nth(1).expect("records");
+    let name = about.split("<strong>").nth(1).expect("a record");
     let name = name.split('<').next().expect("a name");
     for part in [
         "one action in Branch 01 (b01)",
