@@ -53,7 +53,7 @@ use clap::{Args, FromArgMatches, Parser, Subcommand};
 
 use self::sandbox::SandboxListener;
 use crate::call::{
-    CallerKind, Controls, LocationScope, Pipeline, Principal, missing_store, open_store,
+    CallerKind, Controls, LocationScope, Pipeline, Principal, missing_store, open_store, read_rules,
 };
 use crate::config::{Config, Flags};
 use crate::http::own_account;
@@ -88,7 +88,7 @@ struct SettingFlags {
     /// Address of HighLevel's API.
     #[arg(long, global = true, value_name = "URL")]
     base_url: Option<String>,
-    /// State folder. With `none`, nothing is stored and calls that change something are refused.
+    /// State folder. With `none`, nothing is stored and calls that change something are refused, except in a sandbox.
     #[arg(long, global = true, value_name = "FOLDER")]
     state: Option<String>,
 }
@@ -102,6 +102,11 @@ struct StateFlags {
 }
 
 impl StateFlags {
+    /// As a command for the same state takes it, after a space.
+    fn flag(&self) -> &'static str {
+        if self.sandbox { " --sandbox" } else { "" }
+    }
+
     /// Opens an existing store. With a new empty one, a command would stop, show or copy nothing, and report success.
     fn open(&self, flags: &Flags) -> Result<(Config, Store), CliError> {
         let config = self.config(flags)?;
@@ -153,6 +158,7 @@ impl StateFlags {
     }
 
     fn open_or_make(config: Config) -> Result<(Config, Store), CliError> {
+        config.check_state_keys()?;
         let store = open_store(&config)?;
         if let Some(imported) = store.imported() {
             eprintln!("{imported}");
@@ -313,7 +319,7 @@ pub fn run() -> ExitCode {
     };
     flush_log();
     done.unwrap_or_else(|CliError(what)| {
-        eprintln!("highlevel-mcp: {what}");
+        output::note(format_args!("highlevel-mcp: {what}"));
         ExitCode::from(2)
     })
 }
@@ -360,6 +366,8 @@ fn prepared_by(
             config.state.keep_nothing();
         }
     }
+    config.check_state_keys()?;
+    check_rules(&config)?;
     let transport = Transport::open(&config).map_err(CliError)?;
     let telemetry = telemetry(&config).map_err(CliError)?;
     if config.upstream.is_plain_text() {
@@ -372,6 +380,16 @@ fn prepared_by(
     let tools = crate::catalog::TOOLS;
     let pipeline = Pipeline::new(tools, transport, &config, telemetry, controls);
     Ok((config, pipeline?))
+}
+
+/// Fails if the rules cannot be read, with the setting that names them.
+fn check_rules(config: &Config) -> Result<(), CliError> {
+    let file = &config.policy.file;
+    if file.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let read = read_rules(file).map(drop);
+    read.map_err(|error| CliError(format!("policy.file: {error}")))
 }
 
 /// The same on a store in memory, where there is no store yet: what fails there leaves nothing behind.

@@ -5,6 +5,7 @@ mod discovery;
 mod environment;
 mod layers;
 mod listing;
+mod misfit;
 mod mistakes;
 mod oauth;
 mod server;
@@ -137,6 +138,9 @@ pub struct AccountSettings {
     pub token: SecretString,
     pub location_id: String,
     pub company_id: String,
+    /// The keys whose values the settings file gives, and not a variable.
+    #[serde(skip)]
+    pub keys_of_file: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -234,13 +238,17 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let (own, others) = variables(environment)?;
         let layers = Layers::collect(flags, file.as_ref(), &own)?;
-        let read: Result<Self, toml::de::Error> = layers.table.try_into();
+        let read: Result<Self, toml::de::Error> = layers.table.clone().try_into();
         let mut config = read.map_err(|error| {
             let what = error.to_string();
             ConfigError(format!("the settings: {}", what.trim().replace('\n', " ")))
         })?;
         config.account.trim();
-        config.check()?;
+        config.account.keys_of_file = layers.keys_of_file("account");
+        let faults = config.faults();
+        let faults = faults.iter().map(|fault| layers.located(fault));
+        let all: Vec<String> = layers.mistakes.iter().cloned().chain(faults).collect();
+        ConfigError::joined(all).map_or(Ok(()), Err)?;
         let all: BTreeMap<String, String> = others.into_iter().chain(own).collect();
         let tokens = config
             .locations
@@ -258,18 +266,17 @@ impl Config {
         Ok(config)
     }
 
-    /// Refuses invalid combinations of valid values, all at once.
-    fn check(&self) -> Result<(), ConfigError> {
-        let checked = [
-            self.server.check(),
-            self.oauth.check(),
-            self.marketplace.check(),
-            self.upstream.check(),
-            self.metrics.check(),
-        ];
-        let faults = checked.into_iter().filter_map(Result::err);
-        let faults = faults.map(|ConfigError(what)| what);
-        ConfigError::joined(faults.collect()).map_or(Ok(()), Err)
+    /// Values that cannot be used, alone or together. Each sentence begins with the setting's name.
+    fn faults(&self) -> Vec<String> {
+        [
+            self.server.faults(),
+            self.upstream.faults(),
+            self.state.faults(),
+            self.oauth.faults(),
+            self.marketplace.faults(),
+            self.metrics.faults(),
+        ]
+        .concat()
     }
 
     /// The file of settings that flags or this process's environment name, or that is found.
@@ -286,11 +293,16 @@ impl Config {
     pub fn settings(flags: &Flags) -> Result<Vec<Setting>, ConfigError> {
         let file = Self::file(flags)?;
         let (own, _) = variables(std::env::vars_os())?;
-        Ok(listing::settings(Layers::collect(
-            flags,
-            file.as_ref(),
-            &own,
-        )?))
+        let layers = Layers::collect(flags, file.as_ref(), &own)?;
+        ConfigError::joined(layers.mistakes.clone()).map_or(Ok(()), Err)?;
+        Ok(listing::settings(layers))
+    }
+
+    /// Whether nothing but the default gives the setting of this name, such as `server.listen`.
+    pub fn is_default(flags: &Flags, name: &str) -> Result<bool, ConfigError> {
+        let settings = Self::settings(flags)?;
+        let mut named = settings.iter().filter(|one| one.name == name);
+        Ok(named.all(|one| one.origin == SettingOrigin::Default))
     }
 
     /// The secret at `source`.
@@ -330,20 +342,29 @@ impl ConfigError {
 }
 
 impl UpstreamSettings {
-    /// Refuses a password in the URL: it would appear in logs, and HighLevel takes none.
-    fn check(&self) -> Result<(), ConfigError> {
-        let Ok(url) = self.base_url.parse::<reqwest::Url>() else {
-            // The connection fails later, with the reason.
-            return Ok(());
+    /// An address that no call can have. A password in it would appear in logs, and HighLevel takes none.
+    fn faults(&self) -> Vec<String> {
+        let given = &self.base_url;
+        let Ok(url) = given.parse::<reqwest::Url>() else {
+            return vec![format!(
+                "upstream.base_url {given:?} is not an address. Give one such as \"https://services.leadconnectorhq.com\""
+            )];
         };
-        if url.username().is_empty() && url.password().is_none() {
-            return Ok(());
+        let mut faults = Vec::new();
+        if !url.username().is_empty() || url.password().is_some() {
+            faults.push(
+                "upstream.base_url contains a user name or a password, which would be written to logs. Remove it: \
+                 HighLevel needs only a token"
+                    .to_owned(),
+            );
         }
-        Err(ConfigError(
-            "upstream.base_url contains a user name or a password, which would be written to logs. Remove it: \
-             HighLevel needs only a token"
-                .to_owned(),
-        ))
+        if url.query().is_some() || url.fragment().is_some() {
+            faults.push(
+                "upstream.base_url has a query or fragment (? or #), to which no path can be added. Leave it out"
+                    .to_owned(),
+            );
+        }
+        faults
     }
 
     /// Host and port.
@@ -374,15 +395,14 @@ impl UpstreamSettings {
 }
 
 impl MetricsSettings {
-    fn check(&self) -> Result<(), ConfigError> {
-        let address = (!self.listen.is_empty()).then(|| self.listen.parse::<SocketAddr>());
-        match address {
-            Some(Err(_)) => Err(ConfigError(format!(
-                "metrics.listen {:?} is not an address and port, such as 127.0.0.1:8101. Leave it empty for no metrics",
-                self.listen
-            ))),
-            _ => Ok(()),
+    fn faults(&self) -> Vec<String> {
+        if self.listen.is_empty() || self.listen.parse::<SocketAddr>().is_ok() {
+            return Vec::new();
         }
+        vec![format!(
+            "metrics.listen {:?} is not an address and port, such as 127.0.0.1:8101. Leave it empty for no metrics",
+            self.listen
+        )]
     }
 }
 
@@ -393,6 +413,14 @@ impl AccountSettings {
         self.token = SecretString::from(trimmed(self.token.expose_secret()));
         self.location_id = trimmed(&self.location_id).to_owned();
         self.company_id = trimmed(&self.company_id).to_owned();
+    }
+
+    /// The name under which a person finds the value of `key`: the setting, or else its variable.
+    pub fn place_of(&self, key: &str, variable: &str) -> String {
+        match self.keys_of_file.iter().any(|one| one == key) {
+            true => format!("account.{key} of the settings file"),
+            false => variable.to_owned(),
+        }
     }
 
     pub fn is_empty(&self) -> bool {

@@ -54,6 +54,11 @@ impl Telemetry {
     /// settings name a receiver. Call it outside of a runtime. A second call does not change the log.
     pub fn start(config: &Config) -> Result<Self, String> {
         log::start(&config.log)?;
+        Self::silent(config)
+    }
+
+    /// The same without a log: fails for settings with which `start` would.
+    pub fn silent(config: &Config) -> Result<Self, String> {
         let endpoint = config.traces.endpoint.as_str();
         #[cfg(not(feature = "otlp"))]
         if !endpoint.is_empty() {

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use self::item::ApprovalItem;
 use super::known_names::KnownNames;
 use super::output::OutputFlags;
-use super::text::visible;
+use super::text::{given_name, visible};
 use super::{CliError, StateFlags};
 use crate::config::Flags;
 use state::approvals::{Approval, ApprovalState, Approvals};
@@ -66,7 +66,7 @@ pub(super) struct Decision {
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
     /// Name of the person who decides, for the record.
-    #[arg(long, value_name = "NAME", default_value = "command line")]
+    #[arg(long, value_name = "NAME", default_value = "command line", value_parser = given_name)]
     by: String,
     #[command(flatten)]
     output: OutputFlags,
@@ -126,7 +126,8 @@ impl Decision {
     fn make(&self, flags: &Flags, approve: bool) -> Result<(), CliError> {
         let (config, store) = self.of.open(flags)?;
         let approvals = Approvals::new(&store);
-        let note = self.note.as_deref();
+        let note = self.note.as_deref().map(str::trim);
+        let note = note.filter(|note| !note.is_empty());
         let decided = approvals.decide(&self.handle, approve, &self.by, note);
         let decided = decided.wait()?;
         let done = match approve && decided.runs_alone {

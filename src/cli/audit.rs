@@ -3,6 +3,7 @@
 mod events;
 mod row;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
@@ -13,16 +14,21 @@ use jiff::{SignedDuration, Timestamp};
 use self::events::EventList;
 use self::row::AuditRow;
 use super::known_names::KnownNames;
-use super::output::{GrowingTable, OutputFlags};
+use super::output::{GrowingTable, OutputFlags, note};
 use super::pager::PagerFlags;
 use super::terminal::print_relayed;
-use super::{CliError, StateFlags};
+use super::tools::EndpointTool;
+use super::{CliError, StateFlags, reach};
 use crate::config::{Config, Flags};
 use state::Store;
 use state::audit::{AuditQuery, AuditRecord, Follow, lines, records};
+use tool::{first_names, nearest};
 
 /// The interval at which the store is read.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// Outcomes that any call can have.
+const OUTCOMES: [&str; 2] = ["ok", "cut_off"];
 
 const NO_CALLS: &str =
     "The audit is empty. It holds calls that change something, and refusals, but no reads.";
@@ -148,15 +154,18 @@ impl AuditSearch {
     fn run(self, flags: &Flags) -> Result<(), CliError> {
         let (config, store) = self.of.open(flags)?;
         let query = AuditQuery {
-            tool: self.tool,
-            location: self.location,
-            outcome: self.outcome,
+            tool: self.tool.clone(),
+            location: self.location.clone(),
+            outcome: self.outcome.clone(),
             since: self.since,
             until: self.until,
             ..AuditQuery::default()
         };
         let mut found = records(&store, &query)?;
         tell(&found.unreadable);
+        if found.records.is_empty() {
+            self.refuse_typos(&config, &store)?;
+        }
         let mut none =
             "No call matches. `highlevel-mcp audit tail` shows the last calls.".to_owned();
         if let Some(name) = self.who {
@@ -177,6 +186,56 @@ impl AuditSearch {
         }
         let rows = rows(&found.records, &config, &store)?;
         self.output.paged_rows(&rows, none, &self.pager)
+    }
+}
+
+impl AuditSearch {
+    /// Fails if a condition names what neither this program nor any recorded call has.
+    fn refuse_typos(&self, config: &Config, store: &Store) -> Result<(), CliError> {
+        let exact = |given: &Option<String>| given.clone().filter(|given| !given.ends_with('*'));
+        let all = records(store, &AuditQuery::default())?.records;
+        let calls = || all.iter().map(|record| &record.call);
+        if let Some(tool) = exact(&self.tool)
+            && !calls().any(|call| call.tool == tool)
+        {
+            EndpointTool::find(&tool, None)?;
+        }
+        if let Some(location) = exact(&self.location)
+            && !calls().any(|call| call.location.as_ref() == Some(&location))
+            && !config
+                .locations
+                .values()
+                .any(|known| known.location_id == location)
+        {
+            let aliases: BTreeSet<&String> =
+                calls().filter_map(|call| call.alias.as_ref()).collect();
+            if !aliases.contains(&location) {
+                reach::check_known(config, store, &[location])?;
+            }
+        }
+        if let Some(outcome) = exact(&self.outcome) {
+            let refusals = calls().filter_map(|call| call.class.as_deref());
+            let outcomes = all.iter().filter_map(|record| record.outcome.as_deref());
+            let known: BTreeSet<&str> = OUTCOMES
+                .into_iter()
+                .chain(refusals)
+                .chain(outcomes)
+                .collect();
+            if let Some(near) = nearest(&outcome, known.iter().map(|one| (*one, one)))
+                && !known.contains(outcome.as_str())
+            {
+                return Err(CliError(format!(
+                    "no call has the outcome {outcome}; did you mean {near}?"
+                )));
+            }
+            if !known.contains(outcome.as_str()) {
+                return Err(CliError(format!(
+                    "no call has the outcome {outcome}; the calls of this audit have {}",
+                    first_names(known)
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -257,9 +316,9 @@ fn print_all(lines: &[String]) -> Result<(), CliError> {
 
 fn tell(unreadable: &[i64]) {
     for line in unreadable {
-        eprintln!(
+        note(format_args!(
             "line {line} of the audit cannot be read: a later version wrote it, or the store is damaged"
-        );
+        ));
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use state::clients::{ClientKind, ClientMethod, ClientRecord, Clients, NewClient};
 
 use super::output::{Column, ListFlags, OutputFlags, TableRow, Text};
-use super::text::visible;
+use super::text::{given_name, visible};
 use super::{CliError, StateFlags, sign_in};
 use crate::config::Flags;
 
@@ -32,6 +32,7 @@ pub(super) enum ClientsCommand {
 #[derive(Args)]
 pub(super) struct NewStaticClient {
     /// Name of the client, as the page for people shows it.
+    #[arg(value_parser = given_name)]
     name: String,
     /// Address to which the browser returns after the decision. May be repeated.
     #[arg(long = "redirect", value_name = "URI", required = true)]

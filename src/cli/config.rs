@@ -8,12 +8,15 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use toml_edit::{DocumentMut, RawString};
 
-use super::output::OutputFlags;
+use super::output::{OutputFlags, fitted_sentences};
 use super::terminal::visible;
-use super::{CliError, print};
+use super::{CliError, check_rules, print};
 use crate::call::Snapshot;
-use crate::config::{Config, DEFAULTS, Flags, Setting, SettingOrigin};
-use crate::http::own_account;
+use crate::config::{
+    Config, ConfigError, DEFAULTS, Flags, SecretSource, Setting, SettingOrigin, WebhookSettings,
+};
+use crate::http::{SignIn, own_account};
+use crate::telemetry::Telemetry;
 use crate::upstream::Transport;
 use state::Store;
 
@@ -115,16 +118,12 @@ fn show(settings: Vec<Setting>, as_json: bool, flags: &Flags) -> Result<(), CliE
         };
         text += &format!("{heading}\n{}\n", lines.concat());
     }
-    print(text + &read_from(flags)? + "\n")
+    print(fitted_sentences(&(text + &read_from(flags)? + "\n")))
 }
 
 fn check(flags: &Flags, output: OutputFlags) -> Result<(), CliError> {
     let config = Config::load(flags)?;
-    own_account(&config.account)?;
-    let oauth = Transport::open(&config).map_err(CliError)?.oauth();
-    // The check does not need the server's state.
-    let snapshot = Snapshot::read(&config, &oauth, &Store::in_memory()?, None).map_err(CliError)?;
-    match snapshot.locations.faults() {
+    match faults(&config)?.as_slice() {
         [] => {
             let file = Config::file(flags)?.map(|file| file.path);
             let places = Config::places(flags);
@@ -141,6 +140,47 @@ fn check(flags: &Flags, output: OutputFlags) -> Result<(), CliError> {
             several.join("\n  ")
         ))),
     }
+}
+
+/// Everything about these settings with which a server would not start, or would not do all that they say.
+fn faults(config: &Config) -> Result<Vec<String>, CliError> {
+    let sentence = |error: ConfigError| error.to_string();
+    let secret = |name: &str, source: &SecretSource| {
+        let read = config.secret(source).map(drop);
+        read.map_err(|error| format!("{name}: {error}"))
+    };
+    let account = own_account(&config.account).map(drop);
+    let mut checked = vec![
+        account.map_err(|error| error.to_string()),
+        config.database().map(drop).map_err(sentence),
+        config.check_state_keys().map_err(sentence),
+        config.audit.file_fault().map_or(Ok(()), Err),
+        Telemetry::silent(config).map(drop),
+        SignIn::check(config),
+    ];
+    let app = config.marketplace.client_secret.iter();
+    checked.extend(app.map(|source| secret("marketplace.client_secret", source)));
+    let webhooks = config.approvals.webhooks.iter();
+    let webhooks = webhooks.flat_map(WebhookSettings::sources);
+    checked.extend(webhooks.map(|source| secret("approvals.webhooks", source)));
+    let mut faults: Vec<String> = checked.into_iter().filter_map(Result::err).collect();
+    let oauth = match Transport::open(config) {
+        Ok(transport) => transport.oauth(),
+        Err(fault) => {
+            faults.push(fault);
+            return Ok(faults);
+        }
+    };
+    if let Err(CliError(fault)) = check_rules(config) {
+        faults.push(fault);
+        return Ok(faults);
+    }
+    // The check does not need the server's state.
+    match Snapshot::read(config, &oauth, &Store::in_memory()?, None) {
+        Ok(snapshot) => faults.extend_from_slice(snapshot.locations.faults()),
+        Err(fault) => faults.push(fault),
+    }
+    Ok(faults)
 }
 
 /// The file that the settings were read from, or where one was looked for.

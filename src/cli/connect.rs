@@ -6,6 +6,7 @@ mod entries;
 mod file;
 mod notes;
 mod python;
+mod repeated;
 mod secret;
 mod setup;
 mod texts;
@@ -19,10 +20,10 @@ use state::keys::Keys;
 use state::vault::Vault;
 
 use super::CliError;
-use super::output::OutputFlags;
+use super::output::{OutputFlags, note as note_on_terminal};
 use crate::call::{has_store, open_store};
 use crate::config::{Config, Flags};
-use address::{check, usual_url};
+use address::{check, is_elsewhere, usual_url};
 pub(super) use clients::Client;
 use file::{ClientFile, WriteOutcome};
 pub(super) use secret::is_key;
@@ -86,19 +87,29 @@ pub(super) struct Server {
     location: Option<String>,
 }
 
+impl ClientAccess {
+    /// The secret itself, if the client sends one that is known here.
+    fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Token(secret) => secret.literal(),
+            Self::Sandbox | Self::OwnAccount(_) | Self::SignIn => None,
+        }
+    }
+}
+
 impl Connect {
-    /// For a server that holds the account itself.
+    /// For `init`: a client of a server that holds the account itself, or at which people sign in.
     pub(super) fn without_token(
         client: Client,
-        url: String,
+        url: Option<String>,
         write: Option<Option<PathBuf>>,
     ) -> Self {
         Self {
             client,
-            url: Some(url),
+            sign_in: url.is_none(),
+            sandbox: url.is_some(),
+            url,
             key: None,
-            sign_in: false,
-            sandbox: true,
             write,
             dry_run: false,
             output: OutputFlags::default(),
@@ -148,6 +159,13 @@ impl Connect {
         }
         let secret = ClientSecret::new(self.key, &config.account.token);
         let access = match (self.sandbox, signs_in, secret) {
+            // The sandbox is open only to addresses of this machine; elsewhere its own token opens it.
+            (true, ..)
+                if self.url.as_deref().is_some_and(is_elsewhere) && starts_nothing(client) =>
+            {
+                sandbox::LOCATION.clone_into(&mut config.account.location_id);
+                ClientAccess::Token(ClientSecret::Given(sandbox::TOKEN.to_owned().into()))
+            }
             (true, ..) => ClientAccess::Sandbox,
             (false, true, _) => ClientAccess::SignIn,
             (false, false, ClientSecret::Missing)
@@ -163,7 +181,7 @@ impl Connect {
         };
         let server = Server::new(url, access, &config);
         if let Some(note) = server.missing_secret() {
-            eprintln!("{note}");
+            note_on_terminal(note);
         }
         match self.write {
             Some(path) => server.write(client, path, self.dry_run),
@@ -201,7 +219,7 @@ impl Server {
         dry_run: bool,
     ) -> Result<ClientSetup, CliError> {
         let file = ClientFile::new(client, path)?;
-        let place = file.path.display();
+        let place = file.path.display().to_string();
         if dry_run {
             let entry = self.shown_entry(client)?.unwrap_or_default();
             let text = entries::in_form_of(client, &entry);
@@ -218,6 +236,10 @@ impl Server {
                 client.name()
             )));
         };
+        let file = file.with_secret(self.access.literal(), &entry);
+        let notes = file.is_too_open().then(|| {
+            format!("Only you can read {place} now, because it contains the key or token.")
+        });
         let then = client.after_write();
         let (outcome, backup, shown) = match file.add(&entry)? {
             WriteOutcome::Already => (
@@ -237,10 +259,18 @@ impl Server {
                 );
                 (SetupOutcome::Added, Some(backup), shown)
             }
+            WriteOutcome::Replaced(backup) => {
+                let shown = format!(
+                    "{place} has {NAME} now, in place of another server of that name; {then}. The previous file is {}\n",
+                    backup.display()
+                );
+                (SetupOutcome::Added, Some(backup), shown)
+            }
         };
         Ok(ClientSetup {
             file: Some(file.path),
             backup,
+            notes: notes.into_iter().collect(),
             shown,
             ..self.setup(client, outcome)
         })
@@ -253,6 +283,11 @@ impl Server {
             ..ClientSetup::nothing_of(client)
         }
     }
+}
+
+/// Whether the client connects to a running server. Claude Desktop starts a sandbox of its own.
+fn starts_nothing(client: Client) -> bool {
+    client != Client::ClaudeDesktop
 }
 
 /// Whether the server of these settings serves clients of this machine with a location of its own, without a token.
@@ -273,17 +308,22 @@ fn serves_without_token(config: &Config) -> Result<bool, CliError> {
     Ok(has_location && keys.iter().all(|key| key.revoked.is_some()))
 }
 
-/// The printed set-up of two clients for a server on the sandbox.
-pub(super) fn to_the_sandbox(url: &str) -> Result<String, CliError> {
-    let server = Server {
-        url: url.to_owned(),
-        access: ClientAccess::Sandbox,
-        location: None,
+/// The printed set-up of two clients for a server on the sandbox. A server that other machines reach asks for the
+/// sandbox's token.
+pub(super) fn to_the_sandbox(url: &str, config: &Config) -> Result<String, CliError> {
+    let is_open = config.server.opens_own_account();
+    let access = match is_open {
+        true => ClientAccess::Sandbox,
+        false => ClientAccess::Token(ClientSecret::Given(config.account.token.clone())),
     };
+    let server = Server::new(url.to_owned(), access, config);
     let claude = server.printed(Client::ClaudeCode)?;
     let cursor = server.shown_entry(Client::Cursor)?.unwrap_or_default();
     let program = super::invocation::program();
-    let authority = server.local_authority().unwrap_or_else(|| url.to_owned());
+    let authority = match is_open {
+        true => server.local_authority().unwrap_or_else(|| url.to_owned()),
+        false => "HOST".to_owned(),
+    };
     Ok(format!(
         "Claude Code, in a terminal:\n  {claude}Cursor, add this to ~/.cursor/mcp.json:\n  {cursor}\n\
          Other clients (connect --help lists them):\n  {program} connect NAME --sandbox --url {authority}\n"

@@ -12,7 +12,7 @@ use state::Store;
 use state::links::{FIRST_LASTS, LinkRecord, Links, Offer};
 use state::people::{People, Person, PersonRole};
 
-use super::output::OutputFlags;
+use super::output::{OutputFlags, note};
 use super::running_server::RunningServer;
 use super::text::visible;
 use super::{CliError, StateFlags};
@@ -80,7 +80,7 @@ impl SignInLink {
             let link = ConsoleLink::make(&url, store, self.person.as_deref())?;
             Ok((listen, link))
         })?;
-        note_absent_server(&config, listen);
+        note_absent_server(&config, listen, self.of.flag());
         if opens && open::that_detached(&link.url).is_ok() {
             eprintln!("Your browser opens the page. If it does not, open this link yourself.");
         }
@@ -160,11 +160,11 @@ fn address(config: &Config, listen: SocketAddr) -> Result<String, CliError> {
 }
 
 /// Says on the terminal where no server of this machine shows the pages yet.
-fn note_absent_server(config: &Config, listen: SocketAddr) {
+fn note_absent_server(config: &Config, listen: SocketAddr, flag: &str) {
     if !config.oauth.is_on() && TcpStream::connect_timeout(&listen, PATIENCE).is_err() {
-        eprintln!(
-            "Note: no server answers at {listen} yet. Start `highlevel-mcp serve`, or give --listen."
-        );
+        note(format_args!(
+            "Note: no server answers at {listen} yet. Start `highlevel-mcp serve{flag}`, or give --listen."
+        ));
     }
 }
 

@@ -17,13 +17,13 @@ use super::locations::document::{
 };
 use super::locations::import::csv_rows::alias_of_name;
 use super::locations::trial;
-use super::output::OutputFlags;
+use super::output::{OutputFlags, note};
 use super::question::can_ask;
 use super::{CliError, print};
 use crate::config::{Config, Flags, SecretSource};
 use crate::upstream::TenantId;
 use questions::{Interview, Work};
-use tool::{first_names, nearest};
+use tool::first_names;
 
 /// The alias of the only location while it has no name yet.
 const UNNAMED: &str = "main";
@@ -58,15 +58,17 @@ pub(super) struct Init {
 /// What was set up.
 #[derive(Serialize)]
 struct InitRecord<'a> {
-    location: Option<NewLocationRecord<'a>>,
+    location: Option<InitLocation<'a>>,
     client: Option<ClientSetup>,
-    /// The command that starts the server.
-    serve: &'static str,
+    /// The command that starts the server; `None` if the client starts it.
+    serve: Option<&'static str>,
 }
 
 #[derive(Serialize)]
-struct NewLocationRecord<'a> {
+struct InitLocation<'a> {
     alias: &'a str,
+    /// False if the settings had it already.
+    is_new: bool,
     /// HighLevel's id.
     location: &'a str,
     location_name: &'a str,
@@ -74,12 +76,13 @@ struct NewLocationRecord<'a> {
     file: PathBuf,
 }
 
-/// A sub-account that accepted the token.
-struct NewAccount {
+/// A sub-account that accepted the token, or that the settings have already.
+struct InitAccount {
     alias: String,
     name: String,
     id: TenantId,
-    token: GivenToken,
+    /// `None`: the settings have it.
+    token: Option<GivenToken>,
 }
 
 /// The place of the token.
@@ -95,18 +98,8 @@ impl Init {
         let person = asks.then_some(Interview);
         let document = SettingsDocument::open(flags)?;
         let config = document.settings(flags)?;
-        let clients = client::names();
-        if let Some(client) = self.client.as_ref().filter(|one| !clients.contains(one)) {
-            return Err(CliError(format!(
-                "there is no client {client}; {}",
-                match nearest(client, clients.iter().map(|one| (one.as_str(), one))) {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => format!(
-                        "there are {}; `highlevel-mcp connect --help` has them all",
-                        first_names(clients.iter().map(String::as_str))
-                    ),
-                }
-            )));
+        if let Some(client) = &self.client {
+            client::parse(client, &config)?;
         }
         let Some(work) = self.work(person, &document, &config)? else {
             print("nothing was changed\n")?;
@@ -114,15 +107,21 @@ impl Init {
         };
         let account = match work {
             Work::Sandbox => None,
-            Work::Account => Some(self.account(person, &document, flags)?),
+            Work::Account => Some(self.account(person, &document, &config, flags)?),
         };
         let file = document.path().to_owned();
         let client = match (&self.client, person) {
             (Some(client), _) => Some(client.clone()),
-            (None, Some(person)) => person.client(&clients)?,
+            (None, Some(person)) => person.client(&client::names(&config))?,
             (None, None) => None,
         };
-        if let Some(account) = &account {
+        if let Some(account) = account.as_ref().filter(|account| account.token.is_none()) {
+            let alias = &account.alias;
+            note(format_args!(
+                "This location is configured already, as {alias}, and stays as it is. To give it another token, remove \
+                 it first: `highlevel-mcp locations remove {alias}`"
+            ));
+        } else if let Some(account) = &account {
             if let Some(person) = person
                 && !person.agrees(&document, account)?
             {
@@ -139,7 +138,10 @@ impl Init {
             }
         }
         let client = client
-            .map(|client| client::connect(&client, account.is_none(), &config, flags))
+            .map(|client| {
+                let client = client::parse(&client, &config)?;
+                client::connect(client, account.is_none(), &config, flags)
+            })
             .transpose()?;
         let (serve, doctor) = match account {
             None => (
@@ -148,9 +150,16 @@ impl Init {
             ),
             Some(_) => ("highlevel-mcp serve", "highlevel-mcp doctor"),
         };
+        let starts_program = client.as_ref().is_some_and(|client| client.starts_program);
+        let (client, unwritten) = match client {
+            Some(client) => (Some(client.setup), client.unwritten),
+            None => (None, None),
+        };
+        let done = unwritten.map_or(Ok(ExitCode::SUCCESS), Err);
         if self.output.is_json() {
-            let location = account.as_ref().map(|account| NewLocationRecord {
+            let location = account.as_ref().map(|account| InitLocation {
                 alias: &account.alias,
+                is_new: account.token.is_some(),
                 location: account.id.as_str(),
                 location_name: &account.name,
                 file,
@@ -158,18 +167,19 @@ impl Init {
             let record = InitRecord {
                 location,
                 client,
-                serve,
+                serve: (!starts_program).then_some(serve),
             };
             self.output.record(&record, "")?;
-            return Ok(ExitCode::SUCCESS);
+            return done;
         }
         if let Some(client) = client {
             client.show(self.output)?;
         }
-        print(format_args!(
-            "Start the server with `{serve}`; `{doctor}` checks everything\n"
-        ))?;
-        Ok(ExitCode::SUCCESS)
+        print(match starts_program {
+            true => format!("The client starts the server itself; `{doctor}` checks everything\n"),
+            false => format!("Start the server with `{serve}`; `{doctor}` checks everything\n"),
+        })?;
+        done
     }
 
     /// The kind of work that the client will do; `None` if nothing is to change. First shows the present set-up.
@@ -210,14 +220,15 @@ impl Init {
         }
     }
 
-    /// The sub-account, once HighLevel has accepted the token.
+    /// The sub-account, once HighLevel has accepted the token, or as the settings have it.
     fn account(
         &self,
         person: Option<Interview>,
         document: &SettingsDocument,
+        config: &Config,
         flags: &Flags,
-    ) -> Result<NewAccount, CliError> {
-        let token = match (&self.token_file, &self.token_env, person) {
+    ) -> Result<InitAccount, CliError> {
+        let mut token = match (&self.token_file, &self.token_env, person) {
             (Some(file), ..) => {
                 let path = std::path::absolute(file)?;
                 warn_of_open_file(&path);
@@ -227,9 +238,9 @@ impl Init {
             (None, None, Some(person)) => GivenToken::Typed(person.token()?),
             (None, None, None) => return Err(CliError("give --token-file FILE".to_owned())),
         };
-        let id = match (&self.location, person) {
+        let mut id = match (&self.location, person) {
             (Some(given), _) => location_id(given)?,
-            (None, Some(person)) => person.location()?,
+            (None, Some(person)) => person.location(None)?,
             (None, None) => {
                 let what = "give --location: the id of the sub-account, or the address of any of its pages";
                 return Err(CliError(what.to_owned()));
@@ -238,7 +249,27 @@ impl Init {
         if let Some(alias) = &self.alias {
             check_alias(alias)?;
         }
-        let name = try_token(document, &id, &token, flags)?;
+        let name = loop {
+            let mut known = config.locations.iter();
+            if let Some((alias, known)) = known.find(|(_, known)| known.location_id == id.as_str())
+            {
+                return Ok(InitAccount {
+                    alias: alias.clone(),
+                    name: known.name.clone(),
+                    id,
+                    token: None,
+                });
+            }
+            match (try_token(document, &id, &token, flags), person, &token) {
+                // A person corrects one of the two, and loses no other answer.
+                (Err(CliError(what)), Some(person), GivenToken::Typed(_)) => {
+                    note(what);
+                    token = GivenToken::Typed(person.token()?);
+                    id = person.location(Some(&id))?;
+                }
+                (name, ..) => break name?,
+            }
+        };
         let usual = alias_of_name(&name).unwrap_or_else(|| UNNAMED.to_owned());
         let mut taken = document.clone();
         let taken = taken.location_aliases()?;
@@ -251,11 +282,11 @@ impl Init {
             true => Err(CliError(format!(
                 "there is already a location {alias}. Give another --alias"
             ))),
-            false => Ok(NewAccount {
+            false => Ok(InitAccount {
                 alias,
                 name,
                 id,
-                token,
+                token: Some(token),
             }),
         }
     }
@@ -297,14 +328,15 @@ fn try_token(
 /// Writes token and settings. If the settings cannot be written, no token is left behind.
 fn write(
     mut document: SettingsDocument,
-    account: &NewAccount,
+    account: &InitAccount,
     flags: &Flags,
 ) -> Result<(), CliError> {
     let of_typed;
     let mut written = None;
     let source = match &account.token {
-        GivenToken::Place(source) => source,
-        GivenToken::Typed(token) => {
+        None => return Ok(()),
+        Some(GivenToken::Place(source)) => source,
+        Some(GivenToken::Typed(token)) => {
             let folder = std::path::absolute(document.folder())?.join("tokens");
             make_private_folder(&folder)?;
             let path = folder.join(format!("{}.token", account.alias));

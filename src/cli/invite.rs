@@ -9,15 +9,16 @@ use serde_json::json;
 use state::links::{Invitation, Links, Offer};
 use state::people::PersonRole;
 
-use super::output::OutputFlags;
+use super::output::{OutputFlags, note};
 use super::people::{PersonRights, describe};
-use super::text::visible;
+use super::text::{given_name, visible};
 use super::{CliError, StateFlags, reach, sign_in};
 use crate::config::{Flags, parse_duration};
 
 #[derive(Args)]
 pub(super) struct Invite {
     /// Name of the person in lists and records.
+    #[arg(value_parser = given_name)]
     name: String,
     #[command(flatten)]
     reach: InviteReach,
@@ -94,10 +95,10 @@ impl Invite {
                 "those people",
             ),
         };
-        eprintln!(
+        note(format_args!(
             "This link invites {name}: {what}.\n{who}, until {:.0}. Send it only to {whom}.\nIt is not shown again:",
             record.expires
-        );
+        ));
         let address = format!("{url}/console/join#{}", text.expose_secret());
         let made = json!({
             "id": record.id, "name": invited, "url": address, "expires": record.expires, "uses_left": record.uses_left,

@@ -11,10 +11,12 @@ use url::Url;
 
 use super::connect::{self, Client};
 use super::invocation::program;
-use super::output::{Column, ListFlags, OutputFlags, TableRow, Text};
+use super::output::{Column, ListFlags, OutputFlags, TableRow, Text, note};
+use super::text::given_name;
 use super::{CliError, StateFlags, print, reach};
 use crate::config::Flags;
 use state::keys::{KeyLocations, KeyRecord, Keys, NewKey};
+use tool::nearest;
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
@@ -36,7 +38,7 @@ pub(super) enum KeysCommand {
 #[derive(Args)]
 pub(super) struct Create {
     /// Name of the client that gets the key, such as n8n.
-    #[arg(long)]
+    #[arg(long, value_parser = given_name)]
     name: String,
     #[command(flatten)]
     reach: KeyReach,
@@ -94,7 +96,8 @@ impl KeysCommand {
             }
             Self::Revoke { id, output, of } => {
                 let keys = Keys::new(&of.open(flags)?.1);
-                let record = keys.revoke(&id).wait()?;
+                let known = keys.list().wait()?;
+                let record = keys.revoke(&find(&known, &id)?.id).wait()?;
                 let text = format!(
                     "{} ({}) is revoked. Running servers refuse it within 0.2 seconds\n",
                     record.id, record.name
@@ -139,32 +142,30 @@ impl Create {
         let (configuration, notes) = configuration.unzip();
         let key = key.expose_secret();
         if record.agency {
-            eprintln!(
+            note(
                 "Careful: this key acts with the agency's own token. It reaches every sub-account and every user of \
-                 the agency, whatever locations it names."
+                 the agency, whatever locations it names.",
             );
         }
         if !record.return_urls.is_empty() {
-            eprintln!(
+            note(format_args!(
                 "Careful: this key creates links for customers and gets keys for the locations that they connect. Keep \
                  it on a server of yours, never in a browser or an app. Customers see its name: {}.",
                 record.name
-            );
+            ));
         }
         if !self.output.is_json() {
-            for note in notes.iter().flatten() {
-                eprintln!("{note}");
-            }
+            notes.iter().flatten().for_each(note);
         }
         let place = match (self.output.is_json(), self.client) {
             (true, _) => "It is `key`:",
             (false, Some(_)) => "This contains it:",
             (false, None) => "The client sends it with every request:",
         };
-        eprintln!(
+        note(format_args!(
             "The key of {}, {}, is shown only once. {place}",
-            record.name, record.id,
-        );
+            record.name, record.id
+        ));
         if self.output.is_json() {
             let made = KeyWithSecret {
                 record: KeyRow::new(&record),
@@ -189,6 +190,21 @@ impl Create {
         );
         Ok(())
     }
+}
+
+/// The key of this id, or else of this name: the valid one, of revoked ones the last.
+fn find<'a>(keys: &'a [KeyRecord], named: &str) -> Result<&'a KeyRecord, CliError> {
+    let of_name = || keys.iter().filter(|key| key.name == named);
+    let valid = || of_name().find(|key| key.revoked.is_none());
+    let found = keys.iter().find(|key| key.id == named).or_else(valid);
+    found.or_else(|| of_name().last()).ok_or_else(|| {
+        let names = keys.iter().map(|key| (key.name.as_str(), &key.name));
+        let remedy = match nearest(named, names) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "`highlevel-mcp keys list` shows all".to_owned(),
+        };
+        CliError(format!("there is no key {named}; {remedy}"))
+    })
 }
 
 /// A key with its secret, which is shown once.

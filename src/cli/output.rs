@@ -15,7 +15,7 @@ use super::terminal::print_relayed;
 use super::text::spelt_as_json;
 use super::{CliError, StateFlags, print};
 
-pub(super) use super::table::{CardField, Column, GrowingTable, note};
+pub(super) use super::table::{CardField, Column, GrowingTable, fitted_sentences, note};
 pub(super) use super::text::Text;
 
 #[derive(Args, Clone, Copy, Debug, Default)]

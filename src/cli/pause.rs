@@ -44,7 +44,7 @@ impl PauseCommand {
         let pauses = Pauses::new(&store);
         let paused = pauses.pause(self.location.as_deref(), self.reason.as_deref());
         let paused = paused.wait()?;
-        let sandbox = if self.of.sandbox { " --sandbox" } else { "" };
+        let sandbox = self.of.flag();
         let text = format!(
             "{} is paused: running servers on {} refuse everything except reads within 0.2 seconds. `highlevel-mcp \
              resume{}{sandbox}` ends this\n",
@@ -68,9 +68,14 @@ impl PauseCommand {
 
 impl Resume {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let pauses = Pauses::new(&self.of.open(flags)?.1);
+        let (config, store) = self.of.open(flags)?;
+        let pauses = Pauses::new(&store);
         let alias = self.location.as_deref();
         let ended = pauses.resume(alias).wait()?;
+        if ended.is_none() {
+            // A location that is gone could still be paused, so that this comes after.
+            reach::check_known(&config, &store, self.location.as_slice())?;
+        }
         let left = pauses.list().wait()?;
         let paused = json!({"location": alias, "ended": ended.is_some(), "paused": left});
         let left: Vec<&str> = left

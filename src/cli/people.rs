@@ -11,7 +11,7 @@ use state::links::{Invitation, LinkRecord, Links, Offer};
 use state::people::{People, Person, PersonRole};
 use state::vault::{Vault, VaultLocation};
 
-use super::output::{Column, OutputFlags, TableRow, Text};
+use super::output::{Column, OutputFlags, TableRow, Text, note};
 use super::text::{count, visible};
 use super::{CliError, StateFlags, sign_in};
 use crate::config::Flags;
@@ -116,9 +116,9 @@ fn end(
         }
         text += &format!("Removed, with their tokens: {many} that this person connected\n");
     } else if !connected.is_empty() {
-        eprintln!(
+        note(format_args!(
             "Kept, with their tokens: {many} that this person connected. --remove-locations removes them."
-        );
+        ));
     }
     let removed = if removes_locations {
         connected.len()
@@ -128,8 +128,8 @@ fn end(
     let record = json!({"id": person.id, "name": person.name, "state": "ended", "removed_locations": removed});
     output.record(&record, text)?;
     if !people.has_operator() {
-        eprintln!(
-            "There is no operator now. `highlevel-mcp console link` creates a link for the next one."
+        note(
+            "There is no operator now. `highlevel-mcp console link` creates a link for the next one.",
         );
     }
     Ok(())

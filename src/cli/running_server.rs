@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -81,6 +81,16 @@ impl RunningServer {
     pub(super) fn is_on_store_of(&self, config: &Config) -> bool {
         self.store == store_name(config)
     }
+}
+
+/// The address at which this machine reaches the listener: a listener on every address also has this machine's own.
+pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, listen.port())
 }
 
 impl Announcement {
@@ -163,6 +173,8 @@ mod tests {
         let find = |config: &Config| RunningServer::find(config).expect("read");
         let address: SocketAddr = "127.0.0.1:8100".parse().expect("an address");
         let announced = Announcement::make(&config, address).expect("a file");
+        let path = announced.path.clone();
+        let text = fs::read_to_string(&path).expect("text");
         let found = find(&config);
         assert_eq!(found.len(), 1);
         assert_eq!(
@@ -185,8 +197,6 @@ mod tests {
         assert_eq!(listening(&config), config.server.listen);
         assert!(!found[0].is_on_store_of(&config));
         // As after a killed process: the file stays, and its lock is gone.
-        let path = announced.path.clone();
-        let text = fs::read_to_string(&path).expect("text");
         drop(announced);
         assert!(!path.exists() && find(&config).is_empty());
         fs::write(&path, text).expect("written");

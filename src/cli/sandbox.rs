@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use url::Url;
 
 use super::ports::cannot_listen;
 use super::{CliError, print, runtime};
@@ -25,10 +27,10 @@ pub(super) struct Sandbox {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
     /// Number of further locations of the agency: locBranch00000000001 with the token pit-sandbox-branch-01, and so on.
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = up_to(10_000))]
     branches: usize,
     /// Number of contacts in the first location, instead of 220. The oldest is at most two years old.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = up_to(1_000_000))]
     contacts: Option<usize>,
     /// Delay of every answer, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 0)]
@@ -56,7 +58,7 @@ pub(super) struct Sandbox {
     #[arg(long)]
     loopback_redirects: bool,
     /// Address for the webhooks of the Marketplace app.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = web_address)]
     webhook: Option<String>,
 }
 
@@ -135,6 +137,22 @@ impl SandboxListener {
         let listener = tokio::net::TcpListener::from_std(self.listener.try_clone()?)?;
         tokio::spawn(sandbox::serve(listener, SandboxOptions::default()));
         Ok(())
+    }
+}
+
+/// A number of records that are made up in memory.
+fn up_to(most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(0..=most)
+}
+
+fn web_address(text: &str) -> Result<String, String> {
+    let url = text.parse::<Url>();
+    match url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+        true => Ok(text.to_owned()),
+        false => Err(
+            "give the address of a page, such as http://127.0.0.1:8100/webhooks/highlevel"
+                .to_owned(),
+        ),
     }
 }
 

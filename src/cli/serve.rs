@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use self::signals::Signals;
 use self::summary::Summary;
 use super::ports::cannot_listen;
-use super::running_server::Announcement;
+use super::running_server::{Announcement, reachable};
 use super::sandbox::SandboxListener;
 use super::{CliError, INTERRUPTED, console, prepared_by, rehearsal, runtime};
 use crate::call::{Pipeline, Snapshot, wait_for_database};
@@ -89,15 +89,19 @@ impl Serve {
             sandbox.as_ref().map(SandboxListener::serve).transpose()?;
             let address = listener.local_addr()?;
             let _announcement = Announcement::make(&config, address);
-            Summary::new(&flags, &config, &pipeline, address, tools)?.show(config.log.format);
+            let url = format!("http://{}/mcp", reachable(address));
+            Summary::new(&config, &pipeline, url.clone(), tools)?.show(config.log.format);
             if pipeline.is_simulated() {
-                first_steps::show(&format!("http://{address}/mcp"), &config, &pipeline).await?;
+                first_steps::show(&url, &config, &pipeline).await?;
             }
             let names_hosts = config.oauth.is_on() || !config.server.allowed_hosts.is_empty();
             if !address.ip().is_loopback() && !names_hosts {
                 tracing::warn!(
                     "only localhost is served. Give --allowed-host with the name that clients use"
                 );
+            }
+            if let Some(fault) = config.audit.file_fault() {
+                tracing::warn!("{fault}. Its lines are only in the store");
             }
             for warning in config.sign_in_warnings() {
                 tracing::warn!("{warning}");

@@ -1,7 +1,7 @@
 //! `status`: whether a server runs on a state folder, and what the folder holds.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use state::people::People;
 use state::vault::Vault;
 
 use super::output::{CardField, OutputFlags, Text, note};
-use super::running_server::RunningServer;
+use super::running_server::{RunningServer, reachable};
 use super::text::count;
 use super::web::{WebAnswer, client_with};
 use super::{CliError, StateFlags, runtime};
@@ -104,7 +104,7 @@ impl StatusCommand {
     /// Exit code 1 if no server runs.
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         if self.ready {
-            return self.check_health(&Config::load(flags)?);
+            return self.check_health(flags);
         }
         let config = self.of.config(flags)?;
         let found = RunningServer::find(&config)?;
@@ -130,7 +130,8 @@ impl StatusCommand {
                      earlier version."
                 )),
                 false => note(format_args!(
-                    "No server runs on this store; `highlevel-mcp serve` starts one at {address}."
+                    "No server runs on this store; `highlevel-mcp serve{}` starts one at {address}.",
+                    self.of.flag()
                 )),
             }
         }
@@ -144,9 +145,14 @@ impl StatusCommand {
         Ok(ExitCode::from(u8::from(!status.running)))
     }
 
-    /// Reads only the settings: it runs every few seconds, and a missing database must not restart the server.
-    fn check_health(self, config: &Config) -> Result<ExitCode, CliError> {
-        let address = config.server.listen;
+    /// Opens no store: it runs every few seconds, and a missing database must not restart the server.
+    fn check_health(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        let config = Config::load(flags)?;
+        let address = match Config::is_default(flags, "server.listen")? {
+            // Nobody chose a port here, so it is that of the server's own --listen. Without a folder none is known.
+            true => RunningServer::listening(&config).unwrap_or(config.server.listen),
+            false => config.server.listen,
+        };
         let ready = runtime()?.block_on(ask(address));
         let answer = HealthAnswer {
             address,
@@ -250,7 +256,10 @@ impl ServerStatus {
             let server = &one.server;
             fields.extend([
                 ("Server", ready),
-                ("Address", format!("http://{}/mcp", server.address).into()),
+                (
+                    "Address",
+                    format!("http://{}/mcp", reachable(server.address)).into(),
+                ),
                 ("Version", server.version.as_str().into()),
                 (
                     "Since",
@@ -336,12 +345,7 @@ fn failure(record: &AuditRecord) -> Option<&str> {
 
 /// The server's answer about its readiness.
 async fn ask(address: SocketAddr) -> String {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    let address = SocketAddr::new(ip, address.port());
+    let address = reachable(address);
     let client = client_with(|builder| builder.timeout(PATIENCE).no_proxy());
     let answer = match client {
         Ok(client) => WebAnswer::ask(client.get(format!("http://{address}/readyz"))).await,

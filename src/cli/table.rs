@@ -283,6 +283,14 @@ pub(super) fn note(text: impl Display) {
     }
 }
 
+/// Sentences for stdout. On a terminal, words are not split.
+pub(super) fn fitted_sentences(text: &str) -> String {
+    match std::io::stdout().is_terminal() {
+        true => wrap(text, terminal_width().unwrap_or(USUAL_WIDTH)),
+        false => text.to_owned(),
+    }
+}
+
 /// The width of each column; none for columns that do not fit.
 fn fit(columns: &[Column], natural: &[usize], room: usize) -> Vec<Option<usize>> {
     let least = columns.iter().zip(natural);

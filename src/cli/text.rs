@@ -162,15 +162,26 @@ fn lines_of(text: &str, width: usize) -> usize {
     lines
 }
 
-/// Wraps a text between words to this width. A word that is too long stays whole.
+/// Wraps each line of a text between words to this width, with its indent. A word that is too long stays whole.
 pub(super) fn wrap(text: &str, width: usize) -> String {
-    let mut wrapped = String::with_capacity(text.len());
-    let mut used = 0;
-    for word in text.split(' ') {
-        if used > 0 && used + 1 + word.width() > width {
+    let lines: Vec<String> = text
+        .split('\n')
+        .map(|line| wrap_line(line, width))
+        .collect();
+    lines.join("\n")
+}
+
+fn wrap_line(line: &str, width: usize) -> String {
+    let words = line.trim_start_matches(' ');
+    let indent = &line[..line.len() - words.len()];
+    let mut wrapped = indent.to_owned();
+    let mut used = indent.len();
+    for word in words.split(' ') {
+        if used > indent.len() && used + 1 + word.width() > width {
             wrapped.push('\n');
-            used = 0;
-        } else if used > 0 {
+            wrapped.push_str(indent);
+            used = indent.len();
+        } else if used > indent.len() {
             wrapped.push(' ');
             used += 1;
         }
@@ -243,6 +254,14 @@ pub(super) fn count(number: usize, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),
+    }
+}
+
+/// Parses the name of a person or program for lists and records.
+pub(super) fn given_name(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("give a name that people recognise in lists and records".to_owned()),
+        name => Ok(name.to_owned()),
     }
 }
 
@@ -371,6 +390,10 @@ mod tests {
         let prose = Text::from("It waits for a person until it is too late for that");
         assert_eq!(prose.wrapped(12, 2), "It waits for a person un…");
         assert_eq!(wrap("It waits for a person", 9), "It waits\nfor a\nperson");
+        assert_eq!(
+            wrap("It waits\n  for a  person\n", 9),
+            "It waits\n  for a \n  person\n"
+        );
         let long = Text::names(["x".repeat(90), "y".repeat(90)]);
         assert_eq!(long.wrapped(10, 3), "2 of them");
         assert_eq!(Text::names([""; 0]).whole(), "-");

@@ -8,7 +8,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Url, redirect};
 
 use super::CliError;
-pub(super) use challenge::{HOST, SignInChallenge};
+pub(super) use challenge::{HOST, NO_SIGN_IN, SignInChallenge, has_no_sign_in};
 
 const USER_AGENT: &str = concat!("highlevel-mcp/", env!("CARGO_PKG_VERSION"));
 

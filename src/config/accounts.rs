@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::de::{self, Unexpected};
+use serde::{Deserialize, Deserializer};
+use toml::Value;
 
 use super::{Config, ConfigError, read_text, trimmed};
 
@@ -48,8 +50,7 @@ pub enum SecretSource {
 }
 
 /// An address that is a secret: given directly, or by its place.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug)]
 pub enum SecretText {
     Source(SecretSource),
     Text(SecretString),
@@ -124,6 +125,31 @@ impl std::fmt::Display for SecretSource {
     }
 }
 
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self::Text(text.into())),
+            value if value.is_table() => {
+                let source = SecretSource::deserialize(value);
+                source
+                    .map(Self::Source)
+                    .map_err(|error| de::Error::custom(error.message()))
+            }
+            other => Err(de::Error::invalid_type(unexpected(&other), &"a string")),
+        }
+    }
+}
+
+/// The kind of a value, without the value.
+fn unexpected(value: &Value) -> Unexpected<'static> {
+    match value {
+        Value::Boolean(_) => Unexpected::Other("boolean"),
+        Value::Integer(_) | Value::Float(_) => Unexpected::Other("integer"),
+        Value::Array(_) => Unexpected::Seq,
+        _ => Unexpected::Other("value"),
+    }
+}
+
 /// No secret.
 impl Default for SecretText {
     fn default() -> Self {
@@ -137,6 +163,14 @@ impl SecretText {
         match self {
             Self::Source(source) => config.secret(source),
             Self::Text(text) => Ok(text.expose_secret().trim().into()),
+        }
+    }
+
+    /// The secret, if it is given directly.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Source(_) => None,
+            Self::Text(text) => Some(text.expose_secret()),
         }
     }
 

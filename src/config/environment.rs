@@ -14,15 +14,10 @@ const ACCOUNT_VARIABLES: [(&str, &str); 3] = [
     ("HIGHLEVEL_COMPANY_ID", "company_id"),
 ];
 
-/// The settings of one variable.
-pub(super) struct VariableSettings {
-    /// The accepted values, in words.
-    pub takes: &'static str,
-    /// Sections, keys and values.
-    pub values: Vec<(String, String, Value)>,
-}
+/// Sections, keys and values.
+type VariableSettings = Vec<(String, String, Value)>;
 
-/// `None` if the variable is not a setting of this server. Fails with the error to report.
+/// The settings of one variable; none if it is not one of this server's. Fails with the error to report.
 pub(super) fn read(defaults: &Table, name: &str, value: &str) -> Result<VariableSettings, String> {
     let one =
         |section: &str, key: &str, value: Value| vec![(section.to_owned(), key.to_owned(), value)];
@@ -30,19 +25,13 @@ pub(super) fn read(defaults: &Table, name: &str, value: &str) -> Result<Variable
         .iter()
         .find(|(variable, _)| *variable == name);
     if let Some((_, key)) = account {
-        return Ok(VariableSettings {
-            takes: "a text",
-            values: one("account", key, Value::from(value)),
-        });
+        return Ok(one("account", key, Value::from(value)));
     }
     let Some(path) = name
         .strip_prefix(PREFIX)
         .filter(|_| name != CONFIG_VARIABLE)
     else {
-        return Ok(VariableSettings {
-            takes: "anything",
-            values: Vec::new(),
-        });
+        return Ok(Vec::new());
     };
     let path = path.to_lowercase();
     let known = path
@@ -51,21 +40,18 @@ pub(super) fn read(defaults: &Table, name: &str, value: &str) -> Result<Variable
     let is_map = MAPS.iter().any(|(map, _)| *map == path);
     match known {
         Some((section, key, default)) => {
-            let takes = expected(default);
-            let value = typed(default, value).ok_or_else(|| format!("must be {takes}"))?;
-            let values = one(section, key, value);
-            Ok(VariableSettings { takes, values })
+            let value =
+                typed(default, value).ok_or_else(|| format!("must be {}", expected(default)))?;
+            Ok(one(section, key, value))
         }
         // Variable names cannot separate aliases from keys, so such sections are given as a whole.
         None if is_map || defaults.contains_key(&path) => {
             let takes = "a JSON object of the section's keys";
             let keys = object(value).ok_or_else(|| format!("must be {takes}"))?;
             let values = keys.into_iter();
-            let values = values.map(|(key, value)| (path.clone(), key, value));
-            Ok(VariableSettings {
-                takes,
-                values: values.collect(),
-            })
+            Ok(values
+                .map(|(key, value)| (path.clone(), key, value))
+                .collect())
         }
         None => Err(unknown(defaults, name)),
     }

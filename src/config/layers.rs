@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use toml::{Table, Value};
 
 use super::discovery::SettingsFile;
-use super::environment::{self, VariableSettings};
+use super::environment;
 use super::mistakes::{self, KeyLines, Mistake};
 use super::server::parse_listen;
 use super::{CONFIG_VARIABLE, ConfigError, DEFAULTS, Flags, read_text};
@@ -26,8 +27,11 @@ pub(super) struct Layers {
     pub table: Table,
     /// By section and key. A missing entry means the default.
     pub origins: BTreeMap<(String, String), SettingOrigin>,
+    /// The lines of the file's settings.
+    lines: BTreeMap<(String, String), usize>,
     defaults: Table,
-    mistakes: Vec<String>,
+    /// What was wrong is not in the table.
+    pub mistakes: Vec<String>,
 }
 
 impl fmt::Display for SettingOrigin {
@@ -42,7 +46,7 @@ impl fmt::Display for SettingOrigin {
 }
 
 impl Layers {
-    /// Fails with every mistake at once.
+    /// Fails if the file cannot be read at all.
     pub(super) fn collect(
         flags: &Flags,
         file: Option<&SettingsFile>,
@@ -54,6 +58,7 @@ impl Layers {
         let mut layers = Self {
             table: defaults.clone(),
             origins: BTreeMap::new(),
+            lines: BTreeMap::new(),
             defaults,
             mistakes: Vec::new(),
         };
@@ -64,18 +69,47 @@ impl Layers {
             layers.lay_variable(name, value);
         }
         layers.lay_flags(flags);
-        match ConfigError::joined(std::mem::take(&mut layers.mistakes)) {
-            Some(error) => Err(error),
-            None => Ok(layers),
+        Ok(layers)
+    }
+
+    /// A sentence that begins with a setting's name, after the place of its value.
+    pub(super) fn located(&self, fault: &str) -> String {
+        let name = fault.split([' ', ':']).next().unwrap_or_default();
+        let Some((section, key)) = name.split_once('.') else {
+            return fault.to_owned();
+        };
+        let setting = (section.to_owned(), key.to_owned());
+        match (self.origins.get(&setting), self.lines.get(&setting)) {
+            (Some(SettingOrigin::File(path)), Some(line)) => {
+                format!("{}, line {line}: {fault}", path.display())
+            }
+            (Some(SettingOrigin::Variable(name)), _) => {
+                format!("the environment variable {name} gives a wrong value: {fault}")
+            }
+            (Some(SettingOrigin::Flag(flag)), _) => format!("{flag}: {fault}"),
+            _ => fault.to_owned(),
         }
+    }
+
+    /// The keys of a section whose values the file gives.
+    pub(super) fn keys_of_file(&self, section: &str) -> Vec<String> {
+        let given = self.origins.iter();
+        let given = given.filter(|(_, origin)| matches!(origin, SettingOrigin::File(_)));
+        let given = given.filter(|((of, _), _)| of == section);
+        given.map(|((_, key), _)| key.clone()).collect()
     }
 
     fn lay_file(&mut self, file: &SettingsFile) -> Result<(), ConfigError> {
         let place = file.path.display();
         let text = read_text(&file.path).map_err(|error| {
-            ConfigError::new(format!(
-                "{place} cannot be read: {error}; correct --config or {CONFIG_VARIABLE}"
-            ))
+            let remedy = match error.kind() {
+                // Only a file that somebody named can be missing.
+                ErrorKind::NotFound => format!("correct --config or {CONFIG_VARIABLE}"),
+                _ => format!(
+                    "correct the file or its permissions, or name another by --config or {CONFIG_VARIABLE}"
+                ),
+            };
+            ConfigError::new(format!("{place} cannot be read: {error}; {remedy}"))
         })?;
         let lines = KeyLines::parse(&text)
             .map_err(|what| ConfigError::new(format!("{place} is not TOML: {what}")))?;
@@ -98,6 +132,9 @@ impl Layers {
                 let found = mistakes::value(&self.defaults, (&section, &key), &value)
                     .or_else(|| self.strange_address(file, (&section, &key), &value));
                 let Some(mistake) = found else {
+                    if let Some(line) = lines.line_of(&[&section, &key]) {
+                        self.lines.insert((section.clone(), key.clone()), line);
+                    }
                     self.put(
                         (&section, &key),
                         value,
@@ -106,7 +143,7 @@ impl Layers {
                     continue;
                 };
                 let mut path = vec![section.as_str(), key.as_str()];
-                path.extend(mistake.member.as_deref());
+                path.extend(mistake.members.iter().map(String::as_str));
                 self.mistakes.push(wrong(&path, mistake.what));
             }
         }
@@ -119,12 +156,14 @@ impl Layers {
             Ok(given) => given,
             Err(what) => return self.mistakes.push(wrong(what)),
         };
-        let VariableSettings { takes, values } = given;
-        for (section, key, value) in values {
+        for (section, key, value) in given {
             match mistakes::value(&self.defaults, (&section, &key), &value) {
                 Some(mistake) => {
-                    let what = mistake.what;
-                    let what = format!("has another form than {takes}: {what}");
+                    let form = match value {
+                        Value::Array(_) => ". A list of such items is a JSON array in a variable",
+                        _ => "",
+                    };
+                    let what = format!("gives a wrong value: {}{form}", mistake.what);
                     self.mistakes.push(wrong(what));
                 }
                 None => self.put(
@@ -205,7 +244,7 @@ impl Layers {
             return None;
         }
         Some(Mistake {
-            member: None,
+            members: Vec::new(),
             what: format!(
                 "upstream.base_url decides where tokens are sent, and this file was only found in the current folder. \
                  To use it, give --config {}",

@@ -1,10 +1,13 @@
 //! Describes a mistake in a setting, with the likely meaning and its line.
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
-use toml_edit::{Document, TableLike};
+use toml_edit::{Document, Item};
 
-use super::{CompanySettings, Config, Location};
+use super::misfit::describe_misfit;
+use super::{CompanySettings, Config, Location, WebhookSettings};
 use tool::nearest;
 
 /// Sections whose keys are aliases, with the members of an entry.
@@ -29,6 +32,10 @@ const SOURCES: [(&str, &str); 4] = [
     ("marketplace", "client_secret"),
     ("state", "keys"),
 ];
+
+/// The setting that is a list of sections, with the members of each.
+const WEBHOOKS: (&str, &str) = ("approvals", "webhooks");
+const WEBHOOK_MEMBERS: [&str; 3] = ["url", "shape", "secret"];
 
 /// Percentages of it are far below the limits of an `i64`.
 const MOST_CALLS: i64 = 1_000_000_000_000;
@@ -61,8 +68,8 @@ const BOUNDS: [(&str, &str, i64, i64); 21] = [
 
 /// The mistake in one setting.
 pub(super) struct Mistake {
-    /// The member of the setting, if it has several.
-    pub member: Option<String>,
+    /// The way to the wrong member within the setting, if it has several: numbers count in lists, from 0.
+    pub members: Vec<String>,
     pub what: String,
 }
 
@@ -86,14 +93,27 @@ impl<'a> KeyLines<'a> {
         }
     }
 
-    /// The line of the key at this path of sections and keys.
+    /// The line of the key at this path of sections, keys and numbers in lists.
     pub(super) fn line_of(&self, path: &[&str]) -> Option<usize> {
-        let mut table: Option<&dyn TableLike> = Some(self.document.as_table());
+        let mut item: &Item = self.document.as_item();
         let mut start = None;
         for step in path {
-            let (key, item) = table?.get_key_value(step)?;
-            start = key.span().map(|span| span.start).or(start);
-            table = item.as_table_like();
+            let begins = |span: Option<Range<usize>>| span.map(|span| span.start);
+            let next = match step.parse() {
+                Ok(number) if !item.is_table_like() => item
+                    .get::<usize>(number)
+                    .map(|one| (begins(one.span()), one)),
+                _ => item
+                    .as_table_like()
+                    .and_then(|table| table.get_key_value(step))
+                    .map(|(key, one)| (begins(key.span()), one)),
+            };
+            // What is inside an inline value has no place of its own.
+            let Some((place, next)) = next else {
+                break;
+            };
+            start = place.or(start);
+            item = next;
         }
         Some(line(self.text, start?))
     }
@@ -138,7 +158,10 @@ pub(super) fn value(
     if let Some((_, members)) = map {
         return one_of_map((section, key), value, members);
     }
-    let wrong = |what: String| Some(Mistake { member: None, what });
+    let wrong = |what: String| {
+        let members = Vec::new();
+        Some(Mistake { members, what })
+    };
     let known = defaults.get(section).and_then(Value::as_table);
     let is_known = known.is_some_and(|known| known.contains_key(key))
         || WITHOUT_DEFAULT.contains(&(section, key));
@@ -167,35 +190,72 @@ pub(super) fn value(
         };
         return wrong(format!("{section}.{key} is {number}; {range}"));
     }
+    if let (WEBHOOKS, Value::Array(webhooks)) = ((section, key), value) {
+        return webhooks
+            .iter()
+            .enumerate()
+            .find_map(|(index, one)| webhook(index, one));
+    }
     let mut table = defaults.clone();
     if let Some(Value::Table(present)) = table.get_mut(section) {
         present.insert(key.to_owned(), value.clone());
     }
     wrong(format!(
-        "{section}.{key}: {}",
+        "{section}.{key} {}",
         misfit::<Config>(Value::Table(table))?
     ))
+}
+
+/// The same for one of the webhooks. Its address may be a secret, so that no error repeats it.
+fn webhook(index: usize, value: &Value) -> Option<Mistake> {
+    let name = "[[approvals.webhooks]]";
+    let wrong = |member: Option<&str>, what: String| {
+        let members = [index.to_string()].into_iter();
+        let members = members.chain(member.map(str::to_owned)).collect();
+        Some(Mistake { members, what })
+    };
+    let Value::Table(given) = value else {
+        return wrong(None, format!("approvals.webhooks must be sections: {name}"));
+    };
+    for (member, value) in given {
+        if !WEBHOOK_MEMBERS.contains(&member.as_str()) {
+            let what = unknown_member(name, member, &WEBHOOK_MEMBERS);
+            return wrong(Some(member), what);
+        }
+        if member == "secret" && value.is_str() {
+            return wrong(Some(member), as_source(&format!("{name} secret")));
+        }
+        let mut alone = Table::from_iter([("url".to_owned(), Value::from(""))]);
+        alone.insert(member.clone(), value.clone());
+        if let Some(misfit) = misfit::<WebhookSettings>(Value::Table(alone)) {
+            return wrong(Some(member), format!("{name} {member} {misfit}"));
+        }
+    }
+    let misfit = misfit::<WebhookSettings>(value.clone())?;
+    wrong(None, format!("{name} {misfit}"))
+}
+
+fn unknown_member(name: &str, member: &str, members: &[&str]) -> String {
+    let remedy = match nearest(member, members.iter().map(|one| (*one, *one))) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("it takes {}", members.join(", ")),
+    };
+    format!("{name} {member} is not a setting; {remedy}")
 }
 
 /// The same for a location or a company; `key` is its alias.
 fn one_of_map((section, key): (&str, &str), value: &Value, members: &[&str]) -> Option<Mistake> {
     let name = format!("[{section}.{key}]");
     let wrong = |member: Option<&str>, what: String| {
-        let member = member.map(str::to_owned);
-        Some(Mistake { member, what })
+        let members = member.map(str::to_owned).into_iter().collect();
+        Some(Mistake { members, what })
     };
     let Value::Table(given) = value else {
         return wrong(None, format!("{name} must be a section of its own"));
     };
     for (member, value) in given {
         if !members.contains(&member.as_str()) {
-            let near = nearest(member, members.iter().map(|one| (*one, *one)));
-            let remedy = match near {
-                Some(near) => format!("did you mean {near}?"),
-                None => format!("it takes {}", members.join(", ")),
-            };
-            let what = format!("{name} {member} is not a setting; {remedy}");
-            return wrong(Some(member), what);
+            return wrong(Some(member), unknown_member(&name, member, members));
         }
         if holds_secret((section, member), value) {
             return wrong(Some(member), as_source(&format!("{name} {member}")));
@@ -239,7 +299,7 @@ fn home<'a>(defaults: &'a Table, key: &str) -> Option<&'a str> {
 fn misfit<T: DeserializeOwned>(value: Value) -> Option<String> {
     let read: Result<T, toml::de::Error> = value.try_into();
     let error = read.err()?;
-    Some(error.message().trim().replace('\n', " "))
+    Some(describe_misfit(error.message()))
 }
 
 #[cfg(test)]

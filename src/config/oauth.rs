@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::uri::Authority;
 use reqwest::Url;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Config, ConfigError, SecretSource};
+use super::server::is_host;
+use super::{Config, SecretSource};
 
 /// The sign-in of clients and people by address alone.
 #[derive(Clone, Debug, Deserialize)]
@@ -109,55 +109,65 @@ impl OauthSettings {
         self.url.split_once("://").map_or("", |(_, host)| host)
     }
 
-    /// Refuses values that clients cannot use.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let wrong = |what: String| Err(ConfigError::new(what));
+    /// Values that clients cannot use. Each sentence begins with the setting's name.
+    pub(super) fn faults(&self) -> Vec<String> {
         if !self.is_on() {
-            return Ok(());
+            return Vec::new();
         }
-        let url = self.url.parse::<Url>().ok();
-        let is_bare = url.as_ref().is_some_and(|url| {
-            let origin = url.origin().ascii_serialization();
-            // Clients compare the metadata character by character.
-            origin == self.url
-        });
-        if !is_bare {
-            return wrong(format!(
-                "oauth.url {:?} has more than scheme and host. Give only these, such as \"https://mcp.example.com\"",
-                self.url
-            ));
-        }
-        if !self.url.starts_with("https://") && !is_loopback(self.host()) {
-            return wrong(format!(
-                "oauth.url {:?} must begin with https://, because tokens are sent there. Only a loopback address may \
-                 have http",
-                self.url
-            ));
-        }
-        let is_host = self.header_host.parse::<Authority>();
-        let is_host = is_host.is_ok_and(|host| !host.as_str().contains('@'));
-        if !self.header_host.is_empty() && !is_host {
-            return wrong(format!(
+        let mut faults: Vec<String> = self.url_fault().into_iter().collect();
+        if !self.header_host.is_empty() && !is_host(&self.header_host) {
+            faults.push(format!(
                 "oauth.header_host {:?} is not a host. Give only its name, such as \"keys.example.com\"",
                 self.header_host
             ));
         }
-        if self.header_host.eq_ignore_ascii_case(self.host()) {
-            return wrong(format!(
+        if !self.header_host.is_empty() && self.header_host.eq_ignore_ascii_case(self.host()) {
+            faults.push(format!(
                 "oauth.header_host {:?} is the host of oauth.url. Give another host, because clients that can sign in \
                  ignore the header",
                 self.header_host
             ));
         }
         if !(ACCESS[0]..=ACCESS[1]).contains(&self.access_for) {
-            return wrong("oauth.access_for must be from 10m to 7d".to_owned());
+            faults.push("oauth.access_for must be from 10m to 7d".to_owned());
         }
-        if self.refresh_idle.is_zero() || self.refresh_for.is_zero() {
-            return wrong(
-                "oauth.refresh_idle and oauth.refresh_for must be longer than 0".to_owned(),
-            );
+        if self.refresh_idle.is_zero() {
+            faults.push("oauth.refresh_idle must be longer than 0".to_owned());
         }
-        Ok(())
+        if self.refresh_for.is_zero() {
+            faults.push("oauth.refresh_for must be longer than 0".to_owned());
+        }
+        faults
+    }
+
+    fn url_fault(&self) -> Option<String> {
+        let (given, example) = (&self.url, "such as \"https://mcp.example.com\"");
+        let Ok(url) = given.parse::<Url>() else {
+            return Some(format!(
+                "oauth.url {given:?} is not an address. Give scheme and host, {example}"
+            ));
+        };
+        // Clients compare the metadata character by character.
+        let origin = url.origin().ascii_serialization();
+        let is_bare =
+            url.path() == "/" && !given.ends_with('/') && !given.contains(['?', '#', '@']);
+        if origin != *given && is_bare && url.has_host() {
+            return Some(format!(
+                "oauth.url {given:?} must be written as clients compare it: {origin:?}"
+            ));
+        }
+        if origin != *given {
+            return Some(format!(
+                "oauth.url {given:?} has more than scheme and host. Give only these, {example}"
+            ));
+        }
+        if !given.starts_with("https://") && !is_loopback(self.host()) {
+            return Some(format!(
+                "oauth.url {given:?} must begin with https://, because tokens are sent there. Only a loopback address \
+                 may have http"
+            ));
+        }
+        None
     }
 }
 
@@ -194,18 +204,15 @@ impl MarketplaceSettings {
         !self.client_id.is_empty()
     }
 
-    /// Refuses values that make every sign-in impossible.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if !self.is_on() {
-            return Ok(());
-        }
-        if !self.url.is_empty() && self.url.parse::<Url>().is_err() {
-            return Err(ConfigError::new(format!(
+    /// Values that make every sign-in impossible. Each sentence begins with the setting's name.
+    pub(super) fn faults(&self) -> Vec<String> {
+        if self.is_on() && !self.url.is_empty() && self.url.parse::<Url>().is_err() {
+            return vec![format!(
                 "marketplace.url {:?} is not an address; leave it empty for HighLevel's own page",
                 self.url
-            )));
+            )];
         }
-        Ok(())
+        Vec::new()
     }
 }
 
@@ -247,7 +254,7 @@ mod tests {
     use super::*;
     use crate::config::Flags;
 
-    fn config(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    fn config(settings: &[(&str, &str)]) -> Result<Config, crate::config::ConfigError> {
         let variables = settings.iter().map(|(name, value)| {
             let name = format!("HIGHLEVEL_MCP_{name}");
             (name.into(), (*value).into())
@@ -274,7 +281,13 @@ mod tests {
                 "",
                 Some("more than scheme and host"),
             ),
-            ("mcp.example.com", "", Some("more than scheme and host")),
+            ("mcp.example.com", "", Some("is not an address")),
+            ("ü", "", Some("is not an address")),
+            (
+                "https://MCP.example.com",
+                "",
+                Some("must be written as clients compare it: \"https://mcp.example.com\""),
+            ),
             (
                 "http://mcp.example.com",
                 "",

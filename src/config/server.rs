@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use http::uri::Authority;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
-
-use super::ConfigError;
+use toml::Value;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,15 +78,31 @@ const SHORTEST_KEY: usize = 24;
 const BESIDE_FILES: usize = 64 << 10;
 
 impl ServerSettings {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    /// Values that protect nothing, or that no request has. Each sentence begins with the setting's name.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
         let key = self.access_key.expose_secret();
         if !key.is_empty() && key.chars().count() < SHORTEST_KEY {
-            return Err(ConfigError::new(format!(
+            faults.push(format!(
                 "server.access_key has fewer than {SHORTEST_KEY} characters and can be guessed. Use a random key, such \
                  as `openssl rand -hex 24` prints"
-            )));
+            ));
         }
-        Ok(())
+        let hosts = self.allowed_hosts.iter().filter(|host| !is_host(host));
+        faults.extend(hosts.map(|host| {
+            format!(
+                "server.allowed_hosts has {host:?}, which is not a host. Give only its name, such as \"mcp.example.com\""
+            )
+        }));
+        let origins = self.allowed_origins.iter();
+        let origins = origins.filter(|origin| !is_origin(origin));
+        faults.extend(origins.map(|origin| {
+            format!(
+                "server.allowed_origins has {origin:?}, which is not the origin of a page. Give scheme and host without \
+                 a slash at the end, such as \"https://app.example.com\""
+            )
+        }));
+        faults
     }
 
     /// The largest request of a known caller, in bytes. Files in it are base64, possibly with line breaks, which take
@@ -112,6 +128,22 @@ impl ServerSettings {
     }
 }
 
+/// A name or address, with or without a port.
+pub(super) fn is_host(text: &str) -> bool {
+    let host = text.parse::<Authority>();
+    host.is_ok_and(|host| !host.as_str().contains('@') && !host.host().is_empty())
+}
+
+/// As browsers send it.
+fn is_origin(text: &str) -> bool {
+    let is_page = |(scheme, host): (&str, &str)| {
+        let mut letters = scheme.chars();
+        letters.all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
+            && is_host(host)
+    };
+    text == "null" || text.split_once("://").is_some_and(is_page)
+}
+
 /// Parses an address and port. A port alone means this machine, as does `localhost`. Fails with a sentence that lists
 /// the forms.
 pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
@@ -134,15 +166,14 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 
 /// Reads a text, or a port as a number.
 fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum TextOrPort {
-        Port(u64),
-        Text(String),
-    }
-    let text = match TextOrPort::deserialize(deserializer)? {
-        TextOrPort::Port(port) => port.to_string(),
-        TextOrPort::Text(text) => text,
+    let text = match Value::deserialize(deserializer)? {
+        Value::Integer(port) => port.to_string(),
+        Value::String(text) => text,
+        _ => {
+            return Err(de::Error::custom(
+                "must be an address and port, such as \"127.0.0.1:8100\"",
+            ));
+        }
     };
     parse_listen(&text).map_err(de::Error::custom)
 }
@@ -153,7 +184,7 @@ fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D:
         let address = text.parse::<IpAddr>().map(IpNet::from);
         address.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
             de::Error::custom(format!(
-                "trusted_proxies has {text:?}, which is neither an address nor a network such as 10.0.0.0/8"
+                "has {text:?}, which is neither an address nor a network such as 10.0.0.0/8"
             ))
         })
     };

@@ -1,8 +1,9 @@
 //! The settings of the state, its place, and the rules for calls.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
+use toml::Value;
 
 use super::{Config, ConfigError, SecretSource, SecretText, WebhookSettings};
 use secrecy::{ExposeSecret, SecretString};
@@ -24,6 +25,9 @@ pub struct StateSettings {
     /// The keys that seal secrets in the store; empty: a key file in the folder.
     pub keys: Vec<SecretSource>,
 }
+
+/// The beginnings of a database's address.
+const DATABASES: [&str; 2] = ["postgres://", "postgresql://"];
 
 /// The value for no folder.
 const NONE: &str = "none";
@@ -82,19 +86,12 @@ pub struct ApprovalSettings {
 
 /// A whole number; "off" is 0.
 fn number_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum NumberOrWord {
-        Number(u32),
-        Text(String),
-    }
-    match NumberOrWord::deserialize(deserializer)? {
-        NumberOrWord::Number(number) => Ok(number),
-        NumberOrWord::Text(text) if text == "off" => Ok(0),
-        NumberOrWord::Text(text) => Err(de::Error::custom(format!(
-            "{text:?} is neither a whole number nor \"off\""
-        ))),
-    }
+    let number = match Value::deserialize(deserializer)? {
+        Value::Integer(number) => u32::try_from(number).ok(),
+        Value::String(word) if word == "off" => Some(0),
+        _ => None,
+    };
+    number.ok_or_else(|| de::Error::custom("must be a whole number from 0, or \"off\""))
 }
 
 impl Config {
@@ -103,8 +100,25 @@ impl Config {
         if self.upstream.simulated {
             return Ok(None);
         }
-        let url = self.state.url.read(self)?;
-        Ok(Some(url).filter(|url| !url.expose_secret().is_empty()))
+        let named = |error: ConfigError| ConfigError::new(format!("state.url: {error}"));
+        let url = self.state.url.read(self).map_err(named)?;
+        let text = url.expose_secret();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        match is_database(text) {
+            true => Ok(Some(url)),
+            false => Err(ConfigError::new(NO_DATABASE.to_owned())),
+        }
+    }
+
+    /// Fails if a key that seals the store's secrets cannot be read.
+    pub fn check_state_keys(&self) -> Result<(), ConfigError> {
+        for key in &self.state.keys {
+            self.secret(key)
+                .map_err(|error| ConfigError::new(format!("state.keys: {error}")))?;
+        }
+        Ok(())
     }
 
     /// Whether anything outlives the process.
@@ -113,7 +127,46 @@ impl Config {
     }
 }
 
+/// It repeats nothing: the text may contain a password.
+const NO_DATABASE: &str = "state.url is not an address of a PostgreSQL database. Give one such as \
+                           postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full";
+
+fn is_database(text: &str) -> bool {
+    DATABASES.iter().any(|begin| text.starts_with(begin)) && text.parse::<reqwest::Url>().is_ok()
+}
+
+impl AuditSettings {
+    /// The reason that no line gets into `audit.file`, if there is one.
+    pub fn file_fault(&self) -> Option<String> {
+        let file = self.file.as_path();
+        if file.as_os_str().is_empty() {
+            return None;
+        }
+        let folder = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let why = match (file.is_dir(), folder.is_dir()) {
+            (true, _) => "is a folder. Give a file in it",
+            (_, false) => {
+                "is in a folder that does not exist. Create the folder, or give another file"
+            }
+            _ => return None,
+        };
+        Some(format!("audit.file {} {why}", file.display()))
+    }
+}
+
 impl StateSettings {
+    /// The same for an address in the settings themselves. Sentences begin with the setting's name.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let text = self.url.text().map(str::trim).unwrap_or_default();
+        match text.is_empty() || is_database(text) {
+            true => Vec::new(),
+            false => vec![NO_DATABASE.to_owned()],
+        }
+    }
+
     /// Makes the settings name no place.
     pub fn keep_nothing(&mut self) {
         self.folder = NONE.into();

@@ -74,7 +74,7 @@ fn unknown_settings_are_named() {
     check(
         &usual,
         &[("HIGHLEVEL_MCP_LOG_LEVEL", "loud")],
-        "log.level: unknown variant `loud`",
+        "log.level \"loud\" does not exist",
     );
     check(
         &usual,
@@ -101,7 +101,7 @@ fn unknown_settings_are_named() {
     check(
         &listen,
         &[],
-        "--listen: server.listen: \"mcp.example.com\" is not an address and port. Give both, such as 127.0.0.1:8100",
+        "--listen: server.listen \"mcp.example.com\" is not an address and port. Give both, such as 127.0.0.1:8100",
     );
 }
 
@@ -126,6 +126,29 @@ fn settings_that_protect_nothing_are_refused() {
     check(url, "https://me:secret@example.com", Err("a password"));
     check(url, "https://me@example.com", Err("a user name"));
     check(url, "https://example.com/me@here", Ok(()));
+    check(url, "foo", Err("is not an address"));
+    check(url, "https://example.com/#z", Err("a query or fragment"));
+    check(url, "https://example.com?x=1", Err("a query or fragment"));
+    let hosts = "HIGHLEVEL_MCP_SERVER_ALLOWED_HOSTS";
+    check(hosts, "mcp.example.com, 10.0.0.1:8100, [::1]", Ok(()));
+    check(
+        hosts,
+        "bad value",
+        Err("\"bad value\", which is not a host"),
+    );
+    check(hosts, "https://a.example", Err("which is not a host"));
+    let origins = "HIGHLEVEL_MCP_SERVER_ALLOWED_ORIGINS";
+    check(
+        origins,
+        "https://app.example.com, http://localhost:3000, chrome-extension://abc, null",
+        Ok(()),
+    );
+    for origin in ["bad value", "app.example.com", "https://app.example.com/"] {
+        check(origins, origin, Err("which is not the origin of a page"));
+    }
+    let database = "HIGHLEVEL_MCP_STATE_URL";
+    check(database, "postgres://me:secret@localhost/state", Ok(()));
+    check(database, "nope nope", Err("state.url is not an address of"));
 }
 
 #[test]

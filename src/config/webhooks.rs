@@ -31,7 +31,7 @@ pub enum WebhookShape {
 
 impl WebhookSettings {
     /// The places of its secrets.
-    pub(super) fn sources(&self) -> impl Iterator<Item = &SecretSource> {
+    pub fn sources(&self) -> impl Iterator<Item = &SecretSource> {
         self.url.source().into_iter().chain(&self.secret)
     }
 }

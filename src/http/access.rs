@@ -427,23 +427,25 @@ fn nowhere(credential: Credential, company: Option<TenantId>) -> Principal {
 
 /// The account of the settings, for stdio and `call`; `None` without a token.
 pub fn own_account(account: &config::AccountSettings) -> Result<Option<Caller>, AccessError> {
-    let id = |name: &str, text: &str| match text {
+    let id = |key: &str, variable: &str, text: &str| match text {
         "" => Ok(None),
         text => TenantId::parse(text).map(Some).ok_or_else(|| {
             AccessError(format!(
-                "{name} is not a HighLevel id: up to 64 letters, digits, hyphens or underscores"
+                "{} is not a HighLevel id: up to 64 letters, digits, hyphens or underscores",
+                account.place_of(key, variable)
             ))
         }),
     };
-    let location = id("HIGHLEVEL_LOCATION_ID", &account.location_id)?;
-    let company = id("HIGHLEVEL_COMPANY_ID", &account.company_id)?;
+    let location = id("location_id", "HIGHLEVEL_LOCATION_ID", &account.location_id)?;
+    let company = id("company_id", "HIGHLEVEL_COMPANY_ID", &account.company_id)?;
     let token = account.token.expose_secret();
     if token.is_empty() {
         return Ok(None);
     }
     let credential = Credential::parse(token).ok_or_else(|| {
         let why = Credential::problem(token);
-        AccessError(format!("HIGHLEVEL_TOKEN is not a HighLevel token: {why}"))
+        let place = account.place_of("token", "HIGHLEVEL_TOKEN");
+        AccessError(format!("{place} is not a HighLevel token: {why}"))
     })?;
     Ok(Some(Caller {
         credential,

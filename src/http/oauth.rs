@@ -104,6 +104,12 @@ impl SignIn {
         Self::make(&config, pipeline, pages, local).map(Some)
     }
 
+    /// Fails as `open` does for settings of pages and of clients' documents.
+    pub fn check(config: &Config) -> Result<(), String> {
+        Pages::new(config)?;
+        documents(config).map(drop)
+    }
+
     fn make(
         config: &Config,
         pipeline: &Pipeline,
@@ -115,8 +121,6 @@ impl SignIn {
         let issuer = Issuer::parse(&settings.url);
         let issuer = issuer
             .ok_or_else(|| format!("oauth.url {:?} has more than scheme and host", settings.url))?;
-        let pinned: Option<&Path> = Some(settings.pinned_documents.as_path());
-        let pinned = pinned.filter(|folder| !folder.as_os_str().is_empty());
         let marketplace = MarketplaceApp::new(config, pipeline, &sign_in)?;
         Ok(Arc::new(Self {
             is_local: controls.sign_in.is_none(),
@@ -143,7 +147,7 @@ impl SignIn {
                 None => None,
             },
             passkey_records: Passkeys::new(store),
-            fetcher: DocumentFetcher::new(pinned).map_err(|error| error.to_string())?,
+            fetcher: documents(config)?,
             addresses: ClientAddresses::new(&config.server),
             pipeline: pipeline.clone(),
             attempts: Attempts::default(),
@@ -177,6 +181,12 @@ impl SignIn {
             marketplace.sync.catch_up().await;
         }
     }
+}
+
+fn documents(config: &Config) -> Result<DocumentFetcher, String> {
+    let pinned: Option<&Path> = Some(config.oauth.pinned_documents.as_path());
+    let pinned = pinned.filter(|folder| !folder.as_os_str().is_empty());
+    DocumentFetcher::new(pinned).map_err(|error| format!("oauth.pinned_documents: {error}"))
 }
 
 /// The routes for clients, and for people whom clients send.

@@ -88,6 +88,10 @@ async fn an_address_is_made_whole_or_refused_with_a_sentence() {
         ),
         ("https://u:p@h/mcp", Err("a user name or password")),
         ("https://h/mcp?token=x", Err("a query or fragment (? or #)")),
+        (
+            "8100",
+            Err("is a port without a host. For a server on this machine give localhost:8100"),
+        ),
         ("https://", Err("is not an address")),
         ("a b", Err("is not an address")),
     ] {
@@ -240,6 +244,21 @@ async fn a_file_gets_the_entry_and_a_backup_and_no_token_where_the_client_reads_
         read()["mcpServers"]["ghl"]["env"]["HIGHLEVEL_TOKEN"],
         "pit-secret"
     );
+    // Whoever could read the file cannot read the token.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(&path, open).expect("set");
+    check(
+        &["cursor", "--key", "hlk_abc_def", &write],
+        0,
+        &[
+            "in place of another server of that name",
+            "Only you can read",
+            "mcp.json.bak.",
+        ],
+    )
+    .await;
+    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&path).expect("there"));
+    assert_eq!(mode & 0o777, 0o600);
     check(&["n8n", &write], 2, &["n8n has no configuration file"]).await;
     check(
         &["cursor", "--write", "cursor.json"],

@@ -118,6 +118,13 @@ async fn each_fault_is_named_with_its_remedy() {
         1,
         &["fault token HIGHLEVEL_TOKEN is not a HighLevel token"],
     );
+    let audit = ("HIGHLEVEL_MCP_AUDIT_FILE", "/nope/dir/x");
+    let done = doctor(url, &[("HIGHLEVEL_TOKEN", TOKEN), here, audit]).await;
+    check(
+        &done,
+        1,
+        &["fault audit audit.file /nope/dir/x is in a folder that does not exist"],
+    );
     let done = doctor(url, &[("HIGHLEVEL_TOKEN", "Bearer pit-x"), here]).await;
     check(
         &done,

@@ -97,13 +97,42 @@ async fn an_account_is_set_up_by_flags_and_calls_go_there() {
     // No variable and no flag sets the location of calls; the settings do.
     let text = newcomer.run(&["call", "locations_get-location"], 0).await;
     check(&text, "Harbor Dental");
-    // Again: the existing file is shown and stays.
+    // Again: the existing file is shown and stays, and the client is connected.
     let before = std::fs::read_to_string(&settings).expect("text");
-    let text = newcomer.run(&init, 2).await;
+    let cursor = newcomer.path(".cursor/mcp.json");
+    std::fs::write(&cursor, r#"{"mcpServers": {"ghl": {"url": "x"}}}"#).expect("written");
+    let text = newcomer.run(&init, 0).await;
     check(&text, "has the location harbor-dental");
-    check(&text, "has the location_id of [locations.harbor-dental]");
+    check(
+        &text,
+        "This location is configured already, as harbor-dental, and stays as it is",
+    );
+    check(&text, "in place of another server of that name");
+    check(&text, "mcp.json.bak");
     let now = std::fs::read_to_string(&settings).expect("text");
     assert_eq!(now, before);
+}
+
+/// What cannot be connected says why, with a command that exists.
+#[tokio::test]
+async fn a_client_that_is_not_connected_is_reported_with_its_reason() {
+    let newcomer = Newcomer::new().await;
+    let init = |client: &'static str| ["init", "--sandbox", "--yes", "--client", client];
+    let text = newcomer.run(&init("claude-ai"), 2).await;
+    check(&text, "run `highlevel-mcp connect claude-ai`");
+    let text = newcomer.run(&init("claude-desktop"), 0).await;
+    check(&text, "The client starts the server itself");
+    assert!(!text.contains("serve --sandbox"), "{text}");
+    std::fs::create_dir_all(newcomer.path(".cursor")).expect("made");
+    std::fs::write(newcomer.path(".cursor/mcp.json"), "// mine").expect("written");
+    let text = newcomer.run(&init("cursor"), 2).await;
+    check(&text, "mcp.json is not plain JSON");
+    check(&text, "\"ghl\"");
+    check(
+        &text,
+        "run `highlevel-mcp connect cursor --write --sandbox`",
+    );
+    assert!(!text.contains("--write does that"), "{text}");
 }
 
 #[tokio::test]
@@ -153,6 +182,37 @@ async fn the_sandbox_needs_no_file_of_settings() {
     );
     let settings = newcomer.path(".config/highlevel-mcp/config.toml");
     assert!(!std::fs::exists(settings).expect("looked at"));
+}
+
+/// Remedies are about the store that was asked for.
+#[tokio::test]
+async fn without_a_server_the_remedy_has_the_flag_of_the_sandbox() {
+    let newcomer = Newcomer::new().await;
+    let text = newcomer.run(&["console", "link", "--sandbox"], 0).await;
+    check(&text, "Start `highlevel-mcp serve --sandbox`");
+    let text = newcomer.run(&["status", "--sandbox"], 1).await;
+    check(&text, "`highlevel-mcp serve --sandbox` starts one");
+}
+
+/// Where nobody chose a port, health checks find the server at its own.
+#[tokio::test]
+async fn a_health_check_finds_the_server_of_its_store() {
+    let newcomer = Newcomer::new().await;
+    let mut server = newcomer.command(&["serve", "--listen", "127.0.0.1:0"]);
+    server.stdout(Stdio::null()).stderr(Stdio::null());
+    let _server = server.spawn().expect("started");
+    let mut ready = newcomer.command(&["status", "--ready"]);
+    for _ in 0..200 {
+        if ready.output().await.expect("run").status.success() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    newcomer.run(&["status", "--ready"], 0).await;
+    // It is asked where the settings say, and nothing is there.
+    let mut chosen = newcomer.command(&["status", "--ready"]);
+    chosen.env("HIGHLEVEL_MCP_SERVER_LISTEN", "127.0.0.1:1");
+    assert!(!chosen.output().await.expect("run").status.success());
 }
 
 /// Whoever pauses the wrong store learns that a server goes on.

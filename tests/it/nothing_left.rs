@@ -96,7 +96,7 @@ const ROWS: [(&[(&str, &str)], &str, &str); 52] = [
     (
         NO_ACCOUNT,
         "keys create --name= --all-locations",
-        "a key's name",
+        "give a name that people",
     ),
     (NO_ACCOUNT, "locations test x", "no location x"),
     (

@@ -343,9 +343,34 @@ fn a_server_with_an_account_shows_no_token_and_no_next_steps() {
     let text = server.until("state  ");
     assert_fits(&text);
     assert!(text.contains("account    location L0"), "{text}");
+    assert!(text.contains("settings   no file"), "{text}");
     assert!(!text.contains("canary"), "{text}");
     assert!(!text.contains("To begin"), "{text}");
     assert!(lines(&text).len() <= 11, "{text}");
+}
+
+/// The file may be named by a variable, and the printed address is one that is served.
+#[test]
+fn the_summary_names_the_file_of_settings_and_an_address_that_works() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("s.toml");
+    std::fs::write(&file, "[log]\nlevel = \"info\"\n").expect("written");
+    let named = [("HIGHLEVEL_MCP_CONFIG", file.to_str().expect("UTF-8"))];
+    let serve = ["serve", "--listen", "0.0.0.0:0", "--tls", "proxy"];
+    let mut server = OnTerminal::start(&serve, &named);
+    let text = server.until("state  ");
+    assert!(text.contains("/s.toml"), "{text}");
+    assert!(text.contains("at http://127.0.0.1:"), "{text}");
+}
+
+/// A sentence that is wider than the terminal breaks between words.
+#[test]
+fn an_error_is_wrapped_between_words() {
+    let arguments = ["call", "locations_get-location", "--state", "none"];
+    let mut failed = OnTerminal::start(&arguments, &[]);
+    let text = failed.until("init`.");
+    assert!(text.contains(" to a private\nintegration token "), "{text}");
+    assert_fits(&text);
 }
 
 #[tokio::test]

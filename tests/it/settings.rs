@@ -211,10 +211,43 @@ async fn mistakes_are_named_with_their_place_and_remedy() {
         &text,
         "HIGHLEVEL_MCP_LOG_LEVLE is not a setting; did you mean HIGHLEVEL_MCP_LOG_LEVEL?",
     );
+    // A value that no server could start with is found without starting one.
+    for (line, part) in [
+        (
+            "[state]\nurl = \"nope nope\"",
+            "line 2: state.url is not an address of a PostgreSQL database",
+        ),
+        (
+            "[state]\nkeys = [{ file = \"/nope\" }]",
+            "state.keys: /nope cannot be read",
+        ),
+        (
+            "[policy]\nfile = \"/nope/rules.toml\"",
+            "policy.file: /nope/rules.toml",
+        ),
+        (
+            "[oauth]\nurl = \"http://localhost:1\"\npinned_documents = \"/nope\"",
+            "pinned_documents",
+        ),
+        ("[brand]\nlogo = \"/nope.png\"", "brand.logo /nope.png"),
+        ("[brand]\napp_url = \"nope\"", "brand.app_url \"nope\""),
+        ("[brand]\nsupport = \"nope\"", "brand.support \"nope\""),
+        ("[audit]\nfile = \"/nope/dir/x\"", "audit.file /nope/dir/x"),
+        ("[traces]\nendpoint = \"nope nope\"", "traces.endpoint"),
+        (
+            "[account]\ntoken = \"pit abc\"",
+            "account.token of the settings file is not a HighLevel token",
+        ),
+    ] {
+        let file = home.write("wrong.toml", &format!("{line}\n"));
+        let variables = [("HIGHLEVEL_MCP_CONFIG", file.as_str())];
+        let text = home.run(&["config", "check"], &variables, 2).await;
+        check(&text, part);
+    }
     let serve = ["serve", "--sandbox", "--listen", "mcp.example.com"];
     let text = home.run(&serve, &[], 2).await;
     check(
         &text,
-        "--listen: server.listen: \"mcp.example.com\" is not an address and port",
+        "--listen: server.listen \"mcp.example.com\" is not an address and port",
     );
 }

@@ -215,12 +215,27 @@ async fn a_copy_replaces_an_unused_store() {
     bytes[middle..].fill(7);
     std::fs::write(desk.path("damaged.db"), &bytes).expect("written");
     let damaged = desk.path("damaged.db");
-    let output = desk.output(&["state", "restore", &damaged]).await;
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    std::fs::write(desk.path("none.db"), "no database").expect("written");
-    let none = desk.path("none.db");
-    let output = desk.output(&["state", "restore", &none]).await;
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let refused = async |file: &str, part: &str| {
+        let text = desk.run(&["state", "restore", file], 2, part).await;
+        assert!(
+            !text.contains(".restoring") && !text.contains("--state none"),
+            "{text}"
+        );
+    };
+    refused(&damaged, "damaged").await;
+    std::fs::write(desk.path("none.toml"), "no database at all").expect("written");
+    refused(
+        &desk.path("none.toml"),
+        "none.toml is not a backup of a store",
+    )
+    .await;
+    std::fs::write(desk.path("short.db"), "no").expect("written");
+    refused(
+        &desk.path("short.db"),
+        "short.db is not a backup of a store",
+    )
+    .await;
+    refused(&desk.path("gone.db"), "gone.db cannot be read").await;
     desk.run(&["keys", "list"], 0, "first").await;
     // An emptied store is not taken for a new one.
     std::fs::write(&file, "").expect("emptied");

@@ -182,7 +182,7 @@ async fn commands_print_and_exit_as_documented() {
             &[],
             2,
             "",
-            "unknown variant `maybe`",
+            "--tls: server.tls \"maybe\" does not exist; give one of required, proxy, off",
         ),
         (
             &["serve", "--base-url", "ftp://x"],

@@ -172,13 +172,18 @@ impl Approvals {
         by: &str,
         note: Option<&str>,
     ) -> Pending<Approval> {
+        if by.trim().is_empty() {
+            return Pending::failed(StoreError::from(
+                "the name of the person who decides is empty; give a name".to_owned(),
+            ));
+        }
         if note.is_some_and(|note| note.len() > LONGEST_NOTE) {
             return Pending::failed(StoreError::from(format!(
                 "the note is longer than {LONGEST_NOTE} bytes; shorten it"
             )));
         }
         let (ring, handle) = (self.store.ring(), handle.to_owned());
-        let (by, note) = (by.to_owned(), note.map(str::to_owned));
+        let (by, note) = (by.trim().to_owned(), note.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
             let approval = present(transaction, &ring, &handle)?;
             let now = now();
@@ -468,7 +473,7 @@ fn present(
 ) -> Result<Approval, StoreError> {
     find(transaction, ring, handle)?.ok_or_else(|| {
         StoreError::from(format!(
-            "there is no approval {handle}; `highlevel-mcp approvals list` shows all"
+            "there is no approval {handle}; `highlevel-mcp approvals list --all` shows those of the last week"
         ))
     })
 }

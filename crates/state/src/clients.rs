@@ -301,7 +301,7 @@ fn lives_by_grant(transaction: &mut Transaction, id: &str) -> Result<bool, Store
 
 fn unknown(id: &str) -> StoreError {
     StoreError::from(format!(
-        "there is no client {id}; `highlevel-mcp clients` shows all"
+        "there is no client {id}; `highlevel-mcp clients list` shows all"
     ))
 }
 

@@ -289,7 +289,7 @@ impl NewKey<'_> {
         let text = format!("{PREFIX}{id}_{secret}");
         let record = KeyRecord {
             id,
-            name: self.name.to_owned(),
+            name: self.name.trim().to_owned(),
             sha256: sha256(&secret),
             locations: self.locations,
             policy: self.policy.map(str::to_owned),
@@ -306,7 +306,7 @@ impl NewKey<'_> {
 
     /// Checks a person's input before anything is made.
     fn check(&self) -> Result<(), StoreError> {
-        let name = self.name;
+        let name = self.name.trim();
         let reaches_nothing = match &self.locations {
             KeyLocations::All => false,
             KeyLocations::Only(aliases) => aliases.is_empty() && self.return_urls.is_empty(),

@@ -90,7 +90,7 @@ impl Pauses {
         })
     }
 
-    /// Pauses the location of this alias, or everything. An existing pause gets the new reason.
+    /// Pauses the location of this alias, or everything. An existing pause gets the new reason; a blank one is none.
     pub fn pause(&self, alias: Option<&str>, reason: Option<&str>) -> Pending<Pause> {
         self.pause_by(alias, reason, None)
     }
@@ -102,6 +102,7 @@ impl Pauses {
         reason: Option<&str>,
         person: Option<&str>,
     ) -> Pending<Pause> {
+        let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
         if reason.is_some_and(|reason| {
             reason.len() > LONGEST_REASON || reason.contains(char::is_control)
         }) {
@@ -248,7 +249,10 @@ mod tests {
                 [true; 3],
             ),
             (
-                |pauses| drop(pauses.pause(None, Some("worse")).wait().expect("paused")),
+                |pauses| {
+                    let paused = pauses.pause(None, Some("  ")).wait().expect("paused");
+                    assert_eq!(paused.reason, None);
+                },
                 [true; 3],
             ),
             (

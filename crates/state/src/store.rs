@@ -341,7 +341,7 @@ impl RingSource<'_> {
                 } else {
                     read_key(path)?
                 };
-                KeyRing::new(&[text])?
+                KeyRing::from_file(path, text)?
             }
             (given, _) => KeyRing::new(given)?,
         };

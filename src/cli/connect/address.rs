@@ -1,6 +1,6 @@
 //! The address that a client gets: from the settings, or checked if a person gave it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::IpAddr;
 
 use state::vault::Vault;
 use url::{Host, Url};
@@ -8,7 +8,7 @@ use url::{Host, Url};
 use super::ClientAccess;
 use super::notes::DOCKER_HOST;
 use crate::call::{has_store, open_store};
-use crate::cli::running_server::RunningServer;
+use crate::cli::running_server::{RunningServer, reachable};
 use crate::cli::{CliError, reach};
 use crate::config::Config;
 use crate::surfaces::Endpoint;
@@ -34,14 +34,9 @@ pub(super) fn usual_url(config: &Config, access: &ClientAccess) -> Result<String
     })
 }
 
-/// The address at which this machine reaches the listener: a listener on every address also has this machine's own.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    SocketAddr::new(ip, listen.port())
+/// Whether an address names another host than this machine's own, as a container's name for its host does.
+pub(super) fn is_elsewhere(text: &str) -> bool {
+    with_scheme(text.trim()).is_ok_and(|url| !is_here(&url))
 }
 
 /// `text` as an address of MCP, with its scheme and `/mcp`. Fails if it cannot be one.
@@ -52,11 +47,12 @@ pub(super) fn check(text: &str, config: &Config) -> Result<String, CliError> {
         ))
     };
     let text = text.trim();
-    let whole = match text.contains("://") {
-        true => text.to_owned(),
-        false => format!("{}://{text}", scheme_of(text)),
-    };
-    let mut url = Url::parse(&whole).map_err(|_| wrong("is not an address"))?;
+    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        return Err(wrong(&format!(
+            "is a port without a host. For a server on this machine give localhost:{text}"
+        )));
+    }
+    let mut url = with_scheme(text).map_err(|_| wrong("is not an address"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("does not begin with http:// or https://"));
     }
@@ -78,6 +74,13 @@ pub(super) fn check(text: &str, config: &Config) -> Result<String, CliError> {
     };
     check_path(tools.trim_matches('/'), &url, config)?;
     Ok(url.into())
+}
+
+fn with_scheme(text: &str) -> Result<Url, url::ParseError> {
+    match text.contains("://") {
+        true => Url::parse(text),
+        false => Url::parse(&format!("{}://{text}", scheme_of(text))),
+    }
 }
 
 /// Like browsers, takes https for another machine's address without a scheme.
@@ -127,13 +130,16 @@ fn is_own(url: &Url, config: &Config) -> bool {
     let oauth = &config.oauth;
     let is_public =
         oauth.is_on() && [oauth.host(), oauth.header_host.as_str()].contains(&authority.as_str());
-    let is_here = match url.host() {
+    is_public || is_here(url) && url.port_or_known_default() == Some(config.server.listen.port())
+}
+
+fn is_here(url: &Url) -> bool {
+    match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
-    };
-    is_public || is_here && url.port_or_known_default() == Some(config.server.listen.port())
+    }
 }
 
 /// Fails if neither the settings nor the store know the location.

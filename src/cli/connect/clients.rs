@@ -48,6 +48,17 @@ impl Client {
         }
     }
 
+    /// Its name on the command line.
+    pub(in crate::cli) fn flag_value(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether it reads a file that `--write` can add to.
+    pub(in crate::cli) fn has_file(self) -> bool {
+        self.file().is_some()
+    }
+
     /// Whether it signs in where the server says. Libraries do so only inside a program that shows a person the page.
     pub(super) fn can_sign_in(self) -> bool {
         !matches!(self, Self::Langgraph | Self::OpenaiAgents)

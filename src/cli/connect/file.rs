@@ -1,24 +1,35 @@
 //! A client's file of servers: its path, and adding an entry without harm to the rest.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use toml_edit::{DocumentMut, TomlError};
 
-use super::Client;
 use super::entries::add_to_toml;
+use super::repeated::repeated_member;
+use super::{Client, NAME};
 use crate::cli::CliError;
+use crate::cli::locations::document::link_target;
 use crate::config::read_text;
 
 /// Most `.bak` files beside one file. A write that changes nothing makes none.
 const MOST_BACKUPS: usize = 100;
 
+/// A file with a secret is its owner's alone.
+const PRIVATE: u32 = 0o600;
+
+/// Permissions of others than the owner.
+const OPEN: u32 = 0o077;
+
 pub(super) struct ClientFile {
     pub path: PathBuf,
     is_toml: bool,
+    /// The secret that the entry contains, if it contains one.
+    secret: Option<String>,
 }
 
 /// The result for the file.
@@ -29,6 +40,8 @@ pub(super) enum WriteOutcome {
     New,
     /// The previous content is in this file.
     Backed(PathBuf),
+    /// The same, and the entry is in place of another of its name.
+    Replaced(PathBuf),
 }
 
 impl ClientFile {
@@ -46,9 +59,26 @@ impl ClientFile {
         })?;
         Ok(Self {
             // A symbolic link stays: its target is written.
-            path: fs::canonicalize(&path).unwrap_or(path),
+            path: link_target(path)?,
             is_toml: client == Client::Codex,
+            secret: None,
         })
+    }
+
+    /// The same for an entry that may contain `secret`.
+    pub(super) fn with_secret(self, secret: Option<&str>, entry: &Value) -> Self {
+        let entry = entry.to_string();
+        let secret = secret.filter(|secret| entry.contains(secret));
+        Self {
+            secret: secret.map(str::to_owned),
+            ..self
+        }
+    }
+
+    /// Whether others than its owner can read it, although the entry contains a secret.
+    pub(super) fn is_too_open(&self) -> bool {
+        let mode = fs::metadata(&self.path).map(|file| file.permissions().mode());
+        self.secret.is_some() && mode.is_ok_and(|mode| mode & OPEN != 0)
     }
 
     /// Adds every member of `entry`: one of the same name is replaced, everything else stays.
@@ -68,16 +98,26 @@ impl ClientFile {
                 "{what}. Run this without --write, and add by hand what it prints"
             ))
         })?;
+        let unwritable =
+            |error: std::io::Error| self.refused(&format!("cannot be written: {error}"));
         let Some(text) = text else {
+            if self.is_too_open() {
+                make_private(&self.path).map_err(unwritable)?;
+            }
             return Ok(WriteOutcome::Already);
         };
-        self.replace(&text, before.is_some())
-            .map_err(|error| self.refused(&format!("cannot be written: {error}")))
+        let replaces = has_entry(given, entry, self.is_toml);
+        let backup = self.replace(&text, before.is_some()).map_err(unwritable)?;
+        Ok(match backup {
+            None => WriteOutcome::New,
+            Some(backup) if replaces => WriteOutcome::Replaced(backup),
+            Some(backup) => WriteOutcome::Backed(backup),
+        })
     }
 
-    /// Writes beside the file and renames, so that an interruption leaves the old file. A new file is private to its
-    /// owner, because it may hold a token.
-    fn replace(&self, text: &str, exists: bool) -> std::io::Result<WriteOutcome> {
+    /// Writes beside the file and renames, so that an interruption leaves the old file. A new file, and one with a
+    /// secret, is private to its owner. Returns the backup of an earlier file.
+    fn replace(&self, text: &str, exists: bool) -> std::io::Result<Option<PathBuf>> {
         let folder = match self.path.parent() {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
@@ -85,15 +125,22 @@ impl ClientFile {
         fs::create_dir_all(folder)?;
         let mut beside = tempfile::NamedTempFile::new_in(folder)?;
         beside.write_all(text.as_bytes())?;
-        let mut written = WriteOutcome::New;
+        let mut kept = None;
         if exists {
             let backup = self.free_backup()?;
             fs::copy(&self.path, &backup)?;
-            fs::set_permissions(beside.path(), fs::metadata(&self.path)?.permissions())?;
-            written = WriteOutcome::Backed(backup);
+            match self.secret {
+                // The earlier entry may contain a secret too.
+                Some(_) => make_private(&backup)?,
+                None => {
+                    let permissions = fs::metadata(&self.path)?.permissions();
+                    fs::set_permissions(beside.path(), permissions)?;
+                }
+            }
+            kept = Some(backup);
         }
         beside.persist(&self.path)?;
-        Ok(written)
+        Ok(kept)
     }
 
     /// `.bak`, or with the first free number: the content before the first change is never lost.
@@ -120,12 +167,37 @@ impl ClientFile {
     }
 }
 
+fn make_private(path: &Path) -> std::io::Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(PRIVATE))
+}
+
+/// Whether `given` has another entry of our name where `entry` has its own.
+fn has_entry(given: &str, entry: &Value, is_toml: bool) -> bool {
+    let given: Option<Value> = match is_toml {
+        true => toml::from_str(given).ok(),
+        false => serde_json::from_str(given).ok(),
+    };
+    let mut members = entry.as_object().into_iter().flatten();
+    given.is_some_and(|given| {
+        members.any(|(member, servers)| {
+            servers.get(NAME).is_some() && given[member].get(NAME).is_some()
+        })
+    })
+}
+
 /// `given` with the entry; `None` if it already has it.
 fn in_json(given: &str, entry: &Value) -> Result<Option<String>, String> {
     let given: Value = match given.trim() {
         "" => Value::Object(Map::new()),
         text => {
-            serde_json::from_str(text).map_err(|error| format!("is not plain JSON ({error})"))?
+            let read = serde_json::from_str(text);
+            let read = read.map_err(|error| format!("is not plain JSON ({error})"))?;
+            if let Some(name) = repeated_member(text) {
+                return Err(format!(
+                    "has `{name}` twice in one object, of which one would be lost"
+                ));
+            }
+            read
         }
     };
     let mut whole = given.clone();
@@ -176,6 +248,14 @@ mod tests {
 
     use super::*;
 
+    fn json_file(path: &Path) -> ClientFile {
+        ClientFile {
+            path: path.to_owned(),
+            is_toml: false,
+            secret: None,
+        }
+    }
+
     /// Adds one entry to a file of content `before`, and checks the content after it and the backup.
     #[track_caller]
     fn check(before: Option<&str>, entry: &Value, after: &str) {
@@ -185,10 +265,7 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a parent")).expect("made");
             fs::write(&path, before).expect("written");
         }
-        let file = ClientFile {
-            path: path.clone(),
-            is_toml: false,
-        };
+        let file = json_file(&path);
         match file.add(entry) {
             Err(CliError(what)) => {
                 assert!(what.contains(after), "{what}");
@@ -198,7 +275,7 @@ mod tests {
             }
             Ok(written) => {
                 assert_eq!(fs::read_to_string(&path).expect("read"), after);
-                if let WriteOutcome::Backed(backup) = written {
+                if let WriteOutcome::Backed(backup) | WriteOutcome::Replaced(backup) = written {
                     assert_eq!(fs::read_to_string(backup).ok().as_deref(), before);
                 } else {
                     assert!(before.is_none() || written == WriteOutcome::Already);
@@ -233,16 +310,15 @@ mod tests {
         check(Some("// mine\n{}"), &entry, "is not plain JSON");
         check(Some("[]"), &entry, "no object at its root");
         check(Some(r#"{"servers": []}"#), &entry, "a `servers` of a kind");
+        let twice = r#"{"servers": {"other": 1}, "servers": {}}"#;
+        check(Some(twice), &entry, "`servers` twice in one object");
     }
 
     #[test]
     fn the_content_before_the_first_change_is_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("mcp.json");
-        let file = ClientFile {
-            path: path.clone(),
-            is_toml: false,
-        };
+        let file = json_file(&path);
         fs::write(&path, "{\"mine\": 1}").expect("written");
         for (number, name) in ["mcp.json.bak", "mcp.json.bak.1", "mcp.json.bak.2"]
             .into_iter()
@@ -251,7 +327,10 @@ mod tests {
             let before = fs::read_to_string(&path).expect("read");
             let backup = folder.path().join(name);
             let entry = json!({"servers": {"ghl": number}});
-            let expected = WriteOutcome::Backed(backup.clone());
+            let expected = match number {
+                0 => WriteOutcome::Backed(backup.clone()),
+                _ => WriteOutcome::Replaced(backup.clone()),
+            };
             assert_eq!(file.add(&entry).expect("written"), expected);
             assert_eq!(fs::read_to_string(backup).expect("read"), before);
         }
@@ -274,18 +353,13 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn permissions_and_links_stay_and_a_new_file_is_private() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("real.json");
         let entry = json!({"servers": {"ghl": 2}});
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
-        let file = ClientFile {
-            path: path.clone(),
-            is_toml: false,
-        };
+        let file = json_file(&path);
         assert!(matches!(file.add(&entry), Ok(WriteOutcome::New)));
         assert_eq!(mode(&path), 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
@@ -295,8 +369,35 @@ mod tests {
             panic!("no file");
         };
         let other = json!({"servers": {"ghl": 3}});
-        assert!(matches!(through.add(&other), Ok(WriteOutcome::Backed(_))));
+        assert!(matches!(through.add(&other), Ok(WriteOutcome::Replaced(_))));
         assert!(link.is_symlink());
         assert_eq!(mode(&path), 0o640);
+        // With a secret the file, and what is kept of it, are the owner's alone.
+        let entry = json!({"servers": {"ghl": "hlk_secret"}});
+        let file = file.with_secret(Some("hlk_secret"), &entry);
+        assert!(file.is_too_open());
+        let Ok(WriteOutcome::Replaced(backup)) = file.add(&entry) else {
+            panic!("nothing was written");
+        };
+        assert_eq!((mode(&path), mode(&backup)), (0o600, 0o600));
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("set");
+        assert!(matches!(file.add(&entry), Ok(WriteOutcome::Already)));
+        assert_eq!(mode(&path), 0o600);
+        let other = json!({"servers": {"ghl": "${HIGHLEVEL_TOKEN}"}});
+        assert!(
+            file.with_secret(Some("hlk_secret"), &other)
+                .secret
+                .is_none()
+        );
+        // A link to nothing stays too.
+        let broken = folder.path().join("broken.json");
+        std::os::unix::fs::symlink("gone.json", &broken).expect("linked");
+        let refused = ClientFile::new(Client::Vscode, Some(broken.clone())).err();
+        let CliError(what) = refused.expect("a link to nothing");
+        assert!(
+            what.contains("is a link to a file that cannot be opened"),
+            "{what}"
+        );
+        assert!(broken.is_symlink());
     }
 }

@@ -133,9 +133,15 @@ impl Server {
             return None;
         }
         let port = authority.rsplit_once(':').map_or("80", |(_, port)| port);
-        let container = match authority.starts_with(DOCKER_HOST) {
-            true => "For the container".to_owned(),
-            false => format!(
+        let container = match (authority.starts_with(DOCKER_HOST), &self.access) {
+            (true, _) => "For the container".to_owned(),
+            // A caller from another host has to show something; `connect` then prints it.
+            (false, ClientAccess::OwnAccount(_)) => format!(
+                "In Docker that address is the container itself. Give --url {DOCKER_HOST}:{port} and --key with an \
+                 access key (`{} keys create`), and",
+                program()
+            ),
+            (false, _) => format!(
                 "In Docker that address is the container itself. Give --url {DOCKER_HOST}:{port}, and"
             ),
         };

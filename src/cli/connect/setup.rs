@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
 use serde::Serialize;
 use serde_json::json;
 
 use super::{Client, NAME};
-use crate::cli::output::OutputFlags;
+use crate::cli::output::{self, OutputFlags};
 use crate::cli::{CliError, print};
 
 #[derive(Serialize)]
@@ -43,10 +41,8 @@ pub(in crate::cli) enum SetupOutcome {
 
 impl ClientSetup {
     pub(super) fn nothing_of(client: Client) -> Self {
-        let value = client.to_possible_value();
-        let name = value.as_ref().map(PossibleValue::get_name);
         Self {
-            client: name.unwrap_or_default().to_owned(),
+            client: client.flag_value(),
             url: None,
             outcome: SetupOutcome::Printed,
             file: None,
@@ -73,13 +69,21 @@ impl ClientSetup {
         })
     }
 
+    /// The same where the notes of `connect` about its own flags do not apply.
+    pub(in crate::cli) fn without_notes(self) -> Self {
+        Self {
+            notes: Vec::new(),
+            ..self
+        }
+    }
+
     pub(in crate::cli) fn show(&self, output: OutputFlags) -> Result<(), CliError> {
         if output.is_json() {
             return output.record(self, "");
         }
         print(&self.shown)?;
         for note in &self.notes {
-            eprintln!("{note}");
+            output::note(note);
         }
         Ok(())
     }

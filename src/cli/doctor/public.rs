@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 
 use super::Finding;
 use crate::cli::CliError;
-use crate::cli::web::{HOST, ServerAddress, SignInChallenge, WebAnswer, client, hello, with_form};
+use crate::cli::web::{
+    HOST, NO_SIGN_IN, ServerAddress, SignInChallenge, WebAnswer, client, has_no_sign_in, hello,
+    with_form,
+};
 
 /// A token that was never issued.
 const NONSENSE: &str = "Bearer hla_doctor-asks-whether-this-arrives";
@@ -89,6 +92,10 @@ pub(super) async fn examine(url: &str) -> Result<Vec<Finding>, CliError> {
 impl PublicExamination {
     async fn visit(&mut self) {
         if !self.address().await {
+            return;
+        }
+        if has_no_sign_in(&self.http, &self.server).await {
+            self.fault("sign-in", NO_SIGN_IN.to_owned());
             return;
         }
         self.challenges().await;

@@ -28,9 +28,15 @@ pub(super) fn open(
     if let Some(sandbox) = sandbox {
         sandbox.stands_in(&mut config);
     }
-    if let Err(what) = open_store(&config) {
+    if let Some(what) = config.audit.file_fault() {
+        findings.push(Finding::fault("audit", what));
+    }
+    let keys = config.check_state_keys();
+    let opened = keys.map_err(|error| error.to_string());
+    if let Err(what) = opened.and_then(|()| open_store(&config)) {
         findings.push(Finding::fault("state", what));
         config.state.keep_nothing();
+        config.state.keys.clear();
         // Nobody can sign in without a store.
         config.oauth.url.clear();
     }

@@ -4,7 +4,7 @@ use inquire::validator::Validation;
 use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text};
 use secrecy::SecretString;
 
-use super::NewAccount;
+use super::InitAccount;
 use crate::cli::locations::add::{check_alias, location_id};
 use crate::cli::locations::document::SettingsDocument;
 use crate::cli::terminal::visible;
@@ -64,19 +64,22 @@ impl Interview {
         Ok(SecretString::from(trimmed(&token)))
     }
 
-    pub(super) fn location(self) -> Result<TenantId, CliError> {
+    /// `before`: the id that was given first.
+    pub(super) fn location(self, before: Option<&TenantId>) -> Result<TenantId, CliError> {
         let check = |text: &str| {
             Ok(match location_id(text) {
                 Ok(_) => Validation::Valid,
                 Err(CliError(what)) => Validation::Invalid(what.into()),
             })
         };
-        let given = Text::new("Address of any page of the sub-account, or its id:")
+        let question = Text::new("Address of any page of the sub-account, or its id:")
             .with_help_message("https://app.gohighlevel.com/v2/location/…")
-            .with_validator(check)
-            .prompt()
-            .map_err(ended)?;
-        location_id(&given)
+            .with_validator(check);
+        let question = match before {
+            Some(before) => question.with_default(before.as_str()),
+            None => question,
+        };
+        location_id(&question.prompt().map_err(ended)?)
     }
 
     pub(super) fn alias(self, name: &str, usual: &str) -> Result<String, CliError> {
@@ -108,7 +111,7 @@ impl Interview {
     pub(super) fn agrees(
         self,
         document: &SettingsDocument,
-        account: &NewAccount,
+        account: &InitAccount,
     ) -> Result<bool, CliError> {
         let question = format!(
             "Write {} into {}?",

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::document::{NewLocation, ReachedBy, SettingsDocument};
 use super::{accounts, trial};
 use crate::cli::CliError;
-use crate::cli::output::OutputFlags;
+use crate::cli::output::{OutputFlags, note};
 use crate::config::{Config, Flags, SecretSource, read_stdin, trimmed};
 use crate::upstream::TenantId;
 use crate::upstream::accounts::is_alias;
@@ -188,6 +188,13 @@ pub(in crate::cli) fn check_alias(alias: &str) -> Result<(), CliError> {
 /// The id of a location, given alone or within the address of one of its pages.
 pub(in crate::cli) fn location_id(given: &str) -> Result<TenantId, CliError> {
     let given = trimmed(given);
+    if given.starts_with("pit-") {
+        return Err(CliError(
+            "this is a token, not the id of a location. Anybody who saw it here can use it: create another at HighLevel \
+             if that may be. The address of the sub-account's pages contains the id after /location/"
+                .to_owned(),
+        ));
+    }
     // https://app.gohighlevel.com/v2/location/<id>/dashboard, also under an agency's own host.
     let in_address = given.split_once("/location/").map(|(_, rest)| rest);
     let id = in_address.unwrap_or(given);
@@ -211,11 +218,11 @@ pub(in crate::cli) fn warn_of_open_file(path: &Path) {
     if let Ok(mode) = mode
         && mode & OPEN != 0
     {
-        eprintln!(
+        note(format_args!(
             "warning: other users of this machine can read {} (mode {:o}); run `chmod 600` on it",
             path.display(),
             mode & 0o777
-        );
+        ));
     }
 }
 
@@ -250,5 +257,6 @@ mod tests {
         check("https://app.gohighlevel.com/location/", None);
         check("a b", None);
         check("abc/dashboard", None);
+        check("pit-0123456789abcdef", None);
     }
 }

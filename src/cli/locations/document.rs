@@ -131,7 +131,7 @@ impl SettingsDocument {
         let mode = mode.unwrap_or_else(|_| Permissions::from_mode(PRIVATE));
         std::fs::set_permissions(fresh.path(), mode).map_err(unwritable)?;
         // A symbolic link stays: its target is replaced.
-        let target = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let target = link_target(self.path.clone())?;
         fresh
             .persist(target)
             .map_err(|error| unwritable(error.error))?;
@@ -171,6 +171,18 @@ impl SettingsDocument {
             let what = "`locations` in the settings file is not a section. Write each location as [locations.ALIAS]";
             CliError(what.to_owned())
         })
+    }
+}
+
+/// The file itself if `path` is a symbolic link to it. Fails for a link to nothing, which a new file would replace.
+pub(in crate::cli) fn link_target(path: PathBuf) -> Result<PathBuf, CliError> {
+    match std::fs::canonicalize(&path) {
+        Ok(target) => Ok(target),
+        Err(error) if path.is_symlink() => Err(CliError(format!(
+            "{} is a link to a file that cannot be opened: {error}. Create that file, or remove the link",
+            path.display()
+        ))),
+        Err(_) => Ok(path),
     }
 }
 

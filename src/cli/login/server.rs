@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::cli::CliError;
-use crate::cli::web::{ServerAddress, SignInChallenge, WebAnswer, hello};
+use crate::cli::web::{
+    NO_SIGN_IN, ServerAddress, SignInChallenge, WebAnswer, has_no_sign_in, hello,
+};
 
 /// The origin of the server: tokens go to no other.
 pub(super) struct SignInServer {
@@ -33,8 +35,11 @@ impl SignInServer {
         let origin = &address.origin;
         let request = hello(http, reqwest::Method::POST, address.endpoint.as_str());
         let answer = WebAnswer::ask(request).await?;
-        let challenge =
-            SignInChallenge::parse(&answer, origin).map_err(|fault| format!("it {fault}"))?;
+        let challenge = match SignInChallenge::parse(&answer, origin) {
+            Ok(challenge) => challenge,
+            Err(_) if has_no_sign_in(http, address).await => return Err(NO_SIGN_IN.to_owned()),
+            Err(fault) => return Err(format!("it {fault}")),
+        };
         let resource = document(http, &challenge.metadata).await?;
         let is_own = resource["authorization_servers"]
             .as_array()

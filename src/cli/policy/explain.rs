@@ -12,16 +12,19 @@ use crate::call::{
     AccessKeyRef, AccessRef, GrantRef, GrantTerms, HolderRef, has_store, open_grants, open_store,
     read_rules, rule_defaults, with_stored,
 };
-use crate::cli::output::{OutputFlags, note};
-use crate::cli::{CliError, StateFlags, tools};
+use crate::cli::output::{OutputFlags, fitted_sentences, note};
+use crate::cli::tools::EndpointTool;
+use crate::cli::{CliError, StateFlags};
 use crate::config::{Config, Flags};
-use crate::surfaces::tools_in;
 use policy::Policy;
 use state::Store;
 use state::grants::{GrantHolder, GrantRecord};
 use state::keys::{KeyLocations, KeyRecord, Keys};
 use state::people::People;
 use state::rule_sections::RuleSections;
+
+/// A tool that rules often mention.
+const EXAMPLE: &str = "conversations_send-a-new-message";
 
 /// In a connection: every location of its holder.
 const EVERY: &str = "*";
@@ -53,7 +56,14 @@ pub(in crate::cli) struct Explain {
 
 impl Explain {
     pub(super) fn run(self, flags: &Flags) -> Result<(), CliError> {
-        let tool = tools::find(&tools_in("all")?, &self.tool)?;
+        let found = EndpointTool::find(&self.tool, None)?;
+        let Some(tool) = found.operation() else {
+            return Err(CliError(format!(
+                "{} calls any operation, and the rules judge the operation that it calls. Explain that one, such as {}",
+                found.name(),
+                EXAMPLE
+            )));
+        };
         let (config, store) = match self.key.is_some() || self.connection.is_some() {
             true => {
                 let (config, store) = self.of.open(flags)?;
@@ -101,7 +111,7 @@ impl Explain {
             "tool": tool.name, "alias": alias, "policy": policy, "who": access.map(AccessRef::who),
             "explanation": lines,
         });
-        self.output.record(&record, &text)
+        self.output.record(&record, fitted_sentences(&text))
     }
 
     /// The named key or connection.

@@ -1,5 +1,6 @@
 //! The first screen of a sandbox: the set-up of clients, and one call with its answer.
 
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::call::{CallContext, Pipeline};
@@ -20,13 +21,21 @@ pub(super) async fn show(url: &str, config: &Config, pipeline: &Pipeline) -> Res
     let answer = pipeline
         .call(example, serde_json::Map::new(), &context)
         .await;
-    let clients = connect::to_the_sandbox(url)?;
+    let clients = connect::to_the_sandbox(url, config)?;
+    let proof = match config.server.opens_own_account() {
+        true => String::new(),
+        false => format!(
+            "-H 'Authorization: Bearer {}' \\\n    -H 'locationId: {}' ",
+            config.account.token.expose_secret(),
+            config.account.location_id
+        ),
+    };
     let answer = beginning(&answer.text);
     // The log line of the call must come before the text about it.
     flush_log();
     print(format_args!(
         "{clients}A call:\n  curl -s {url} -H 'Content-Type: application/json' \\\n    \
-         -H 'Accept: application/json, text/event-stream' -d '\n    \
+         {proof}-H 'Accept: application/json, text/event-stream' -d '\n    \
          {{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\n     \
          \"params\":{{\"name\":\"{EXAMPLE}\",\"arguments\":{{}}}}}}'\n\
          The answer is in result.content[0].text:\n{answer}"

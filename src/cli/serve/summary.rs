@@ -1,7 +1,6 @@
 //! A server's summary at its start: a table on a terminal, elsewhere a line in the log.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -12,7 +11,7 @@ use state::vault::Vault;
 use crate::call::Pipeline;
 use crate::cli::invocation::program;
 use crate::cli::{CliError, terminal::visible};
-use crate::config::{Config, Flags, LogFormat};
+use crate::config::{Config, LogFormat};
 use crate::telemetry::flush_log;
 
 /// Width in characters: no line wraps on a terminal of 80 columns.
@@ -38,10 +37,9 @@ pub(super) struct Summary {
 
 impl Summary {
     pub(super) fn new(
-        flags: &Flags,
         config: &Config,
         pipeline: &Pipeline,
-        address: SocketAddr,
+        url: String,
         tools: usize,
     ) -> Result<Self, CliError> {
         let store = &pipeline.controls().store;
@@ -70,7 +68,7 @@ impl Summary {
             rows.push(("locations", locations(own, connected)));
             rows.push(("keys", counted(keys, "access key")));
             rows.push(("rules", rules(config)));
-            let settings = flags.config.as_deref().map(readable);
+            let settings = config.file.as_ref().map(|file| readable(&file.path));
             let without = "no file; defaults and environment".to_owned();
             rows.push(("settings", settings.unwrap_or(without)));
         }
@@ -84,7 +82,7 @@ impl Summary {
         let without = "none: calls that change something are refused".to_owned();
         rows.push(("state", folder.as_deref().map(readable).unwrap_or(without)));
         Ok(Self {
-            url: format!("http://{address}/mcp"),
+            url,
             tools,
             rows,
             next: (!is_ready).then(next),

@@ -1,11 +1,27 @@
 //! The 401 that tells a client where to sign in, and the answers that may come in its place.
 
-use super::WebAnswer;
+use super::{ServerAddress, WebAnswer};
 
 /// The reason that a server sees another host than its clients use.
 pub(in crate::cli) const HOST: &str = "The server receives another host name. The proxy must pass Host on (nginx: \
                                        proxy_set_header Host $host; Apache: ProxyPreserveHost On), oauth.url must be \
                                        this address, and server.allowed_hosts must contain its host";
+
+/// What our own server says where it has no sign-in at all.
+const NO_OAUTH: &str = "it offers no OAuth";
+
+/// The sentence about such a server.
+pub(in crate::cli) const NO_SIGN_IN: &str = "this server has no sign-in, because its settings have no oauth.url. Set it \
+                                             (docs/sign-in.md), or use an access key, which needs no sign-in";
+
+/// Whether a server of ours says there that nobody signs in.
+pub(in crate::cli) async fn has_no_sign_in(http: &reqwest::Client, server: &ServerAddress) -> bool {
+    let metadata = server.path("/.well-known/oauth-protected-resource");
+    let answer = WebAnswer::ask(http.get(metadata)).await;
+    answer.is_ok_and(|answer| {
+        answer.status == 404 && String::from_utf8_lossy(&answer.body).contains(NO_OAUTH)
+    })
+}
 
 /// The content of `WWW-Authenticate: Bearer`.
 #[derive(Debug, PartialEq, Eq)]

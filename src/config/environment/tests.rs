@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use crate::config::{Config, DEFAULTS, Flags};
 
 /// Other values than the defaults, for texts and lists with a fixed set of values.
-const OTHERS: [(&str, &str); 26] = [
+const OTHERS: [(&str, &str); 27] = [
     ("tools.mark_strangers_text", "all"),
     ("server.listen", "127.0.0.1:9"),
     ("server.access_key", "a-key-of-thirty-characters-123"),
@@ -19,6 +19,7 @@ const OTHERS: [(&str, &str); 26] = [
     ),
     ("upstream.base_url", "https://example.com"),
     ("upstream.prefer_version", "v3"),
+    ("state.url", "postgres://localhost/state"),
     ("state.keys", r#"[{"file": "/a"}, {"env": "A_KEY"}]"#),
     ("oauth.url", "https://mcp.example.com"),
     ("oauth.highlevel_tokens", "accept"),
@@ -168,14 +169,23 @@ fn a_wrong_value_is_reported_with_its_variable() {
     check(
         "HIGHLEVEL_MCP_LOG_LEVEL",
         "loud",
-        "unknown variant `loud`, expected one of",
+        "log.level \"loud\" does not exist; give one of",
+    );
+    check(
+        "HIGHLEVEL_MCP_SERVER_LISTEN",
+        "",
+        "gives a wrong value: server.listen \"\" is not an address and port",
     );
     check(
         "HIGHLEVEL_MCP_SERVER_LISTEN",
         "mcp.example.com",
         "is not an address and port",
     );
-    check("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "-1", "a whole number");
+    check(
+        "HIGHLEVEL_MCP_SERVER_MAX_CALLS",
+        "-1",
+        "server.max_calls is -1; the smallest that works is 1",
+    );
     check("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "off", "a whole number");
     check(
         "HIGHLEVEL_MCP_AUDIT_KEEP_DAYS",

@@ -78,8 +78,8 @@ fn all_mistakes_are_named_at_once() {
     for part in [
         "FILE, line 2: [server] lisen is not a setting; did you mean listen?",
         "FILE, line 3: server.max_calls is 0; the smallest that works is 1",
-        "FILE, line 5: log.level: unknown variant `loud`, expected one of",
-        "FILE, line 6: [locations.acme] missing field `location_id`",
+        "FILE, line 5: log.level \"loud\" does not exist; give one of error, warn",
+        "FILE, line 6: [locations.acme] has no location_id",
     ] {
         assert!(
             rest.iter().any(|line| line.starts_with(part)),
@@ -167,5 +167,85 @@ fn the_members_of_a_location_and_of_a_company_are_all_known() {
         let text = text.expect("zzz is not a member");
         let known: Vec<&str> = text.split('`').skip(3).step_by(2).collect();
         assert_eq!(known, members, "{text}");
+    }
+    let zzz = Table::from_iter([("zzz".to_owned(), Value::from(1))]);
+    let text = misfit::<WebhookSettings>(Value::Table(zzz)).expect("zzz is not a member");
+    let known: Vec<&str> = text.split('`').skip(3).step_by(2).collect();
+    assert_eq!(known, WEBHOOK_MEMBERS, "{text}");
+}
+
+#[test]
+fn a_webhook_is_corrected_at_its_own_line() {
+    let first = "[approvals]\nwait_ms = 1\n[[approvals.webhooks]]\nurl = \"https://hooks.example/T0/secret\"\n";
+    for (second, expected) in [
+        (
+            "[[approvals.webhooks]]\nurl = 3\n",
+            "FILE, line 6: [[approvals.webhooks]] url must be a text, not a number",
+        ),
+        (
+            "[[approvals.webhooks]]\nurl = \"u\"\nshap = \"slack\"\n",
+            "FILE, line 7: [[approvals.webhooks]] shap is not a setting; did you mean shape?",
+        ),
+        (
+            "[[approvals.webhooks]]\nurl = \"u\"\nshape = \"slak\"\n",
+            "FILE, line 7: [[approvals.webhooks]] shape \"slak\" does not exist; give one of plain, slack, teams",
+        ),
+        (
+            "[[approvals.webhooks]]\nshape = \"slack\"\n",
+            "FILE, line 5: [[approvals.webhooks]] has no url",
+        ),
+    ] {
+        check(&format!("{first}{second}"), expected);
+    }
+    check(
+        "[approvals]\nwebhooks = [\"https://hooks.example/T0/secret\"]\n",
+        "FILE, line 2: approvals.webhooks must be sections: [[approvals.webhooks]]",
+    );
+}
+
+#[test]
+fn a_value_of_another_kind_is_described_in_words() {
+    for (text, expected) in [
+        (
+            "[server]\nlisten = true\n",
+            "FILE, line 2: server.listen must be an address and port, such as \"127.0.0.1:8100\"",
+        ),
+        (
+            "[server]\nmax_calls = \"many\"\n",
+            "FILE, line 2: server.max_calls must be a whole number from 0, not a text",
+        ),
+        (
+            "[policy]\npreview_above = -1\n",
+            "FILE, line 2: policy.preview_above must be a whole number from 0, or \"off\"",
+        ),
+        (
+            "[log]\nlevel = 3\n",
+            "FILE, line 2: log.level must be a text",
+        ),
+        (
+            "[state]\nurl = 3\n",
+            "FILE, line 2: state.url must be a text, not a number",
+        ),
+    ] {
+        check(text, expected);
+    }
+}
+
+/// What is wrong with a value, and what is wrong with values together, come in one answer.
+#[test]
+fn every_kind_of_mistake_is_named_with_its_line() {
+    let text = "[server]\nmax_calls = 0\nallowed_hosts = [\"bad value\"]\naccess_key = \"short\"\n\
+                [upstream]\nbase_url = \"foo\"\n[oauth]\nurl = \"mcp.example.com\"\naccess_for = \"1m\"\n";
+    let error = load(text).map(drop).expect_err("six mistakes");
+    for part in [
+        "the settings have 6 mistakes",
+        "FILE, line 2: server.max_calls is 0",
+        "FILE, line 3: server.allowed_hosts has \"bad value\"",
+        "FILE, line 4: server.access_key has fewer than",
+        "FILE, line 6: upstream.base_url \"foo\" is not an address",
+        "FILE, line 8: oauth.url \"mcp.example.com\" is not an address",
+        "FILE, line 9: oauth.access_for must be from 10m to 7d",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
     }
 }

@@ -58,6 +58,7 @@ fn access_with(set: Set, keys: Option<Keys>) -> Access {
         token: set.token.into(),
         location_id: set.location.to_owned(),
         company_id: String::new(),
+        keys_of_file: Vec::new(),
     };
     Access::new(&server, &account, keys).expect("an account")
 }

@@ -30,10 +30,10 @@ pub(super) use decision::decide;
 use state::approvals::{Approval, ApprovalState};
 use state::clock::SteadyClock;
 use state::people::Person;
-use view::{CALLS_A_PAGE, CallRange, FIRST_CALLS, outcome, view};
+use view::{CALLS_A_PAGE, CallRange, FIRST_CALLS, outcome, record_names, view};
 use waiting::store;
 pub(super) use waiting::waiting;
-use words::{location_name, state, watched};
+use words::{location_name, state, watched, what_it_does};
 
 pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
     let shown = show_list(&sign_in, &headers).await;
@@ -43,7 +43,7 @@ pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap)
 async fn show_list(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
     let visitor = Visitor::find(sign_in, headers).await?;
     let session = visitor.signed_in()?;
-    let list = ApprovalList::read(sign_in, &session.person).await?;
+    let list = ApprovalList::read(sign_in, &session.person, None).await?;
     frame::show(sign_in, session, list.page().page()).await
 }
 
@@ -64,7 +64,8 @@ async fn show_fragment(
     headers: &HeaderMap,
 ) -> Result<Response, PageProblem> {
     let visitor = Visitor::watching(sign_in, headers).await?;
-    let list = ApprovalList::read(sign_in, &visitor.signed_in()?.person).await?;
+    let person = &visitor.signed_in()?.person;
+    let list = ApprovalList::read(sign_in, person, known).await?;
     let mut response = sign_in.pages.fragment(&list.page().list());
     if known == Some(list.version.as_str()) {
         // The page keeps what it shows, so that its reader is not disturbed.
@@ -82,18 +83,29 @@ struct ApprovalList {
 }
 
 impl ApprovalList {
-    async fn read(sign_in: &SignIn, person: &Person) -> Result<Self, PageProblem> {
+    /// `known`: the version that an open page shows. Then the records are not read again.
+    async fn read(
+        sign_in: &SignIn,
+        person: &Person,
+        known: Option<&str>,
+    ) -> Result<Self, PageProblem> {
         let waiting = waiting(sign_in, person).await?;
-        let mut rows = Vec::new();
-        for approval in waiting.iter().take(MOST_APPROVALS) {
-            rows.push(row(sign_in, approval).await?);
-        }
         let handles = waiting.iter().map(|approval| approval.handle.as_str());
         let handles = handles.collect::<Vec<_>>().join(" ");
+        let version: String = state::sha256(&handles).chars().take(16).collect();
+        let is_known = known == Some(version.as_str());
+        let mut rows = Vec::new();
+        for approval in waiting.iter().take(MOST_APPROVALS) {
+            let records = match is_known {
+                true => Vec::new(),
+                false => records(sign_in, approval).await?,
+            };
+            rows.push(row(sign_in, approval, &records).await?);
+        }
         Ok(Self {
             rows,
             unlisted: waiting.len().saturating_sub(MOST_APPROVALS),
-            version: state::sha256(&handles).chars().take(16).collect(),
+            version,
         })
     }
 
@@ -106,14 +118,30 @@ impl ApprovalList {
     }
 }
 
-async fn row(sign_in: &SignIn, approval: &Approval) -> Result<ApprovalRow, PageProblem> {
+/// The records of a waiting call, which is listed without its request.
+async fn records(sign_in: &SignIn, approval: &Approval) -> Result<Vec<String>, PageProblem> {
+    let whole = store(sign_in)?.get(&approval.handle).await;
+    let whole = whole.map_err(unavailable)?;
+    Ok(whole.map_or_else(Vec::new, |whole| record_names(sign_in, &whole)))
+}
+
+async fn row(
+    sign_in: &SignIn,
+    approval: &Approval,
+    records: &[String],
+) -> Result<ApprovalRow, PageProblem> {
     let locations = approval.locations.iter();
     let names: Vec<String> = locations
         .map(|one| location_name(sign_in, &one.location))
         .collect();
+    let title = operation_title(approval);
     Ok(ApprovalRow {
         handle: approval.handle.clone(),
-        title: operation_title(approval),
+        // Several calls of one operation are told apart by their records.
+        title: match records.is_empty() {
+            true => title,
+            false => format!("{title}: {}", super::some(records)),
+        },
         effect: describe_effect(&approval.effect),
         calls: approval.locations.iter().map(|one| one.calls).sum(),
         location: super::some(&names),
@@ -160,7 +188,7 @@ async fn show_one(
     let page = ApprovalPage {
         handle: &approval.handle,
         title: &operation_title(&approval),
-        effect: describe_effect(&approval.effect),
+        effect: &what_it_does(&approval),
         calls: request.calls,
         locations: &locations,
         who: &caller(sign_in, &approval.who).await?,

@@ -19,7 +19,7 @@ const NOT_GOOD: &str = "This link does not work, or no longer works. Each link w
 
 pub(super) async fn show(page: LinkPage, State(sign_in): State<Arc<SignIn>>) -> Response {
     let pages = &sign_in.pages;
-    pages.show(&page.page(&pages.brand, None))
+    pages.show(&page.page(&pages.brand, None, ""))
 }
 
 pub(super) async fn join(
@@ -40,8 +40,9 @@ async fn take_link(
     body: &[u8],
 ) -> Result<Response, PageProblem> {
     let fields = own_form(sign_in, headers, body)?;
+    let name = fields.one("name");
     let refuse = |what: &str| {
-        let page = page.page(&sign_in.pages.brand, Some(what));
+        let page = page.page(&sign_in.pages.brand, Some(what), name);
         Ok(sign_in
             .pages
             .show(&page.with_status(StatusCode::BAD_REQUEST)))
@@ -51,8 +52,11 @@ async fn take_link(
             "This is not a link of this server. Copy the whole link, including everything after the #.",
         );
     };
-    let name = Some(fields.one("name").to_owned()).filter(|name| !name.is_empty());
-    let joined = sign_in.links.join(&secret.into(), name).await;
+    if page == LinkPage::First && name.is_empty() {
+        return refuse("Give your name. The records of what you decide show it.");
+    }
+    let given = Some(name.to_owned()).filter(|name| !name.is_empty());
+    let joined = sign_in.links.join(&secret.into(), given).await;
     let person = match joined {
         Ok(Some(person)) => person,
         Ok(None) => return refuse(NOT_GOOD),

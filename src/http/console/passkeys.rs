@@ -103,7 +103,7 @@ pub(super) async fn show_sign_in(
     RawQuery(query): RawQuery,
 ) -> Response {
     let pages = &sign_in.pages;
-    let page = LinkPage::SignIn.page(&pages.brand, None);
+    let page = LinkPage::SignIn.page(&pages.brand, None, "");
     if sign_in.passkeys.is_none() {
         return pages.show(&page);
     }

@@ -1,5 +1,6 @@
 //! Calls that changed something or were refused: a search, one call in full, and a download.
 
+use jiff::civil::Date;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -129,9 +130,12 @@ impl AuditPage<'_> {
     }
 
     fn day(&self, name: &str, label: &str) -> Markup {
+        let typed = self.query.one(name);
+        // A browser shows nothing of a wrong day in a field for days, and its typist would start again.
+        let is_wrong = !typed.is_empty() && typed.parse::<Date>().is_err();
         html! {
             label class="field" for=(name) { (label) }
-            input type="date" id=(name) name=(name) value=(self.query.one(name));
+            input type=(if is_wrong { "text" } else { "date" }) id=(name) name=(name) value=(typed);
         }
     }
 

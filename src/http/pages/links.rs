@@ -6,7 +6,7 @@
 use maud::html;
 
 use super::brand::Brand;
-use super::form::{problem, text};
+use super::form::{problem, text, text_again};
 use super::{Page, PageKind};
 
 /// The purpose of a link.
@@ -27,8 +27,8 @@ impl LinkPage {
         }
     }
 
-    /// `wrong`: the error of the link that was sent.
-    pub(in crate::http) fn page(self, brand: &Brand, wrong: Option<&str>) -> Page {
+    /// `wrong`: the error of the form that was sent. `name`: the name that was typed there.
+    pub(in crate::http) fn page(self, brand: &Brand, wrong: Option<&str>, name: &str) -> Page {
         let (title, sentence, button) = match self {
             Self::First => (
                 format!("Become the operator of {}", brand.name),
@@ -54,7 +54,7 @@ impl LinkPage {
             form method="post" action=(self.path()) {
                 (text("link", "Your link", 500, true))
                 @if self == Self::First {
-                    (text("name", "Your name", 64, true))
+                    (text_again("name", "Your name", 64, true, name))
                 }
                 div class="buttons" {
                     button class="main" { (button) }

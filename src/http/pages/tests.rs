@@ -319,9 +319,9 @@ fn every_page() -> Vec<(&'static str, Page)> {
             }
             .page(&brand),
         ),
-        ("first", LinkPage::First.page(&brand, None)),
-        ("join", LinkPage::Join.page(&brand, Some("Not good."))),
-        ("signin", LinkPage::SignIn.page(&brand, None)),
+        ("first", LinkPage::First.page(&brand, None, "")),
+        ("join", LinkPage::Join.page(&brand, Some("Not good."), "")),
+        ("signin", LinkPage::SignIn.page(&brand, None, "")),
         ("home", home.page()),
         (
             "approvals",

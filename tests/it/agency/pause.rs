@@ -71,10 +71,82 @@ async fn a_pause_is_made_and_ended_by_commands() {
     let desk = Desk::new().await;
     std::fs::write(desk.path("settings.toml"), "").expect("written");
     desk.add(1).await;
-    let rows: [(&[&str], i32, &str); 9] = [
+    let rows: [(&[&str], i32, &str); 26] = [
         (&["resume"], 2, "there is no store"),
-        (&["keys", "create", "--name", "a", "--all-locations"], 0, ""),
+        (
+            &["keys", "create", "--name", "  ", "--all-locations"],
+            2,
+            "give a name that people recognise",
+        ),
+        (
+            &["keys", "create", "--name", "front-desk", "--all-locations"],
+            0,
+            "",
+        ),
+        (
+            &["keys", "revoke", "front-dsk"],
+            2,
+            "there is no key front-dsk; did you mean front-desk?",
+        ),
+        (&["keys", "revoke", "front-desk"], 0, "is revoked"),
+        // A revoked key is listed, and is still revoked.
+        (&["keys", "revoke", "front-desk"], 0, "is revoked"),
+        (
+            &["keys", "revoke", "nobody"],
+            2,
+            "there is no key nobody; `highlevel-mcp keys list` shows all",
+        ),
+        (
+            &["approvals", "approve", "apr_x", "--by", " "],
+            2,
+            "give a name that people recognise",
+        ),
+        (
+            &["approvals", "approve", "nope"],
+            2,
+            "there is no approval nope; `highlevel-mcp approvals list --all` shows",
+        ),
         (&["pause", "--location", "b09"], 2, "no location b09"),
+        (&["resume", "--location", "b09"], 2, "no location b09"),
+        (
+            &["audit", "search", "--location", "b09"],
+            2,
+            "no location b09",
+        ),
+        (
+            &["audit", "search", "--tool", "contacts_get-contac"],
+            2,
+            "did you mean contacts_get-contact",
+        ),
+        (
+            &["audit", "search", "--outcome", "oks"],
+            2,
+            "did you mean ok?",
+        ),
+        (
+            &["audit", "search", "--outcome", "nope"],
+            2,
+            "no call has the outcome nope; the calls of this audit have cut_off, ok",
+        ),
+        (
+            &[
+                "audit",
+                "search",
+                "--tool",
+                "contacts_*",
+                "--location",
+                "b01",
+            ],
+            0,
+            "No call matches",
+        ),
+        (
+            &["policy", "explain", "search_operations"],
+            2,
+            "calls any operation, and the rules judge the operation that it calls",
+        ),
+        (&["pause", "--reason", "  "], 0, "everything is paused"),
+        (&["status", "--json"], 1, "\"reason\":null"),
         (
             &["pause", "--location", "b01"],
             0,
@@ -93,6 +165,11 @@ async fn a_pause_is_made_and_ended_by_commands() {
             "no control characters",
         ),
         (&["resume"], 0, "everything was not paused"),
+        (
+            &["locations", "import", "--from-agency"],
+            2,
+            "there is no token of the agency. Set HIGHLEVEL_TOKEN",
+        ),
     ];
     for (arguments, code, part) in rows {
         desk.run(arguments, code, part).await;

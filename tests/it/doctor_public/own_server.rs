@@ -74,3 +74,19 @@ async fn a_proxy_that_keeps_the_host_to_itself_is_found() {
         assert!(report.contains(line), "no {line:?} in {report}");
     }
 }
+
+/// A proxy is not to blame for a server at which nobody signs in.
+#[tokio::test]
+async fn a_server_without_sign_in_says_so_itself() {
+    let server = TestServer::start("http://127.0.0.1:9").await;
+    for (arguments, code) in [
+        (["doctor", "--public", &server.url, "--json"], 1),
+        (["login", "--url", &server.url, "--no-browser"], 2),
+    ] {
+        let done = program(&arguments, &[]).output().await.expect("run");
+        let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "{text}");
+        let part = "this server has no sign-in, because its settings have no oauth.url";
+        assert!(text.contains(part) && !text.contains("proxy"), "{text}");
+    }
+}

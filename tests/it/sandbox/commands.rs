@@ -83,6 +83,59 @@ async fn serve_on_the_sandbox_needs_no_credential() {
     assert!(text(&reply, "/result/content/0/text").contains(r#""count":220"#));
 }
 
+/// Callers from other machines show the sandbox's token, and what is printed has it.
+#[tokio::test]
+async fn a_sandbox_for_other_machines_prints_its_token() {
+    let serve = [
+        "serve",
+        "--sandbox",
+        "--listen",
+        "0.0.0.0:0",
+        "--tls",
+        "off",
+        "--allowed-host",
+        "host.docker.internal",
+    ];
+    let mut child = program(&serve, &[])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let url = address(child.stderr.take().expect("stderr")).await;
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    let mut told = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    let first = told.next_line().await.expect("a line").expect("a line");
+    assert!(first.contains("Claude Code"), "{first}");
+    let mut printed = String::new();
+    while !printed.contains("-H 'locationId: locHarborDental00001'") {
+        printed += &told.next_line().await.expect("a line").expect("a line");
+    }
+    assert!(
+        printed.contains("--header \"Authorization: Bearer pit-sandbox-harbor\""),
+        "{printed}"
+    );
+    // As `connect` says for a container.
+    let port = url.trim_end_matches("/mcp").rsplit(':').next();
+    let host = format!("host.docker.internal:{}", port.expect("a port"));
+    let connect = ["connect", "n8n", "--sandbox", "--url", &host];
+    let parts =
+        "Authorization   Bearer pit-sandbox-harbor\n    locationId      locHarborDental00001";
+    check(&connect, "", 0, parts).await;
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "contacts_get-contacts", "arguments": {"limit": 1}},
+    });
+    let request = client()
+        .post(url)
+        .header("host", host)
+        .header("accept", "application/json, text/event-stream")
+        .header("locationid", "locHarborDental00001")
+        .bearer_auth("pit-sandbox-harbor")
+        .json(&call);
+    let (_, _, reply) = answer(request).await;
+    assert!(text(&reply, "/result/content/0/text").contains(r#""count":220"#));
+}
+
 #[tokio::test]
 async fn the_sandbox_answers_at_its_printed_address() {
     let mut child = program(
@@ -215,6 +268,15 @@ async fn settings_are_checked_and_completions_printed() {
         "is not an http or https URL",
     )
     .await;
+    for flags in [
+        ["serve", "--sandbox", "--base-url", "foo"],
+        ["serve", "--sandbox", "--allowed-host", "bad value"],
+        ["serve", "--sandbox", "--allowed-origin", "bad value"],
+        ["sandbox", "--webhook", "foo", "--loopback-redirects"],
+        ["sandbox", "--branches", "100000000", "--loopback-redirects"],
+    ] {
+        check(&flags, "", 2, flags[2].trim_start_matches('-')).await;
+    }
     check(&["config", "defaults"], "", 0, "[upstream]").await;
     check(&["completions", "bash"], "", 0, "highlevel-mcp").await;
     let nowhere = ["sandbox", "--listen", "127.0.0.1:0", "--data", "/gone/x.db"];

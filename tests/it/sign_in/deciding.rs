@@ -75,7 +75,8 @@ async fn the_page_of_a_request_shows_names_and_labels() {
         "<h1>Delete contact</h1>",
         "Branch 01 (b01)",
         "<dt>Contact</dt>",
-        "Deletes or ends something",
+        "Deletes or ends something. ",
+        "with its notes and tasks",
         "Approve: do it now",
         "<span class=\"soft\"> Contact</span>",
         &format!("<code>{id}</code>"),
@@ -86,11 +87,16 @@ async fn the_page_of_a_request_shows_names_and_labels() {
     // A person who may not end the requesting connection is not offered to.
     assert!(!page.text.contains("value=\"end\""), "{}", page.text);
     let list = browser.get("/console/approvals").await;
-    assert!(
-        list.text.contains("one action in Branch 01 (b01)"),
-        "{}",
-        list.text
-    );
+    // Several requests of one operation are told apart.
+    let about = page.text.split("cards about").nth(1).expect("records");
+    let name = about.split("<strong>").nth(1).expect("a record");
+    let name = name.split('<').next().expect("a name");
+    for part in [
+        "one action in Branch 01 (b01)",
+        &format!(">Delete contact: {name}<"),
+    ] {
+        assert!(list.text.contains(part), "{part} is not in {}", list.text);
+    }
 }
 
 #[tokio::test]

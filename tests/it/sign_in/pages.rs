@@ -194,6 +194,16 @@ async fn a_link_is_used_by_its_button_alone_and_once() {
     let wrong = post("hli_nothing").await;
     assert_eq!(wrong.status, 400);
     assert!(wrong.text.contains("no longer works"), "{}", wrong.text);
+    // Nobody types the name twice.
+    assert!(wrong.text.contains("value=\"Olga\""), "{}", wrong.text);
+    let fields = [("link", first.as_str()), ("name", "   ")];
+    let nameless = browser.post("/console/first", &fields).await;
+    assert_eq!(nameless.status, 400);
+    assert!(
+        nameless.text.contains("Give your name."),
+        "{}",
+        nameless.text
+    );
     let no_link = post("hello").await;
     assert!(
         no_link.text.contains("not a link of this server"),

@@ -209,6 +209,11 @@ fn only_pending_calls_can_be_decided_and_only_running_ones_finished() {
     let long = "x".repeat(1001);
     let error = approvals.decide(&handle, true, "Ada", Some(&long)).wait();
     assert!(error.expect_err("long").to_string().contains("shorten it"));
+    for nobody in ["", "  "] {
+        let error = approvals.decide(&handle, true, nobody, None).wait();
+        let error = error.expect_err("nobody decides").to_string();
+        assert!(error.contains("give a name"), "{error}");
+    }
 }
 
 #[on_both]

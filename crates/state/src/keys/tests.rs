@@ -93,6 +93,7 @@ fn senseless_keys_are_refused() {
             None,
             "no control characters",
         ),
+        ("  ", KeyLocations::All, None, "1 to 64 bytes"),
         ("a", none(), None, "needs locations"),
         ("a", KeyLocations::All, past, "a future time"),
         (

@@ -173,7 +173,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
             || matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    let length = name.chars().count();
+    let length = name.trim().chars().count();
     if (1..=LONGEST_NAME).contains(&length) && !name.contains(is_hidden) {
         return Ok(());
     }

@@ -261,6 +261,7 @@ fn a_name_can_be_read_and_is_not_mistaken_for_another() {
     let too_long = "n".repeat(65);
     for name in [
         "",
+        "   ",
         &too_long,
         "a\nb",
         "An\u{200b}na",

@@ -1,7 +1,7 @@
 //! Replaces a store by a backup. A plain copy over it would leave the old file's last changes beside the new file.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::connection::{StoreConnection, connect};
@@ -9,6 +9,9 @@ use super::place::StorePlace;
 use super::{KEY_FILE, RingSource, Store, StoreOptions, file_name, schema};
 use crate::StoreError;
 use crate::folder::{FILE_MODE, StateFolder, close};
+
+/// The beginning of every file of SQLite (https://www.sqlite.org/fileformat.html).
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 impl Store {
     /// The new path of the earlier store, if there was one. Blocks. Fails if the backup is damaged or sealed under
@@ -36,13 +39,23 @@ fn restore(options: &StoreOptions, backup: &Path) -> Result<Option<PathBuf>, Sto
         ));
     };
     // What cannot be read leaves no folder behind.
-    fs::File::open(backup).map_err(|error| StoreError::system(backup, "read", error))?;
+    check_form(backup)?;
     let folder = StateFolder::open(folder)?;
     let path = folder.file(&file_name(options.upstream));
     let copy = path.with_extension("restoring");
     remove(&copy)?;
     fs::copy(backup, &copy).map_err(|error| StoreError::system(backup, "copied", error))?;
     let checked = close(&copy, 0o777, FILE_MODE).and_then(|()| check(options, &folder, &copy));
+    // A person knows the backup, and not its copy.
+    let checked = checked.map_err(|error| match error.is_request() || error.is_busy() {
+        true => error,
+        false => {
+            let what = error.to_string();
+            let what = what.split(';').next().unwrap_or_default();
+            let what = what.replace(&copy.display().to_string(), &backup.display().to_string());
+            StoreError::from(format!("{what}; give another backup"))
+        }
+    });
     let freed = checked.and_then(|()| free(&path));
     if let Err(error) = freed {
         remove(&copy)?;
@@ -58,6 +71,22 @@ fn restore(options: &StoreOptions, backup: &Path) -> Result<Option<PathBuf>, Sto
     rename(&copy, &path)?;
     folder.sync()?;
     Ok(before)
+}
+
+/// Fails if the file cannot be read, or is no database.
+fn check_form(backup: &Path) -> Result<(), StoreError> {
+    let shown = backup.display();
+    let mut begin = [0; MAGIC.len()];
+    let read = fs::File::open(backup).and_then(|mut file| file.read_exact(&mut begin));
+    match read {
+        Ok(()) if begin == *MAGIC => Ok(()),
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(StoreError::from(format!(
+            "{shown} cannot be read: {error}; give a file that `highlevel-mcp state backup` created"
+        ))),
+        _ => Err(StoreError::from(format!(
+            "{shown} is not a backup of a store; `highlevel-mcp state backup` creates one"
+        ))),
+    }
 }
 
 /// Checks that it is complete, of a version that this program knows, and opened by its key.

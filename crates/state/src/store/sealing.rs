@@ -4,6 +4,8 @@
 //! A sealed value is `1`, the key's id (4 bytes), a nonce (24 bytes), the text and its tag. It opens only at the place
 //! for which it was sealed: the tag covers table, row, column and generation.
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -53,13 +55,25 @@ impl KeyRing {
                 let bytes = bytes.and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes).ok());
                 bytes.map(|bytes| SealingKey::new(&bytes)).ok_or_else(|| {
                     StoreError::from(
-                        "a key of the store is not 32 bytes in base64; `openssl rand -base64 32` creates \
-                         one".to_owned(),
+                        "a key of state.keys is not 32 bytes in base64; give the key that sealed the store. For a new \
+                         store `openssl rand -base64 32` creates one"
+                            .to_owned(),
                     )
                 })
             })
             .collect();
         Ok(Self(keys?))
+    }
+
+    /// With the key of a file.
+    pub(super) fn from_file(path: &Path, text: SecretString) -> Result<Self, StoreError> {
+        Self::new(&[text]).map_err(|_| {
+            StoreError::from(format!(
+                "{} is damaged: it does not hold 32 bytes in base64; put your copy of it back, or name the key in \
+                 state.keys. No other key opens the store",
+                path.display()
+            ))
+        })
     }
 
     /// With one key that is lost with the process.

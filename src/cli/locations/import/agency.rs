@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 use super::csv_rows::alias_of_name;
 use super::{ImportRow, ImportSource, RowFault};
 use crate::call::{CallContext, Pipeline};
-use crate::cli::output::OutputFlags;
+use crate::cli::output::{OutputFlags, note};
 use crate::cli::terminal::{print_relayed, waiting};
-use crate::cli::{CliError, account, prepared_to_read, print, runtime, tools};
+use crate::cli::{CliError, prepared_to_read, print, runtime, tools};
 use crate::config::Config;
+use crate::http::own_account;
 use crate::surfaces::tools_in;
 use crate::upstream::{Caller, TenantId};
 use tool::nearest;
@@ -86,10 +87,18 @@ pub(super) fn print_locations(
 ) -> Result<ExitCode, CliError> {
     config.tools.max_answer_bytes = usize::MAX;
     let (config, pipeline) = prepared_to_read(config, |_| Ok(()))?;
+    let own = own_account(&config.account)?.ok_or_else(|| {
+        CliError(
+            "there is no token of the agency. Set HIGHLEVEL_TOKEN to a private integration token of the agency \
+             (HighLevel: the agency's Settings, Private Integrations). An agency of the settings is named: \
+             --from-agency ALIAS"
+                .to_owned(),
+        )
+    })?;
     let caller = Caller {
         location: None,
         home: None,
-        ..account(&config, &pipeline, None)?
+        ..own
     };
     let context = CallContext::local(caller);
     let listed = list(&pipeline, &context);
@@ -111,7 +120,7 @@ pub(super) fn print_locations(
         true => print_relayed(&lines)?,
         false => print(String::from_utf8_lossy(&bytes))?,
     }
-    eprintln!("{FILL_IN}");
+    note(FILL_IN);
     Ok(ExitCode::SUCCESS)
 }
 

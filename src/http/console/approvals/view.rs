@@ -32,6 +32,15 @@ pub(super) fn view(sign_in: &SignIn, approval: &Approval, range: CallRange) -> R
     lay_out(tool, (&approval.preview, calls), zone, range)
 }
 
+/// The records of the call, by name or else by id.
+pub(super) fn record_names(sign_in: &SignIn, approval: &Approval) -> Vec<String> {
+    let none = CallRange { from: 0, count: 0 };
+    let records = view(sign_in, approval, none).about.into_iter();
+    records
+        .map(|record| record.name.unwrap_or(record.id))
+        .collect()
+}
+
 /// Lays out a preview of this many calls.
 fn lay_out(
     tool: Option<&'static Tool>,

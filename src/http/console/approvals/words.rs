@@ -2,11 +2,16 @@
 
 use maud::{Markup, html};
 
+use crate::call::describe_effect;
+use crate::catalog::TOOLS;
 use crate::http::oauth::SignIn;
 use crate::http::pages::clean::one_line;
 use crate::http::pages::moment::Moment;
 use state::approvals::{Approval, ApprovalState};
 use state::clock::SteadyClock;
+
+/// In characters: a description begins with what matters.
+const LONGEST_DESCRIPTION: usize = 300;
 
 pub(super) fn state(approval: &Approval) -> Markup {
     const TOO_LATE: &str = "Nobody decided in time. Nothing was done.";
@@ -29,6 +34,19 @@ pub(super) fn state(approval: &Approval) -> Markup {
             ApprovalState::Done => { "Approved by " (by) ". It was done." }
             ApprovalState::Expired => (TOO_LATE),
         }
+    }
+}
+
+/// The effect of the call, and what its operation does.
+pub(super) fn what_it_does(approval: &Approval) -> String {
+    let effect = describe_effect(&approval.effect);
+    let tool = TOOLS.iter().find(|tool| tool.name == approval.tool);
+    match tool {
+        Some(tool) => format!(
+            "{effect}. {}",
+            one_line(tool.description, LONGEST_DESCRIPTION)
+        ),
+        None => effect.to_owned(),
     }
 }
 

@@ -134,7 +134,12 @@ async fn impossible_requests_are_refused_with_a_sentence() {
             &["invite", "A", "--operator", "--all-locations"],
             "cannot be used with",
         ),
-        (&["invite", "", "--vault"], "1 to 64 characters"),
+        (&["invite", "", "--vault"], "give a name that people"),
+        (&["invite", "  ", "--vault"], "give a name that people"),
+        (
+            &["clients", "add", " ", "--redirect", "http://localhost/"],
+            "give a name that people",
+        ),
         (&["invite", "A", "--vault", "--uses", "0"], "1 to 1000"),
         (&["invite", "A", "--vault", "--for", "0d"], "at most a year"),
         (&["invite", "A", "--vault", "--for", "week"], "such as 7d"),
@@ -168,7 +173,7 @@ async fn impossible_requests_are_refused_with_a_sentence() {
         ),
         (
             &["clients", "block", "cli_none"],
-            "there is no client cli_none",
+            "there is no client cli_none; `highlevel-mcp clients list` shows all",
         ),
         (
             &["clients", "remove", "cli_none"],

@@ -80,7 +80,10 @@ fn a_lost_key_is_reported_and_not_replaced() {
     refused(open_with(&folder, UPSTREAM, &[]), WRONG);
     for broken in ["", "AAAA", "\n"] {
         fs::write(&path, broken).expect("written");
-        refused(open_with(&folder, UPSTREAM, &[]), "32 bytes in base64");
+        refused(
+            open_with(&folder, UPSTREAM, &[]),
+            "store.key is damaged: it does not hold 32 bytes in base64; put your copy of it back",
+        );
     }
     fs::rename(&aside, &path).expect("put back");
     let store = for_tests::open(&folder);
