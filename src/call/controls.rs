@@ -149,7 +149,9 @@ impl Controls {
     pub fn replace_stored_rules(&self, sections: &[RuleSection]) {
         let current = self.snapshot.write();
         let mut current = current.unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(current.with_stored_rules(sections));
+        if let Some(changed) = current.with_stored_rules(sections) {
+            *current = Arc::new(changed);
+        }
     }
 }
 

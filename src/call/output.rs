@@ -23,6 +23,7 @@ mod phone;
 mod project;
 mod words;
 
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -166,7 +167,8 @@ impl Output {
     ) -> Result<(String, Vec<String>), Failure> {
         self.check_for_record(tool)?;
         let mut warnings = known::check_record(self, tool, answer)?;
-        if !self.filter.is_empty() {
+        let holds = |condition: &Condition| condition.holds(answer, &TimeZone::UTC);
+        if !self.filter.iter().all(holds) {
             let name = tool.name;
             warnings.push(format!(
                 "output.filter was not applied: the answer of {name} is no list of rows."

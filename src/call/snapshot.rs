@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub rules: Arc<Policy>,
     /// Without them.
     pub(super) file_rules: Arc<Policy>,
+    /// These sections.
+    sections: Vec<RuleSection>,
     /// The file as it was read; empty where there is none.
     pub rules_text: Arc<str>,
 }
@@ -71,6 +73,7 @@ impl Snapshot {
             locations,
             rules: Arc::new(with_stored((*file_rules).clone(), &sections)),
             file_rules,
+            sections,
             rules_text: rules_text.into(),
         }))
     }
@@ -81,19 +84,22 @@ impl Snapshot {
             locations: self.locations.with_connected(connected),
             rules: Arc::clone(&self.rules),
             file_rules: Arc::clone(&self.file_rules),
+            sections: self.sections.clone(),
             rules_text: Arc::clone(&self.rules_text),
         }
     }
 
-    /// The same with these in place of the sections that the store kept before.
-    pub(super) fn with_stored_rules(&self, sections: &[RuleSection]) -> Self {
+    /// The same with these in place of the sections that the store kept before. `None` if they are the same: calls under
+    /// way would be refused, because their rules seem to have changed.
+    pub(super) fn with_stored_rules(&self, sections: &[RuleSection]) -> Option<Self> {
         let file_rules = Arc::clone(&self.file_rules);
-        Self {
+        (self.sections != sections).then(|| Self {
             locations: self.locations.clone(),
             rules: Arc::new(with_stored((*file_rules).clone(), sections)),
             file_rules,
+            sections: sections.to_vec(),
             rules_text: Arc::clone(&self.rules_text),
-        }
+        })
     }
 
     /// What holds for calls in a location, or in none of the server's, by a caller of this key or grant.

@@ -55,10 +55,10 @@ impl NamedRecord {
     }
 }
 
-/// Whether a text is a name or an address: no id of HighLevel's has a blank or an at sign.
+/// Whether a text is a name of several words, or an address: no id of HighLevel's has a blank or an at sign.
 pub(super) fn is_name(text: &str) -> bool {
-    let text = text.trim();
-    text.contains(char::is_whitespace) || text.contains('@')
+    let is_word = |word: &&str| word.chars().filter(|letter| letter.is_alphabetic()).count() > 1;
+    text.contains('@') || text.split_whitespace().filter(is_word).count() > 1
 }
 
 #[cfg(test)]
@@ -71,6 +71,21 @@ mod tests {
         for (word, _, list) in RECORDS {
             let is_tool = TOOLS.iter().any(|tool| tool.name == list);
             assert!(is_tool, "{word}: {list}");
+        }
+    }
+
+    #[test]
+    fn names_and_addresses_are_no_ids() {
+        for (text, expected) in [
+            ("Carla Ito", true),
+            ("carla@example.com", true),
+            ("王 小明", false),
+            ("OBj007Z8b4yV08OJdaWh", false),
+            ("c1", false),
+            ("m 1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_name(text), expected, "{text}");
         }
     }
 

@@ -119,7 +119,8 @@ async fn rows_are_judged_by_the_rules_of_their_moment() {
     let done = agency
         .call("/mcp/l/b01", OPERATOR, "call_write", confirm)
         .await;
-    assert_eq!(done.expect("tagged")["done"], 3);
+    let done = done.expect("tagged");
+    assert_eq!(done["done"], 3, "{done}");
     assert_eq!(tagged(agency).await, 3);
 }
 
