@@ -197,7 +197,7 @@ fn find<'a>(keys: &'a [KeyRecord], named: &str) -> Result<&'a KeyRecord, CliErro
     let of_name = || keys.iter().filter(|key| key.name == named);
     let valid = || of_name().find(|key| key.revoked.is_none());
     let found = keys.iter().find(|key| key.id == named).or_else(valid);
-    found.or_else(|| of_name().last()).ok_or_else(|| {
+    found.or_else(|| of_name().next_back()).ok_or_else(|| {
         let names = keys.iter().map(|key| (key.name.as_str(), &key.name));
         let remedy = match nearest(named, names) {
             Some(near) => format!("did you mean {near}?"),
