@@ -433,7 +433,7 @@ const still = await open({ javaScriptEnabled: false });
 await checkAll(OPEN, nobody, await still.newPage());
 await still.addCookies(await context.cookies());
 await checkAll(PAGES, page, await still.newPage());
-assert.ok(times > 10, `${times} times were looked at`);
+assert.ok(times > 3, `${times} times were looked at`);
 const [slowest, where] = paints.sort(([one], [other]) => other - one)[0];
 const median = paints[paints.length >> 1][0];
 pass(`first paint on this machine: ${median} ms at the median, ${slowest} at most (${where})`);
