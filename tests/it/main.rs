@@ -41,6 +41,8 @@ mod nothing_left;
 mod outage;
 mod plain_calls;
 mod readers;
+#[cfg(unix)]
+mod reload;
 mod requests;
 mod rules;
 mod sandbox;

@@ -16,10 +16,10 @@ use tokio::time::timeout;
 use crate::stdio::program;
 use test_support::server::client;
 
-const LONGEST: Duration = Duration::from_secs(20);
+pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 
 /// Reads JSON lines of a log until one contains `part`.
-async fn logged(log: &mut Lines<BufReader<ChildStderr>>, part: &str) -> String {
+pub(crate) async fn logged(log: &mut Lines<BufReader<ChildStderr>>, part: &str) -> String {
     loop {
         let line = timeout(LONGEST, log.next_line()).await.expect("in time");
         let line = line.expect("a line").expect("a line");
@@ -228,31 +228,6 @@ fn a_closed_window_ends_the_server() {
             None => std::thread::sleep(Duration::from_millis(10)),
         }
     }
-}
-
-#[tokio::test]
-async fn a_hangup_without_a_terminal_reads_the_settings_again() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let arguments = ["serve", "--listen", "127.0.0.1:0"];
-    let state = folder.path().to_str().expect("UTF-8");
-    let variables = [
-        ("HIGHLEVEL_MCP_STATE_FOLDER", state),
-        ("HIGHLEVEL_MCP_METRICS_LISTEN", ""),
-    ];
-    let mut command = program(&arguments, &variables);
-    command.stdin(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("started");
-    let mut log = BufReader::new(child.stderr.take().expect("stderr")).lines();
-    logged(&mut log, "serving").await;
-    let pid = child.id().expect("a process").try_into().expect("a pid");
-    let pid = Pid::from_raw(pid).expect("a pid");
-    for _ in 0..2 {
-        kill_process(pid, Signal::HUP).expect("sent");
-        logged(&mut log, "read locations and rules again").await;
-    }
-    kill_process(pid, Signal::TERM).expect("sent");
-    let status = timeout(LONGEST, child.wait()).await.expect("in time");
-    assert!(status.expect("a status").success());
 }
 
 #[tokio::test]
