@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::ArgumentProblems;
 use super::meant::meant_argument;
 use super::schema::Schema;
-use tool::{Argument, Tool, edit_distance};
+use tool::{Argument, Effect, Tool, edit_distance};
 
 /// Arguments of ours beside those of an operation.
 const BESIDE: [&str; 8] = [
@@ -93,14 +93,12 @@ fn unknown(
     are_told: &mut bool,
 ) -> String {
     let shown: String = name.chars().take(64).collect();
-    if BESIDE.contains(&name) {
-        return format!(
-            "{name} is not an argument of {}: it stands beside the arguments",
-            tool.name
-        );
-    }
-    let mut names = tool.arguments.iter().map(|one| one.name);
-    if OF_OUTPUT.contains(&name) && !names.any(|one| edit_distance(one, name) <= 1) {
+    let is_slip = || {
+        let mut names = tool.arguments.iter().map(|one| one.name);
+        names.any(|one| edit_distance(one, name) <= 1)
+    };
+    // A write may have fields of its own for it.
+    if tool.effect == Effect::Read && OF_OUTPUT.contains(&name) && !is_slip() {
         return format!(
             "{name} is not an argument of {}: it is a member of output, which stands beside the arguments",
             tool.name
@@ -110,6 +108,10 @@ fn unknown(
         Some(argument) => format!(
             "{shown} is not an argument of {}, did you mean {}?",
             tool.name, argument.name
+        ),
+        None if BESIDE.contains(&name) => format!(
+            "{name} is not an argument of {}: it stands beside the arguments",
+            tool.name
         ),
         None if *are_told => format!("{shown} is not an argument of {}", tool.name),
         None => {

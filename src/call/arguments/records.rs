@@ -1,29 +1,22 @@
 //! The records that the ids of arguments and fields name, and the operations that list them.
 
-use super::roles::{USERS, words};
+use super::roles::USERS;
+use tool::name_words;
 
-/// The word before "id", the record, and the operation with the ids.
-const RECORDS: [(&str, &str, &str); 12] = [
-    ("contact", "contact", "contacts_search-contacts-advanced"),
-    ("user", "user", "users_get-user-by-location"),
-    ("pipeline", "pipeline", "opportunities_get-pipelines"),
-    ("stage", "stage", "opportunities_get-pipelines"),
-    (
-        "opportunity",
-        "opportunity",
-        "opportunities_search-opportunity",
-    ),
-    ("calendar", "calendar", "calendars_get-calendars"),
-    ("form", "form", "forms_get-forms"),
-    ("survey", "survey", "surveys_get-surveys"),
-    ("workflow", "workflow", "workflows_list-workflows"),
-    ("campaign", "campaign", "campaigns_get-campaigns"),
-    (
-        "business",
-        "business",
-        "businesses_get-businesses-by-location",
-    ),
-    ("product", "product", "products_list-products"),
+/// The record, which is the word before "id", and the operation with the ids.
+const RECORDS: [(&str, &str); 12] = [
+    ("contact", "contacts_search-contacts-advanced"),
+    ("user", "users_get-user-by-location"),
+    ("pipeline", "opportunities_get-pipelines"),
+    ("stage", "opportunities_get-pipelines"),
+    ("opportunity", "opportunities_search-opportunity"),
+    ("calendar", "calendars_get-calendars"),
+    ("form", "forms_get-forms"),
+    ("survey", "surveys_get-surveys"),
+    ("workflow", "workflows_list-workflows"),
+    ("campaign", "campaigns_get-campaigns"),
+    ("business", "businesses_get-businesses-by-location"),
+    ("product", "products_list-products"),
 ];
 
 /// The record whose id `name` holds.
@@ -38,14 +31,14 @@ impl NamedRecord {
     /// By the last part of a dotted path, such as `contactId`, `pipeline_stage_ids` or `assignedTo`.
     pub(in crate::call) fn in_field(name: &str) -> Option<Self> {
         let name = name.rsplit('.').next().unwrap_or(name);
-        let words = words(name);
+        let words = name_words(name);
         let word = match words.as_slice() {
             _ if USERS.contains(&name) => "user",
             [.., word, last] if matches!(last.as_str(), "id" | "ids") => word,
             _ => return None,
         };
-        let found = RECORDS.iter().find(|(known, ..)| *known == word);
-        found.map(|(_, record, list)| Self { record, list })
+        let found = RECORDS.iter().find(|(record, _)| *record == word);
+        found.map(|(record, list)| Self { record, list })
     }
 
     /// Why `shown` is refused in place of an id, to be read after the name of the field.
@@ -55,7 +48,7 @@ impl NamedRecord {
     }
 }
 
-/// Whether a text is a name of several words, or an address: no id of HighLevel's has a blank or an at sign.
+/// Whether a text is an address, or a name of several words. A name of one word has the form of an id.
 pub(super) fn is_name(text: &str) -> bool {
     let is_word = |word: &&str| word.chars().filter(|letter| letter.is_alphabetic()).count() > 1;
     text.contains('@') || text.split_whitespace().filter(is_word).count() > 1
@@ -68,9 +61,9 @@ mod tests {
 
     #[test]
     fn each_list_is_an_operation() {
-        for (word, _, list) in RECORDS {
+        for (record, list) in RECORDS {
             let is_tool = TOOLS.iter().any(|tool| tool.name == list);
-            assert!(is_tool, "{word}: {list}");
+            assert!(is_tool, "{record}: {list}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! The kind of value of an argument or field, derived from its name: an id, an email address, a phone number, a date.
 
+use tool::name_words;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     Id,
@@ -26,7 +28,7 @@ pub(super) fn meaning(name: &str) -> Meaning {
     if USERS.contains(&name) {
         return Meaning::Id;
     }
-    let words = words(name);
+    let words = name_words(name);
     let (first, last) = match words.as_slice() {
         [] => return Meaning::Other,
         [one] => (one.as_str(), one.as_str()),
@@ -42,28 +44,6 @@ pub(super) fn meaning(name: &str) -> Meaning {
         "number" if words.len() > 1 && PHONES.contains(&first) => Meaning::Phone,
         _ => Meaning::Other,
     }
-}
-
-/// The words of a name in camel case or with underscores or hyphens, in lower case.
-pub(super) fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut is_inside = false;
-    for letter in name.chars() {
-        if !letter.is_ascii_alphanumeric() {
-            is_inside = false;
-            continue;
-        }
-        let ends = letter.is_ascii_uppercase()
-            && words
-                .last()
-                .is_some_and(|word| word.ends_with(|last: char| last.is_ascii_lowercase()));
-        match words.last_mut() {
-            Some(word) if is_inside && !ends => word.push(letter),
-            _ => words.push(letter.to_string()),
-        }
-        is_inside = true;
-    }
-    words.iter().map(|word| word.to_ascii_lowercase()).collect()
 }
 
 #[cfg(test)]

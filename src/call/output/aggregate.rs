@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Output;
 use super::group::{Figure, Group, GroupField, Label, MeasureKind, Reading};
-use super::path::{field_at, find_at};
+use super::path::{field_at, find_at, last_step};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 
@@ -322,8 +322,4 @@ impl Aggregate {
             key: code,
         }
     }
-}
-
-fn last_step(field: &str) -> &str {
-    field.rsplit('.').next().unwrap_or(field)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Output;
-use super::path::{PLAIN, field_at, find_at};
+use super::path::{PLAIN, field_at, find_at, last_step};
 use crate::catalog::{TOOLS, custom_field};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
@@ -242,10 +242,6 @@ fn is_known(tool: &Tool, field: &str) -> bool {
             arguments.any(|argument| argument.wire_name == last)
                 || one.answers.iter().any(|name| last_step(name) == last)
         })
-}
-
-fn last_step(field: &str) -> &str {
-    field.rsplit('.').next().unwrap_or(field)
 }
 
 /// Whether a document, or the list of summary fields, names it or what holds it.

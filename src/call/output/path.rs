@@ -90,6 +90,11 @@ fn through_list(row: &Value, field: &str) -> Option<Value> {
     (!found.is_empty()).then_some(Value::Array(found))
 }
 
+/// The last part of a dotted path.
+pub(super) fn last_step(field: &str) -> &str {
+    field.rsplit('.').next().unwrap_or(field)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -7,6 +7,8 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde_json::Value;
 
+use super::path::last_step;
+
 /// Numbers from here on are milliseconds since 1970, below it seconds.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
@@ -175,7 +177,7 @@ fn local(text: &str) -> Option<Local> {
 /// The day of a field that holds days, which HighLevel keeps as midnight of UTC: in a zone west of it that is the day
 /// before. Fields of times, such as `startTime`, are midnight of UTC by chance.
 fn midnight_day(value: &Value, field: &str) -> Option<Date> {
-    let name = field.rsplit('.').next()?;
+    let name = last_step(field);
     let holds_days = name.ends_with("Date") || name == "dateOfBirth";
     let text = value.as_str().filter(|_| holds_days)?;
     let mut days = MIDNIGHTS.iter().filter_map(|end| text.strip_suffix(end));

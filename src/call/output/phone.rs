@@ -1,12 +1,13 @@
 //! Phone numbers, which are the same however they are written.
 
+use super::path::last_step;
+
 /// Marks of an extension, in small letters.
 const EXTENSIONS: [&str; 4] = ["ext", "x", "#", ";"];
 
 /// Whether a field holds phone numbers, by the last part of its name.
 pub(super) fn is_phone(field: &str) -> bool {
-    let name = field.rsplit('.').next().unwrap_or_default();
-    name.to_lowercase().contains("phone")
+    last_step(field).to_lowercase().contains("phone")
 }
 
 /// A phone number as its digits, without what is written for abroad or, in North America, may be left out, and without an

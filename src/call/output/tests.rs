@@ -298,6 +298,37 @@ fn fields_that_rows_lack_hide_nothing() {
     assert!(failure.contains("Did you mean email?"), "{failure}");
 }
 
+/// Rows that are added while a list is read move the others to later pages.
+#[test]
+fn rows_that_come_twice_count_once() {
+    let output = Output {
+        sum: vec!["amount".to_owned()],
+        count: true,
+        ..Output::default()
+    };
+    let tool = tool("payments_list-transactions");
+    let page = |range: std::ops::Range<u32>, total: u32| {
+        let row = |number: u32| json!({"_id": format!("t{number}"), "amount": 1});
+        json!({"data": range.map(row).collect::<Vec<_>>(), "totalCount": total})
+    };
+    let sum = |pages: &[Value]| {
+        let mut gathered = GatheredRows::for_call(serde_json::Map::new(), None, pages.len());
+        for page in pages {
+            assert!(output.gather(tool, page, &mut gathered).expect("rows"));
+        }
+        let changed = gathered.change_warning();
+        let list = output.list(tool, gathered, 9_999).expect("figures");
+        let answer: Value = serde_json::from_str(&list.text).expect("JSON");
+        (answer["sum(amount)"].clone(), changed)
+    };
+    assert_eq!(sum(&[page(0..3, 5), page(3..5, 5)]), (json!(5), None));
+    let (counted, changed) = sum(&[page(0..3, 5), page(2..6, 6)]);
+    assert_eq!(counted, 6, "the row of both pages counts once");
+    let changed = changed.expect("a warning");
+    assert!(changed.contains("total went from 5 to 6"), "{changed}");
+    assert!(changed.contains("count once"), "{changed}");
+}
+
 #[test]
 fn what_would_take_long_is_refused_before_anything_is_sent() {
     #[track_caller]

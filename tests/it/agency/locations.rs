@@ -144,7 +144,9 @@ async fn a_location_that_the_settings_have_twice_is_refused() {
     let argument = json!({"locationId": branch(1)});
     let own = "Bearer pit-sandbox-branch-01";
     check(agency, ("/mcp", own), argument, Err("location")).await;
-    check(agency, ("/mcp", &all), json!({"location": "b02"}), Ok(2)).await;
+    for named in ["b02", "Branch 02", "branch 02 "] {
+        check(agency, ("/mcp", &all), json!({"location": named}), Ok(2)).await;
+    }
 }
 
 #[tokio::test]

@@ -198,6 +198,12 @@ async fn an_unknown_name_is_reported_with_the_nearest_one() {
         (
             "/mcp",
             "call_read",
+            json!({"tool": "contacts_get-contact", "params": {}}),
+            "params is not an argument of call_read, did you mean arguments?",
+        ),
+        (
+            "/mcp",
+            "call_read",
             json!({"operation": "contacts_get-contact", "output": {"feilds": []}}),
             "output.feilds is not an argument of call_read, did you mean fields?",
         ),

@@ -151,6 +151,8 @@ fn beginnings_lengths_and_sizes_have_bounds() {
     }
     for wrong in [
         json!(100.1),
+        // A float would be 100.
+        json!("100.0000000000000000000000001"),
         json!("1e3"),
         json!("NaN"),
         json!("inf"),

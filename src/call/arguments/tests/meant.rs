@@ -92,3 +92,31 @@ fn the_start_of_a_search_for_opportunities_goes_by_its_usual_name() {
     assert_eq!(sent["query"]["date"], "11-20-2026");
     assert_eq!(sent["query"]["endDate"], "11-21-2026");
 }
+
+#[test]
+fn what_stands_beside_the_arguments_is_said_to() {
+    #[track_caller]
+    fn check(tool: &str, unknown: &str, expected: &str) {
+        let mut tools = TOOLS.iter();
+        let tool = tools.find(|one| one.name == tool).expect("a tool");
+        let given = json!({ unknown: "x" });
+        let told = sent(TOOLS, tool, Some("L0"), &given).expect_err("an unknown name");
+        let expected = format!("{unknown} is not an argument of {}{expected}", tool.name);
+        assert!(told.contains(&expected), "{expected:?} is not in {told}");
+    }
+    let search = "contacts_search-contacts-advanced";
+    check(search, "fields", ": it is a member of output");
+    check(search, "groupBy", ": it is a member of output");
+    check(search, "filter", ", did you mean filters?");
+    check(search, "output", ": it stands beside the arguments");
+    check(
+        "contacts_update-contact",
+        "dryRun",
+        ": it stands beside the arguments",
+    );
+    check(
+        "contacts_update-contact",
+        "fields",
+        ", did you mean customFields?",
+    );
+}
